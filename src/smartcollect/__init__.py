@@ -1,0 +1,18 @@
+"""The flight recorder for applications whose functions are registered by name in a smartswitch."""
+
+from .calllog import CallLog, collecting
+from .plugin import CollectPlugin
+from .profile import Profile, merge
+from .stats import HandlerName, HandlerStats, Statistics, Stats
+
+__all__ = [
+    "CallLog",
+    "CollectPlugin",
+    "HandlerName",
+    "HandlerStats",
+    "Profile",
+    "Statistics",
+    "Stats",
+    "collecting",
+    "merge",
+]

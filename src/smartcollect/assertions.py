@@ -1,0 +1,232 @@
+"""The assertions of a log, for tests: a failure shows the calls that broke it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from . import budgets, tables
+from .stats import HandlerName, HandlerStats
+from .store import Call
+from .units import duration, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHOWN = 10
+"""Calls in the table of a failure."""
+
+
+class AmbiguousHandler(KeyError):
+    """A name that fits two handlers."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class UnknownHandler(KeyError):
+    """A name that fits no registered handler."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
+    """The one of ``names`` that ``wanted``, a selector or a full name, fits.
+
+    Raises:
+        UnknownHandler: it fits none; the error suggests the nearest.
+        AmbiguousHandler: it fits more than one.
+    """
+    names = list(names)
+    fitting = [name for name in names if name.fits(wanted)]
+    if len(fitting) > 1:
+        listed = ", ".join(sorted(repr(name.full) for name in fitting))
+        raise AmbiguousHandler(
+            f"handler: {wanted!r} fits {listed}; accepted: one of these full names"
+        )
+    if fitting:
+        return fitting[0]
+    known = sorted({text for name in names for text in name} | {name.full for name in names})
+    known = [text for text in known if any(name.fits(text) for name in names)]
+    near = get_close_matches(str(wanted), known, 1, cutoff=0.5)
+    if near:
+        hint = f"did you mean {near[0]!r}?"
+    elif known:
+        shown = sorted(name.handler for name in names)
+        more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+        hint = f"registered: {', '.join(shown[:SHOWN])}{more}"
+    else:
+        hint = "none is registered"
+    raise UnknownHandler(f"handler: no handler is named {wanted!r}; {hint}")
+
+
+class Assertions:
+    """The assertion helpers of a `CallLog`. Each fails on a handler that was never called.
+
+    They judge by all calls since the last ``clear()``; the tables in their failures show those
+    that the history still has.
+    """
+
+    def _handlers(self) -> Mapping[HandlerName, HandlerStats]:
+        raise NotImplementedError
+
+    def _calls(self, handler: str | None = None) -> list[Call]:
+        raise NotImplementedError
+
+    def _entries(self, calls: Iterable[Call]) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    def assert_none_slower_than(self, threshold: float | str, handler: str | None = None) -> None:
+        """Fails unless each call took at most ``threshold``.
+
+        Args:
+            threshold: seconds, or text such as ``"100ms"``.
+            handler: judges this one's calls only.
+
+        Raises:
+            AssertionError: a call took longer, or there was none.
+
+        Example:
+            >>> import smartcollect
+            >>> from smartswitch import Switcher
+            >>> api = Switcher("api")
+            >>> with smartcollect.collecting(api) as log:
+            ...     @api
+            ...     def ping(): ...
+            ...     ping()
+            >>> log.assert_none_slower_than("10s")
+        """
+        __tracebackhide__ = True
+        limit = seconds(threshold, "threshold")
+        judged = self._judged(handler)
+        slow = {name: stats for name, stats in judged.items() if stats.max_time > limit}
+        if slow:
+            calls = [call for call in self._calls() if call.name in slow and call.elapsed > limit]
+            calls.sort(key=lambda call: -call.elapsed)
+            worst = max(slow, key=lambda name: slow[name].max_time)
+            raise AssertionError(
+                f"{_listed(slow)} took longer than {duration(limit)}; the slowest call took "
+                f"{duration(slow[worst].max_time)} ({worst.handler}){self._shown(calls)}"
+            )
+
+    def assert_called(self, handler: str, times: int | None = None) -> None:
+        """Fails unless ``handler`` was called.
+
+        Args:
+            handler: its selector or full name.
+            times: exactly so often; at least once when left out.
+
+        Raises:
+            AssertionError: it was not, or there is no such handler.
+        """
+        __tracebackhide__ = True
+        if times is not None and (isinstance(times, bool) or not isinstance(times, int)):
+            raise TypeError(f"times: {times!r} is not accepted; accepted: a whole number")
+        if times is not None and times < 0:
+            raise ValueError(f"times: {times!r} is not accepted; accepted: zero or more")
+        name, stats = self._one(handler)
+        if times is None and not stats.calls:
+            raise AssertionError(f"{name.handler} was never called{self._called()}")
+        if times is not None and stats.calls != times:
+            calls = [call for call in self._calls() if call.name == name]
+            raise AssertionError(
+                f"{name.handler} was called {_times(stats.calls)}, not {_times(times)}"
+                f"{self._shown(calls)}"
+            )
+
+    def assert_not_called(self, handler: str) -> None:
+        """Fails if ``handler`` was called.
+
+        Raises:
+            AssertionError: it was, or there is no such handler.
+        """
+        __tracebackhide__ = True
+        name, stats = self._one(handler)
+        if stats.calls:
+            calls = [call for call in self._calls() if call.name == name]
+            raise AssertionError(
+                f"{name.handler} was called {_times(stats.calls)}{self._shown(calls)}"
+            )
+
+    def assert_no_errors(self, handler: str | None = None) -> None:
+        """Fails if a call raised.
+
+        Args:
+            handler: judges this one's calls only.
+
+        Raises:
+            AssertionError: a call raised, or there was none.
+        """
+        __tracebackhide__ = True
+        failed = {name: stats for name, stats in self._judged(handler).items() if stats.errors}
+        if failed:
+            calls = [
+                call for call in self._calls() if call.name in failed and call.failure is not None
+            ]
+            count = sum(stats.errors for stats in failed.values())
+            raise AssertionError(f"{_listed(failed)} raised {_times(count)}{self._shown(calls)}")
+
+    def assert_budget(self, handler: str, **limits: float | str) -> None:
+        """Fails if a statistic of ``handler`` is over its limit.
+
+        Args:
+            handler: a selector, a full name, or a pattern such as ``"users.*"``.
+            limits: for each statistic the most it may be: ``calls=3``, ``max_time="100ms"``.
+
+        Raises:
+            AssertionError: one is over, or no such handler was called.
+            TypeError, ValueError: an unknown statistic, or a limit that is none.
+        """
+        __tracebackhide__ = True
+        one = budgets.budget(handler, limits)
+        if not any(character in handler for character in "*?["):
+            self._one(handler)
+        broken = budgets.check(one, self._handlers())
+        if broken:
+            names = {violation.name for violation in broken}
+            calls = [call for call in self._calls() if call.name in names]
+            calls.sort(key=lambda call: -call.elapsed)
+            raise AssertionError("\n".join(map(str, broken)) + self._shown(calls))
+
+    def _one(self, handler: str) -> tuple[HandlerName, HandlerStats]:
+        __tracebackhide__ = True
+        handlers = self._handlers()
+        try:
+            name = find(handlers, handler)
+        except KeyError as error:
+            raise AssertionError(str(error)) from None
+        return name, handlers[name]
+
+    def _judged(self, handler: str | None) -> dict[HandlerName, HandlerStats]:
+        """The statistics of the called handlers that an assertion is about: one at least."""
+        __tracebackhide__ = True
+        if handler is not None:
+            name, stats = self._one(handler)
+            if not stats.calls:
+                raise AssertionError(f"{name.handler} was never called{self._called()}")
+            return {name: stats}
+        called = {name: stats for name, stats in self._handlers().items() if stats.calls}
+        if not called:
+            raise AssertionError("no handler was called, so there is nothing to judge")
+        return called
+
+    def _called(self) -> str:
+        names = sorted(name.handler for name, stats in self._handlers().items() if stats.calls)
+        return f"; called: {', '.join(names[:SHOWN])}" if names else "; no other handler was either"
+
+    def _shown(self, calls: list[Call]) -> str:
+        if not calls:
+            return "\n(the history has none of these calls any more)"
+        more = f"\n… {len(calls) - SHOWN:,} more" if len(calls) > SHOWN else ""
+        entries = self._entries(calls[:SHOWN])
+        return f"\n{tables.calls(entries, lambda entry: str(entry['handler']))}{more}"
+
+
+def _listed(names: Iterable[HandlerName]) -> str:
+    return ", ".join(sorted(name.handler for name in names))
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"

@@ -1,0 +1,334 @@
+"""``CallLog``: the questions that recorded calls answer."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, overload
+
+from smartswitch import Switcher
+
+from . import export
+from . import switcher as switchers
+from .assertions import Assertions, find
+from .clock import SYSTEM, Clock
+from .profile import SLOWEST, Profile
+from .recorder import Probe
+from .settings import DEFAULTS, Settings, changed
+from .snapshot import Redactor, Snapshot
+from .stats import HandlerName, HandlerStats, Statistics, Stats, short_names
+from .store import Call, Store
+from .units import seconds
+
+SCHEMA = "smartcollect/log"
+VERSION = 1
+
+
+class CallLog(Assertions):
+    """Calls of handlers, and the answers to questions about them.
+
+    What feeds it: `collecting`, the ``collect`` fixture, or the switchers that a `CollectPlugin`
+    (which is a ``CallLog``) is plugged into.
+
+    Args:
+        settings: how calls are recorded.
+        clock: what they are timed with.
+    """
+
+    def __init__(self, settings: Settings = DEFAULTS, clock: Clock = SYSTEM) -> None:
+        self.store = Store(settings.max_history, SLOWEST, clock)
+        self._probes: weakref.WeakSet[Probe] = weakref.WeakSet()
+        self._snapshot = Snapshot()
+        self._apply(settings)
+
+    def _apply(self, settings: Settings) -> None:
+        self._settings = settings
+        self._redactor = Redactor(settings.redact)
+        failures = self._snapshot.failures
+        self._snapshot = Snapshot(settings.serializers, self._redactor)
+        self._snapshot.failures = failures
+        self.store.resize(settings.max_history)
+        for probe in list(self._probes):
+            probe.configure(self._snapshot, self._redactor)
+            self._configure(probe)
+
+    def _configure(self, probe: Probe) -> None:
+        probe.enabled = self._settings.enabled
+        probe.sample_rate = self._settings.sample_rate
+        probe.serialize = self._settings.serialize
+
+    def probe(self, name: HandlerName, subject: Any) -> Probe:
+        """A probe that feeds this log with the calls of one handler.
+
+        Args:
+            name: what the handler is called here.
+            subject: the function that was registered, for the names of its parameters.
+        """
+        self.store.register(name)
+        probe = Probe(self.store, name, subject, self._snapshot, self._redactor)
+        self._probes.add(probe)
+        self._configure(probe)
+        return probe
+
+    def rename(self, probe: Probe, name: HandlerName) -> None:
+        """The handler of ``probe`` is called ``name`` from now on."""
+        self.store.rename(probe.name, name)
+        probe.name = name
+        self._configure(probe)
+
+    # -- what was called ------------------------------------------------------------------------
+
+    def history(
+        self,
+        last: int | None = None,
+        first: int | None = None,
+        handler: str | None = None,
+        errors: bool | None = None,
+    ) -> list[dict[str, Any]]:
+        """The retained calls, in the order in which they ended.
+
+        Args:
+            last: only so many of the newest.
+            first: only so many of the oldest.
+            handler: only those of this handler, by selector or full name.
+            errors: ``True`` for failed calls only, ``False`` for successful ones only.
+
+        Returns:
+            A dict for each call: ``handler``, ``switcher``, ``timestamp`` (Unix seconds), ``args``
+            (tuple), ``kwargs`` (dict), ``elapsed`` (seconds), and either ``result`` or
+            ``exception`` (``type``, ``message`` and ``traceback``, all text).
+
+        Raises:
+            TypeError: ``last`` or ``first`` is no whole number.
+            ValueError: one is negative, or both are given.
+        """
+        _count("last", last)
+        _count("first", first)
+        if last is not None and first is not None:
+            raise ValueError(f"last={last!r} and first={first!r} are both given; accepted: one")
+        calls = self._calls(handler)
+        if errors is not None:
+            calls = [call for call in calls if (call.failure is not None) == errors]
+        if last is not None:
+            calls = calls[len(calls) - min(last, len(calls)) :]
+        if first is not None:
+            calls = calls[:first]
+        return self._entries(calls)
+
+    def slowest(self, n: int = 10, handler: str | None = None) -> list[dict[str, Any]]:
+        """The ``n`` retained calls that took longest, slowest first."""
+        return self._ranked(n, handler, slowest=True)
+
+    def fastest(self, n: int = 10, handler: str | None = None) -> list[dict[str, Any]]:
+        """The ``n`` retained calls that took least, fastest first."""
+        return self._ranked(n, handler, slowest=False)
+
+    def _ranked(self, n: int, handler: str | None, slowest: bool) -> list[dict[str, Any]]:
+        _count("n", n)
+        calls = sorted(self._calls(handler), key=lambda call: call.elapsed, reverse=slowest)
+        return self._entries(calls[:n])
+
+    def slower_than(
+        self, threshold: float | str, handler: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The retained calls that took longer than ``threshold``, slowest first.
+
+        Args:
+            threshold: seconds, or text such as ``"100ms"``.
+            handler: only those of this handler.
+        """
+        limit = seconds(threshold, "threshold")
+        calls = [call for call in self._calls(handler) if call.elapsed > limit]
+        return self._entries(sorted(calls, key=lambda call: call.elapsed, reverse=True))
+
+    def errors(self, handler: str | None = None) -> list[dict[str, Any]]:
+        """The retained calls that raised, in the order in which they ended."""
+        return self.history(handler=handler, errors=True)
+
+    @overload
+    def stats(self) -> Stats: ...
+    @overload
+    def stats(self, handler: str) -> Statistics: ...
+    def stats(self, handler: str | None = None) -> Stats | Statistics:
+        """Statistics of all calls since the last ``clear()``, those no longer retained included.
+
+        Args:
+            handler: a selector or full name.
+
+        Returns:
+            `Stats`, by handler, or those of ``handler`` alone. Where two switchers have a handler
+            of one selector, full names are the keys.
+
+        Raises:
+            KeyError: no such handler was ever registered; the error suggests the nearest.
+        """
+        handlers = self._handlers()
+        if handler is not None:
+            return handlers[find(handlers, handler)].statistics()
+        called = {name: stats for name, stats in handlers.items() if stats.calls}
+        keys = short_names(called)
+        return Stats({keys[name]: stats.statistics() for name, stats in called.items()})
+
+    def uncalled(self) -> list[str]:
+        """The registered handlers that no call has reached, in order of their names."""
+        handlers = self._handlers()
+        keys = short_names(handlers)
+        return sorted(keys[name] for name, stats in handlers.items() if not stats.calls)
+
+    def profile(self) -> Profile:
+        """The `Profile` of now."""
+        return Profile.of(self._handlers(), self.store.slowest())
+
+    @property
+    def recording_failures(self) -> int:
+        """How many values could not be recorded: their ``repr`` or serializer failed."""
+        return self._snapshot.failures
+
+    # -- what becomes of it ---------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able data: schema name and version, settings, statistics and history."""
+        serializer = Snapshot(self._settings.serializers, self._redactor)
+        history = self.history()
+        for entry in history:
+            if not self._settings.serialize:
+                entry["args"] = serializer.arguments(entry["args"])
+                entry["kwargs"] = serializer.keywords(entry["kwargs"])
+                if "result" in entry:
+                    entry["result"] = serializer.value(entry["result"])
+        plain: dict[str, Any] = export.strict(
+            {
+                "schema": SCHEMA,
+                "version": VERSION,
+                "settings": self._settings.to_dict(),
+                "recording_failures": self.recording_failures,
+                "stats": self.stats(),
+                "history": history,
+            }
+        )
+        return plain
+
+    def export(self, path: str | os.PathLike[str], format: str | None = None) -> None:
+        """Writes the log to a file, whole or not at all.
+
+        Args:
+            path: the file.
+            format: ``"json"`` (all of `to_dict`), ``"jsonl"`` (a line for each call) or ``"csv"``
+                (a row for each call). Left out, the suffix of ``path`` decides, or else JSON.
+
+        Raises:
+            ValueError: there is no such format.
+            OSError: the file cannot be written; one that was there is as it was.
+        """
+        writer = export.FORMATS[export.format_of(Path(path), format)]
+        export.write(path, writer(self.to_dict()))
+
+    def clear(self) -> None:
+        """Forgets calls and statistics. Handlers stay known, and watched."""
+        self.store.clear()
+
+    # -- what is watched ------------------------------------------------------------------------
+
+    def attach(self, switcher: Switcher) -> None:
+        """Watches ``switcher`` and its children, with the handlers that they have already.
+
+        Attaching twice counts once.
+
+        Raises:
+            TypeError: ``switcher`` is no ``Switcher``.
+        """
+        switchers.attach(self, switcher)
+
+    def detach(self, switcher: Switcher) -> None:
+        """Undoes `attach`; the last log to leave leaves the very objects that were there.
+
+        Raises:
+            TypeError: ``switcher`` is no ``Switcher``.
+            ValueError: it is not attached.
+        """
+        switchers.detach(self, switcher)
+
+    # -- for the questions above ----------------------------------------------------------------
+
+    def _handlers(self) -> Mapping[HandlerName, HandlerStats]:
+        return self.store.handlers()
+
+    def _calls(self, handler: str | None = None) -> list[Call]:
+        calls = self.store.calls()
+        return calls if handler is None else [call for call in calls if call.name.fits(handler)]
+
+    def _entries(self, calls: Iterable[Call]) -> list[dict[str, Any]]:
+        return [_entry(call, self._settings.include_context) for call in calls]
+
+
+def _entry(call: Call, context: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {"handler": call.name.handler}
+    if context:
+        entry["switcher"] = call.name.switcher
+        entry["timestamp"] = call.began
+    entry["args"] = call.args
+    entry["kwargs"] = dict(call.kwargs)
+    entry["elapsed"] = call.elapsed
+    if call.failure is None:
+        entry["result"] = call.result
+    else:
+        entry["exception"] = {
+            "type": call.failure.type,
+            "message": call.failure.message,
+            "traceback": call.failure.traceback(),
+        }
+    return entry
+
+
+def _count(name: str, value: object) -> None:
+    if value is None and name != "n":
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}: {value!r} is not accepted; accepted: a whole number")
+    if value < 0:
+        raise ValueError(f"{name}: {value!r} is not accepted; accepted: zero or more")
+
+
+@contextmanager
+def collecting(*watched: Switcher, **settings: Any) -> Iterator[CallLog]:
+    """Records the calls made inside of a ``with`` block.
+
+    Args:
+        watched: the switchers whose handlers are recorded, with their children; each switcher
+            there is when left out.
+        settings: those of `CollectPlugin`.
+
+    Returns:
+        The `CallLog`, which goes on to answer after the block.
+
+    Raises:
+        TypeError, ValueError: a setting that is none, or no ``Switcher``.
+
+    Example:
+        >>> from smartswitch import Switcher
+        >>> api = Switcher("api")
+        >>> @api
+        ... def double(number):
+        ...     return 2 * number
+        >>> with collecting(api) as log:
+        ...     api["double"](21)
+        42
+        >>> [call["result"] for call in log.history()]
+        [42]
+    """
+    log = CallLog(changed(DEFAULTS, settings))
+    with ExitStack() as watching:
+        if not watched:
+            watching.enter_context(switchers.everywhere(log))
+        for one in watched:
+            log.attach(one)
+            watching.callback(_detach, log, one)
+        yield log
+
+
+def _detach(log: CallLog, switcher: Switcher) -> None:
+    with suppress(ValueError):  # the block did it already
+        log.detach(switcher)

@@ -1,0 +1,193 @@
+"""``CollectPlugin``: what smartswitch sees."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from smartswitch import BasePlugin, MethodEntry, Switcher
+
+from .calllog import CallLog
+from .recorder import Probe, record
+from .settings import DEFAULTS, FLAGS, HANDLER_SETTINGS, Settings, changed, check
+from .snapshot import SECRET_NAMES
+from .switcher import WatchingPlugin, chain, specification
+
+
+class CollectPlugin(CallLog, WatchingPlugin):
+    """Records every call of every handler of a switcher, and answers questions about them.
+
+    The switcher's children are watched too, whether they or their handlers came before the
+    plugin or after: one log for the tree. A child that plugs a ``CollectPlugin`` of its own, or
+    that was made with ``inherit_plugins=False``, is not.
+
+    Args:
+        max_history: how many calls are retained; statistics count all of them.
+        serialize: whether values become small plain data at the moment of the call. With
+            ``False`` the objects themselves are kept.
+        include_context: whether entries of ``history()`` tell ``switcher`` and ``timestamp``.
+        sample_rate: the share of calls that is recorded, from 0.0 to 1.0.
+        serializers: functions that replace the default for a type and its subclasses.
+        redact: names of parameters and dict keys whose values are recorded as ``"***"``; a name
+            that holds the words of one of these, such as ``new_password``, is one.
+        name: the attribute of the switcher that answers.
+        enabled: whether calls are recorded.
+        description: smartswitch's own.
+        flags: ``enabled``, ``serialize`` and ``include_context`` as smartswitch's text:
+            ``"enabled,serialize:off"``.
+        method_config: by handler, settings of its own: ``enabled``, ``sample_rate`` and
+            ``serialize``, as a dict or as flags.
+
+    Raises:
+        TypeError: a parameter is unknown, or a value has the wrong type.
+        ValueError: a value is out of range.
+
+    Example:
+        >>> from smartswitch import Switcher
+        >>> api = Switcher("api").plug("collect", max_history=100)
+        >>> @api
+        ... def double(number):
+        ...     return 2 * number
+        >>> double(21)
+        42
+        >>> api.collect.stats("double")["calls"]
+        1
+    """
+
+    def __init__(
+        self,
+        max_history: int = 1000,
+        serialize: bool = True,
+        include_context: bool = True,
+        *,
+        sample_rate: float = 1.0,
+        serializers: Mapping[type, Callable[[Any], Any]] | None = None,
+        redact: Iterable[str] = SECRET_NAMES,
+        name: str = "collect",
+        enabled: bool = True,
+        description: str | None = None,
+        flags: str | None = None,
+        method_config: Mapping[str, Any] | None = None,
+    ) -> None:
+        given = {
+            "max_history": max_history,
+            "serialize": serialize,
+            "include_context": include_context,
+            "sample_rate": sample_rate,
+            "serializers": serializers,
+            "redact": redact,
+            "enabled": enabled,
+        }
+        settings = changed(DEFAULTS, {**given, **(self._parse_flags(flags) if flags else {})})
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"name: {name!r} is not accepted; accepted: text")
+        self.log = self
+        self._by_handler: weakref.WeakKeyDictionary[Probe, tuple[CollectPlugin, str]]
+        self._by_handler = weakref.WeakKeyDictionary()
+        BasePlugin.__init__(self, name=name, description=description)
+        self._global_config.update({key: getattr(settings, key) for key in given})
+        CallLog.__init__(self, settings)
+        if method_config:
+            self._parse_method_configs(dict(method_config))
+
+    log: CollectPlugin
+
+    # -- smartswitch's side ---------------------------------------------------------------------
+
+    def wrap_handler(
+        self, switch: Switcher, entry: MethodEntry, call_next: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        """The layer of smartswitch's chain that records."""
+        probe = chain(self, entry)
+        if probe is None:
+            return call_next
+        self.log._by_handler[probe] = (self, entry.name)
+        self.log._configure(probe)
+        return record(probe, call_next)
+
+    def to_spec(self) -> Any:
+        """What a child's copy is made of: it feeds this log.
+
+        Raises:
+            TypeError, ValueError: ``plug(plugin, **config)`` was given something that is no
+                setting.
+        """
+        self.log._refresh()
+        return specification(self._copy, self.name)
+
+    def _copy(self, name: str) -> CollectPlugin:
+        copy = CollectPlugin.__new__(type(self))
+        BasePlugin.__init__(copy, name=name, description=self.description)
+        for shared in ("store", "_probes", "_by_handler"):
+            setattr(copy, shared, getattr(self.log, shared))
+        copy._global_config = copy.config = self.log._global_config
+        copy.log = self.log
+        return copy
+
+    # -- configuration --------------------------------------------------------------------------
+
+    def is_enabled_for(self, method_name: str | None = None) -> bool:
+        """Whether calls of ``method_name``, or calls in general, are recorded."""
+        own = self._handler_configs.get(method_name)
+        if own is not None and "enabled" in own:
+            return bool(own["enabled"])
+        return bool(self._global_config["enabled"])
+
+    def _parse_flags(self, flags: str) -> dict[str, bool]:
+        parsed: dict[str, bool] = super()._parse_flags(flags)
+        for name in parsed:
+            check(name, parsed[name], FLAGS)
+        return parsed
+
+    def _parse_method_configs(self, method_config: Mapping[str, Any]) -> None:
+        for names, given in method_config.items():
+            if isinstance(given, str):
+                given = self._parse_flags(given)
+            elif not isinstance(given, Mapping):
+                raise TypeError(
+                    f"method_config: {names!r}: {given!r} is not accepted; accepted: a dict of "
+                    f"{', '.join(HANDLER_SETTINGS)}, or flags"
+                )
+            methods = [one.strip() for one in names.split(",") if one.strip()]
+            if methods:
+                self._update_config(*methods, **given)
+
+    def _update_config(self, *method_names: str, flags: str | None = None, **config: Any) -> None:
+        if flags:
+            config.update(self._parse_flags(flags))
+        accepted = HANDLER_SETTINGS if method_names else None
+        checked = {name: check(name, value, accepted) for name, value in config.items()}
+        super()._update_config(*method_names, **checked)
+        self.log._refresh()
+
+    def _refresh(self) -> None:
+        """Makes the configuration that smartswitch keeps the one that is recorded by."""
+        known = {one: getattr(self._settings, one) for one in Settings.__dataclass_fields__}
+        try:
+            settings = changed(DEFAULTS, self._global_config)
+        except (TypeError, ValueError):
+            self._global_config.clear()
+            self._global_config.update(known)
+            raise
+        self._apply(settings)
+
+    def _configure(self, probe: Probe) -> None:
+        super()._configure(probe)
+        # A handler is configured at the root by its selector, or at its own switcher by its name.
+        overrides = dict(self._handler_configs.get(probe.name.handler, {}))
+        if probe in self._by_handler:
+            plugin, name = self._by_handler[probe]
+            overrides.update(plugin._handler_configs.get(name, {}))
+        for setting, value in overrides.items():
+            setattr(probe, setting, value)
+
+    # A copy has no settings of its own; it asks the log that it feeds.
+    def __getattr__(self, name: str) -> Any:
+        log = self.__dict__.get("log")
+        if name in ("_settings", "_snapshot", "_redactor") and log not in (None, self):
+            return getattr(log, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+Switcher.register_plugin("collect", CollectPlugin)

@@ -1,0 +1,313 @@
+"""The hot path: wraps a callable so that each of its calls is timed and remembered."""
+
+from __future__ import annotations
+
+import random as _random
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from typing import Any
+
+from . import nesting
+from .nesting import IN_CHILDREN, OUTER, SUSPENDED, child_started, child_stopped, current, parent_of
+from .snapshot import CONTAINED, REDACTED, Failure, Snapshot, failure, secret_positions
+from .stats import HandlerName
+from .store import Store
+
+# Not the application's own generator: a suite that seeds `random` must draw the same numbers.
+_draw = _random.Random().random
+_DEFERRED = frozenset({CoroutineType, GeneratorType, AsyncGeneratorType})
+_NO_KEYWORDS: dict[str, Any] = {}
+OWN_FILES = frozenset({__file__, nesting.__file__, __file__.replace("recorder", "instrument")})
+"""The files whose frames stay out of recorded tracebacks."""
+
+
+class Probe:
+    """One handler as one log records it.
+
+    Attributes:
+        store: where its calls go.
+        name: what they are called there.
+        enabled, sample_rate, serialize: the handler's settings, which may change at any time.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_secret_from",
+        "_secrets",
+        "enabled",
+        "name",
+        "redactor",
+        "sample_rate",
+        "serialize",
+        "snapshot",
+        "store",
+        "subject",
+    )
+
+    def __init__(
+        self,
+        store: Store,
+        name: HandlerName,
+        subject: Any,
+        snapshot: Snapshot,
+        redactor: Callable[[str], bool],
+    ) -> None:
+        self.store = store
+        self.name = name
+        self.subject = subject
+        self.enabled = True
+        self.sample_rate = 1.0
+        self.serialize = True
+        self.configure(snapshot, redactor)
+
+    def configure(self, snapshot: Snapshot, redactor: Callable[[str], bool]) -> None:
+        """Sets how values are taken."""
+        self.snapshot = snapshot
+        self.redactor = redactor
+        # Worked out at the first call: many handlers of a suite are registered and never called.
+        self._secrets: frozenset[int] | None = None
+        self._secret_from: int | None = None
+
+    def take_arguments(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What is remembered of a call's arguments."""
+        try:
+            if self._secrets is None:
+                self._secrets, self._secret_from = secret_positions(self.subject, self.redactor)
+            if self._secrets or self._secret_from is not None:
+                start = len(args) if self._secret_from is None else self._secret_from
+                args = tuple(
+                    REDACTED if index in self._secrets or index >= start else value
+                    for index, value in enumerate(args)
+                )
+            if self.serialize:
+                kept = self.snapshot.keywords(kwargs) if kwargs else _NO_KEYWORDS
+                return self.snapshot.arguments(args), kept
+            secret = self.redactor
+            return args, {name: REDACTED if secret(name) else kwargs[name] for name in kwargs}
+        except CONTAINED as error:
+            return (self.snapshot.note_failure(error),), _NO_KEYWORDS
+
+    def take_result(self, result: Any) -> Any:
+        """What is remembered of a call's result."""
+        if not self.serialize:
+            return result
+        try:
+            return self.snapshot.arguments((result,))[0]
+        except CONTAINED as error:
+            return self.snapshot.note_failure(error)
+
+    def take_failure(self, error: BaseException) -> Failure:
+        """What is remembered of the exception that ended a call."""
+        try:
+            return failure(error, self.snapshot, OWN_FILES)
+        except CONTAINED as own:
+            return Failure(type(error).__name__, self.snapshot.note_failure(own), ())
+
+
+def record(probe: Probe, target: Callable[..., Any]) -> Callable[..., Any]:
+    """A callable that does what ``target`` does, each call remembered by ``probe``.
+
+    Whether a handler is a coroutine, a generator or an asynchronous generator is decided by what
+    it returns, so that decorated ones and those bridged between sync and async are timed as what
+    they are.
+    """
+    store = probe.store
+    now = store.clock.monotonic
+    get_current, set_current, reset_current = current.get, current.set, current.reset
+    remember = store.add
+
+    def leave(token: Any, parent: nesting.Frame | None) -> float:
+        end = now()
+        reset_current(token)
+        if parent is not None:
+            child_stopped(parent, end)
+        return end
+
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        outer = get_current()
+        if (
+            outer is SUSPENDED
+            or not probe.enabled
+            or (probe.sample_rate < 1.0 and _draw() >= probe.sample_rate)
+        ):
+            return target(*args, **kwargs)
+        taken = probe.take_arguments(args, kwargs)
+        parent = parent_of(outer, store)
+        frame: nesting.Frame = [store, outer, 0, 0.0, 0.0]
+        token = set_current(frame)
+        start = now()
+        if parent is not None:
+            child_started(parent, start)
+        try:
+            result = target(*args, **kwargs)
+        except BaseException as error:
+            elapsed = leave(token, parent) - start
+            own = max(0.0, elapsed - frame[IN_CHILDREN])
+            failed = probe.take_failure(error)
+            remember((probe.name, start, elapsed, own, *taken, failed, None))
+            raise
+        elapsed = leave(token, parent) - start
+        if type(result) in _DEFERRED:
+            return _deferred(_Deferred(probe, taken), result)
+        own = max(0.0, elapsed - frame[IN_CHILDREN])
+        remember((probe.name, start, elapsed, own, *taken, None, probe.take_result(result)))
+        return result
+
+    return recorded
+
+
+class _Deferred:
+    """A call that returned before it did its work, and now runs in one or more stretches."""
+
+    __slots__ = ("_began", "_frame", "_parent", "_probe", "_spent", "_start", "_taken", "_token")
+
+    def __init__(self, probe: Probe, taken: tuple[Any, Any]) -> None:
+        self._probe = probe
+        self._taken = taken
+        self._began: float | None = None
+        self._spent = 0.0
+        self._frame: nesting.Frame = [probe.store, None, 0, 0.0, 0.0]
+
+    def __enter__(self) -> None:
+        outer = current.get()
+        frame = self._frame
+        frame[OUTER] = outer
+        self._parent = None if outer is SUSPENDED else parent_of(outer, self._probe.store)
+        self._token = current.set(frame)
+        self._start = self._probe.store.clock.monotonic()
+        if self._began is None:
+            self._began = self._start
+        if self._parent is not None:
+            child_started(self._parent, self._start)
+
+    def __exit__(self, *_: object) -> None:
+        end = self._probe.store.clock.monotonic()
+        self._spent += end - self._start
+        if self._parent is not None:
+            child_stopped(self._parent, end)
+        try:
+            current.reset(self._token)
+        except ValueError:  # the coroutine was finished or closed in another context
+            current.set(self._frame[OUTER])
+        self._frame[OUTER] = self._parent = None
+
+    def end(self, result: Any = None, error: BaseException | None = None) -> None:
+        """Remembers the call, which ended with ``result`` or ``error``."""
+        probe = self._probe
+        probe.store.add(
+            (
+                probe.name,
+                self._start if self._began is None else self._began,
+                self._spent,
+                max(0.0, self._spent - self._frame[IN_CHILDREN]),
+                *self._taken,
+                None if error is None else probe.take_failure(error),
+                None if error is not None else probe.take_result(result),
+            )
+        )
+
+
+class _Unawaited:
+    """Closes a coroutine that nobody awaited.
+
+    The recording coroutine around it is unawaited too then and says so, under the same name; a
+    second warning would be news that the plain handler does not make.
+    """
+
+    __slots__ = ("coroutine",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.coroutine = coroutine
+
+    def __del__(self) -> None:
+        self.coroutine.close()
+
+
+def _deferred(call: _Deferred, result: Any) -> Any:
+    """Something of the same type as ``result`` that does the same, recorded as ``call``."""
+    driver: Any
+    if isinstance(result, CoroutineType):
+        driver = _coroutine(call, _Unawaited(result))
+    elif isinstance(result, GeneratorType):
+        driver = _generator(call, result)
+    else:
+        driver = _async_generator(call, result)
+    driver.__name__, driver.__qualname__ = result.__name__, result.__qualname__
+    return driver
+
+
+async def _coroutine(call: _Deferred, held: _Unawaited) -> Any:
+    # Timed until it finishes, its waits included. The frame stays the current one of its task
+    # while it waits; other tasks have contexts of their own.
+    try:
+        with call:
+            result = await held.coroutine
+    except BaseException as error:
+        call.end(error=error)
+        raise
+    call.end(result)
+    return result
+
+
+def _generator(call: _Deferred, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    # `yield from`, as PEP 380 spells it out, but timed between the yields only.
+    step: Callable[[Any], Any] = generator.send
+    given: Any = None
+    while True:
+        try:
+            with call:
+                item = step(given)
+        except StopIteration as stop:
+            call.end(stop.value)
+            return stop.value
+        except BaseException as error:
+            call.end(error=error)
+            raise
+        try:
+            given = yield item
+            step = generator.send
+        except GeneratorExit:
+            # The consumer had enough: that is no error of the handler.
+            try:
+                with call:
+                    generator.close()
+            except BaseException as error:
+                call.end(error=error)
+                raise
+            call.end()
+            raise
+        except BaseException as thrown:
+            given, step = thrown, generator.throw
+
+
+async def _async_generator(
+    call: _Deferred, generator: AsyncGenerator[Any, Any]
+) -> AsyncGenerator[Any, Any]:
+    step: Callable[[Any], Any] = generator.asend
+    given: Any = None
+    while True:
+        try:
+            with call:
+                item = await step(given)
+        except StopAsyncIteration:
+            call.end()
+            return
+        except BaseException as error:
+            call.end(error=error)
+            raise
+        try:
+            given = yield item
+            step = generator.asend
+        except GeneratorExit:
+            try:
+                with call:
+                    await generator.aclose()
+            except BaseException as error:
+                call.end(error=error)
+                raise
+            call.end()
+            raise
+        except BaseException as thrown:
+            given, step = thrown, generator.athrow

@@ -1,0 +1,252 @@
+"""Statistics of a handler, their mergeable histogram, and ``Stats``, which prints them."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from math import ceil, inf
+from typing import Any, NamedTuple, TypedDict
+
+from . import tables
+
+
+class HandlerName(NamedTuple):
+    """What names one handler.
+
+    Attributes:
+        switcher: the name of the switcher that the selector starts from.
+        handler: the selector that dispatches the handler from there: ``process``, ``users.list``.
+    """
+
+    switcher: str
+    handler: str
+
+    @property
+    def full(self) -> str:
+        """Both parts: ``shop.users.list``."""
+        return f"{self.switcher}.{self.handler}"
+
+    def fits(self, name: str) -> bool:
+        """Whether ``name`` is the selector or the full name."""
+        return name == self.handler or name == self.full
+
+
+def short_names(names: Iterable[HandlerName]) -> dict[HandlerName, str]:
+    """What to call each handler: its selector where that is enough, or else its full name."""
+    names = list(names)
+    times = Counter(name.handler for name in names)
+    return {name: name.handler if times[name.handler] == 1 else name.full for name in names}
+
+
+class Statistics(TypedDict):
+    """The statistics of one handler; times in seconds, ``last_call`` in Unix seconds."""
+
+    calls: int
+    errors: int
+    avg_time: float
+    min_time: float
+    max_time: float
+    total_time: float
+    self_time: float
+    p50_time: float
+    p95_time: float
+    p99_time: float
+    last_call: float | None
+
+
+FIELDS = tuple(Statistics.__annotations__)
+TIME_FIELDS = frozenset(field for field in FIELDS if field.endswith("_time"))
+
+_DOUBLE = struct.Struct("<d")
+_BITS = struct.Struct("<q")
+_SHIFT = 47  # of a double's 52 mantissa bits, five stay: 32 buckets for each power of two
+
+
+def bucket_of(elapsed: float) -> int:
+    """The histogram bucket of ``elapsed`` seconds.
+
+    A double's exponent and the first bits of its mantissa, read as an integer, are a log-linear
+    scale by construction, the one of HdrHistogram (Tene, 2012). A bucket's middle is within
+    1/64 of each value in it.
+    """
+    bits: int = _BITS.unpack(_DOUBLE.pack(elapsed))[0]
+    return bits >> _SHIFT
+
+
+def middle_of(bucket: int) -> float:
+    """The middle of a bucket, in seconds."""
+    if bucket == 0:
+        return 0.0
+    low: float = _DOUBLE.unpack(_BITS.pack(bucket << _SHIFT))[0]
+    high: float = _DOUBLE.unpack(_BITS.pack((bucket + 1) << _SHIFT))[0]
+    return (low + high) / 2
+
+
+class HandlerStats:
+    """Running statistics of one handler, which merge without loss.
+
+    Attributes:
+        calls: calls that ended.
+        errors: those that raised.
+        total_time: seconds in all calls.
+        self_time: the same without the time in other recorded handlers.
+        min_time, max_time: seconds of the shortest and the longest call.
+        last_call: when the last call began, in Unix seconds; ``None`` before the first.
+        histogram: how many calls fell into each bucket of `bucket_of`.
+    """
+
+    __slots__ = (
+        "calls",
+        "errors",
+        "histogram",
+        "last_call",
+        "max_time",
+        "min_time",
+        "self_time",
+        "total_time",
+    )
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.errors = 0
+        self.total_time = 0.0
+        self.self_time = 0.0
+        self.min_time = inf
+        self.max_time = 0.0
+        self.last_call: float | None = None
+        self.histogram: dict[int, int] = {}
+
+    def add(self, elapsed: float, self_time: float, began: float, failed: bool) -> None:
+        """Counts one call."""
+        self.calls += 1
+        self.errors += failed
+        self.total_time += elapsed
+        self.self_time += self_time
+        if elapsed < self.min_time:
+            self.min_time = elapsed
+        if elapsed > self.max_time:
+            self.max_time = elapsed
+        if self.last_call is None or began > self.last_call:
+            self.last_call = began
+        bucket = bucket_of(elapsed)
+        self.histogram[bucket] = self.histogram.get(bucket, 0) + 1
+
+    def merge(self, other: HandlerStats) -> None:
+        """Adds the calls that ``other`` counted."""
+        self.calls += other.calls
+        self.errors += other.errors
+        self.total_time += other.total_time
+        self.self_time += other.self_time
+        self.min_time = min(self.min_time, other.min_time)
+        self.max_time = max(self.max_time, other.max_time)
+        if other.last_call is not None:
+            self.last_call = max(self.last_call or other.last_call, other.last_call)
+        for bucket, count in other.histogram.items():
+            self.histogram[bucket] = self.histogram.get(bucket, 0) + count
+
+    def copy(self) -> HandlerStats:
+        """Statistics of their own with the same content."""
+        made = HandlerStats()
+        made.merge(self)
+        return made
+
+    def percentile(self, share: float) -> float:
+        """The nearest-rank percentile: at least ``share`` of the calls took no longer.
+
+        Args:
+            share: from 0 to 1.
+
+        Returns:
+            Seconds, within 2 % of the exact value; 0.0 before the first call.
+        """
+        rank = max(1, ceil(share * self.calls))
+        for bucket in sorted(self.histogram):
+            rank -= self.histogram[bucket]
+            if rank <= 0:
+                return min(max(middle_of(bucket), self.min_time), self.max_time)
+        return 0.0
+
+    def statistics(self) -> Statistics:
+        """The numbers that people read."""
+        return {
+            "calls": self.calls,
+            "errors": self.errors,
+            "avg_time": self.total_time / self.calls if self.calls else 0.0,
+            "min_time": self.min_time if self.calls else 0.0,
+            "max_time": self.max_time,
+            "total_time": self.total_time,
+            "self_time": self.self_time,
+            "p50_time": self.percentile(0.50),
+            "p95_time": self.percentile(0.95),
+            "p99_time": self.percentile(0.99),
+            "last_call": self.last_call,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able data, from which `from_dict` makes the same statistics."""
+        return {
+            "calls": self.calls,
+            "errors": self.errors,
+            "total_time": self.total_time,
+            "self_time": self.self_time,
+            "min_time": self.min_time if self.calls else None,
+            "max_time": self.max_time,
+            "last_call": self.last_call,
+            "histogram": {str(bucket): count for bucket, count in self.histogram.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> HandlerStats:
+        """The statistics that `to_dict` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: ``plain`` is something else.
+        """
+        made = cls()
+        made.calls = int(plain["calls"])
+        made.errors = int(plain["errors"])
+        made.total_time = float(plain["total_time"])
+        made.self_time = float(plain["self_time"])
+        made.min_time = inf if plain["min_time"] is None else float(plain["min_time"])
+        made.max_time = float(plain["max_time"])
+        made.last_call = None if plain["last_call"] is None else float(plain["last_call"])
+        made.histogram = {int(key): int(count) for key, count in plain["histogram"].items()}
+        return made
+
+
+class Stats(dict[str, Statistics]):
+    """Statistics by handler: a dict that sorts itself and prints itself as a table.
+
+    Example:
+        >>> stats = Stats()
+        >>> print(stats)
+        no handler was called
+    """
+
+    def sort_by(self, field: str, reverse: bool = False) -> list[dict[str, Any]]:
+        """The statistics of each handler, with its name as ``"handler"``, in order of ``field``.
+
+        Args:
+            field: ``"handler"`` or a field of `Statistics`.
+            reverse: the largest first.
+
+        Raises:
+            ValueError: there is no such field.
+        """
+        accepted = ("handler", *FIELDS)
+        if field not in accepted:
+            raise ValueError(
+                f"field: {field!r} is not a statistic; accepted: {', '.join(accepted)}"
+            )
+        rows: list[dict[str, Any]] = [{"handler": name, **row} for name, row in self.items()]
+        return sorted(rows, key=lambda row: row[field], reverse=reverse)
+
+    def _table(self, format: str) -> str:
+        return tables.statistics(self.sort_by("total_time", reverse=True), format)
+
+    def __str__(self) -> str:
+        return self._table("simple")
+
+    def _repr_html_(self) -> str:
+        return self._table("html")

@@ -1,0 +1,185 @@
+"""What is remembered of the calls: a bounded ring, and running statistics of each handler."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import weakref
+from collections import deque
+from itertools import count
+from threading import Lock
+from typing import Any, NamedTuple
+
+from .clock import SYSTEM, Clock
+from .snapshot import Failure
+from .stats import HandlerName, HandlerStats
+
+MAX_HANDLERS = 10_000
+"""Names with statistics of their own; the calls of any further ones are counted together."""
+OTHERS = HandlerName("(other)", "(handlers)")
+
+# A call that ended, as the recorder appends it. A plain tuple: it is made once for each call.
+#   (name, when it began on the monotonic clock, elapsed, self time, args, kwargs, failure, result)
+Ended = tuple[HandlerName, float, float, float, Any, Any, Failure | None, Any]
+
+
+class Call(NamedTuple):
+    """A call that ended, as the ring keeps it; times in seconds, ``began`` in Unix seconds."""
+
+    name: HandlerName
+    began: float
+    elapsed: float
+    self_time: float
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    failure: Failure | None
+    result: Any
+
+
+class Store:
+    """Calls and statistics, safe to use from any thread.
+
+    A call costs one append to ``pending``. What it changes is worked out for many calls at a time
+    (a fold), under the lock, when enough are pending or somebody asks.
+
+    Args:
+        max_history: how many calls the ring keeps.
+        top: how many of the slowest calls are kept for `Profile`, whatever the ring forgets.
+        clock: what calls are timed with.
+    """
+
+    FOLD_AT = 256
+
+    def __init__(self, max_history: int, top: int = 0, clock: Clock = SYSTEM) -> None:
+        self.clock = clock
+        self.pending: deque[Ended] = deque()
+        self._lock = Lock()
+        self._ring: deque[Call] = deque(maxlen=max_history)
+        self._top = top
+        self._reset()
+        _stores.add(self)
+
+    def _reset(self) -> None:
+        self._ring.clear()
+        self._handlers: dict[HandlerName, HandlerStats] = {}
+        self._slowest: list[tuple[float, int, Call]] = []
+        self._order = count()
+
+    def add(self, call: Ended) -> None:
+        """Remembers a call that ended."""
+        self.pending.append(call)
+        # Never waits: the lock may be held by this very thread, when the garbage collector ends a
+        # forgotten generator in the middle of a fold.
+        if len(self.pending) >= self.FOLD_AT and self._lock.acquire(blocking=False):
+            try:
+                self._fold()
+            finally:
+                self._lock.release()
+
+    def _fold(self) -> None:
+        # A wall clock may be set and a monotonic one may stand still in a suspended machine, so
+        # their difference is measured anew for each batch.
+        to_wall = self.clock.wall() - self.clock.monotonic()
+        pending = self.pending
+        for _ in range(len(pending)):
+            name, start, *rest = pending.popleft()
+            call = Call(name, start + to_wall, *rest)
+            self._ring.append(call)
+            self._of(name).add(call.elapsed, call.self_time, call.began, call.failure is not None)
+            if self._top:
+                ranked = (call.elapsed, -next(self._order), call)
+                if len(self._slowest) < self._top:
+                    heapq.heappush(self._slowest, ranked)
+                elif ranked > self._slowest[0]:
+                    heapq.heapreplace(self._slowest, ranked)
+
+    def _of(self, name: HandlerName) -> HandlerStats:
+        stats = self._handlers.get(name)
+        if stats is None:
+            if len(self._handlers) >= MAX_HANDLERS and name != OTHERS:
+                return self._of(OTHERS)
+            stats = self._handlers[name] = HandlerStats()
+        return stats
+
+    def register(self, name: HandlerName) -> None:
+        """Notes a handler that may be called."""
+        with self._lock:
+            self._of(name)
+
+    def rename(self, old: HandlerName, new: HandlerName) -> None:
+        """Notes that a handler has another name from now on; calls that it had keep the old one."""
+        with self._lock:
+            self._fold()
+            stats = self._handlers.get(old)
+            if stats is not None and not stats.calls:
+                del self._handlers[old]
+            self._of(new)
+
+    def calls(self) -> list[Call]:
+        """The calls in the ring, in the order in which they ended."""
+        with self._lock:
+            self._fold()
+            return list(self._ring)
+
+    def handlers(self) -> dict[HandlerName, HandlerStats]:
+        """A copy of the statistics of each registered handler."""
+        with self._lock:
+            self._fold()
+            return {name: stats.copy() for name, stats in self._handlers.items()}
+
+    def clear(self) -> None:
+        """Forgets all calls; registered handlers stay known."""
+        with self._lock:
+            self._fold()
+            names = list(self._handlers)
+            self._reset()
+            for name in names:
+                self._of(name)
+
+    def take(self) -> tuple[dict[HandlerName, HandlerStats], list[Call]]:
+        """The statistics and the slowest calls, slowest first; the store starts afresh.
+
+        Handlers without a call are among the statistics only when they were registered since the
+        last take.
+        """
+        with self._lock:
+            self._fold()
+            handlers, slowest = self._handlers, sorted(self._slowest, reverse=True)
+            self._reset()
+        return handlers, [call for _, _, call in slowest]
+
+    def slowest(self) -> list[Call]:
+        """The slowest calls of all, slowest first; at most ``top``."""
+        with self._lock:
+            self._fold()
+            return [call for _, _, call in sorted(self._slowest, reverse=True)]
+
+    def resize(self, max_history: int) -> None:
+        """Keeps at most ``max_history`` calls from now on; the last ones stay."""
+        with self._lock:
+            self._fold()
+            self._ring = deque(self._ring, maxlen=max_history)
+
+
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+_held: list[Store] = []
+
+
+# A fork while another thread folds would leave a lock in the child that nobody opens, and half a
+# batch: so all folds are let finish first.
+def _before_fork() -> None:
+    _held[:] = list(_stores)
+    for store in _held:
+        store._lock.acquire()
+
+
+def _after_fork() -> None:
+    for store in _held:
+        store._lock.release()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+    )

@@ -1,0 +1,441 @@
+"""All that is known about smartswitch: naming a handler, attach and detach, the registration hook.
+
+smartswitch tells a plugin of the handlers that are registered after it was plugged, and of nothing
+else. Three methods of ``Switcher`` are therefore followed by one of ours: registration (so that a
+watched switcher's new handlers are watched), ``plug`` and the attaching of a child (so that one
+log sees the whole tree, in whichever order it was put together).
+"""
+
+from __future__ import annotations
+
+import gc
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any, Protocol
+
+from smartswitch import BasePlugin, MethodEntry, Switcher
+
+from .instrument import Instrument, instrument_of
+from .recorder import Probe
+from .stats import HandlerName
+from .store import Store
+
+
+class Log(Protocol):
+    """What watches switchers."""
+
+    @property
+    def store(self) -> Store:
+        """Where its calls go; what it is known by."""
+
+    def probe(self, name: HandlerName, subject: Any) -> Probe:
+        """A probe for a handler, registered under ``name``."""
+
+    def rename(self, probe: Probe, name: HandlerName) -> None:
+        """The handler of ``probe`` is called ``name`` from now on."""
+
+
+class WatchingPlugin(BasePlugin):  # type: ignore[misc]
+    """A plugin that is told where it was plugged."""
+
+    log: Log
+
+
+class Watch:
+    """One log's subscription to a switcher and its children.
+
+    Attributes:
+        log: what is fed.
+        plugged: whether it follows plugin inheritance, as a plugged log does.
+    """
+
+    def __init__(self, log: Log, root: Switcher | None, plugged: bool = False) -> None:
+        self.log = log
+        self.plugged = plugged
+        self._root = None if root is None else weakref.ref(root)
+
+    def has_root(self, switcher: Switcher) -> bool:
+        """Whether selectors start from ``switcher``."""
+        return self._root is not None and self._root() is switcher
+
+    def name(self, entry: MethodEntry) -> HandlerName:
+        """What a handler is called from the root of this watch, or else of its tree."""
+        root = None if self._root is None else self._root()
+        keys = [entry.name]
+        node = entry.switch
+        while node is not root and node.parent is not None:
+            keys.append(_key(node))
+            node = node.parent
+        return HandlerName(_switcher_name(node), ".".join(reversed(keys)))
+
+    def covers(self, switcher: Switcher) -> bool:
+        """Whether ``switcher``, a child of one that is watched, is watched too."""
+        if not self.plugged:
+            return True
+        own = any(
+            isinstance(plugin, WatchingPlugin) and plugin.log.store is not self.log.store
+            for plugin in switcher._local_plugins
+        )
+        return bool(switcher._inherit_plugins) and not own
+
+
+class _Observed:
+    """What is known of one registered handler; it lives on the handler's entry."""
+
+    __slots__ = ("attached", "chained", "instrument", "replaced")
+
+    def __init__(self) -> None:
+        self.instrument: Instrument | None = None
+        # Whether the stand-in took the place of a callable that people had been given already.
+        self.replaced = False
+        # Probes that are layers of smartswitch's own chain, and probes of the instrument.
+        self.chained: list[tuple[Watch, Probe]] = []
+        self.attached: list[tuple[Watch, Probe]] = []
+
+
+_lock = RLock()
+_watches: weakref.WeakKeyDictionary[Switcher, list[Watch]] = weakref.WeakKeyDictionary()
+_known: weakref.WeakSet[Switcher] = weakref.WeakSet()
+_everywhere: list[Watch] = []
+_instrumenting = 0
+_searched = False
+
+
+def attach(log: Log, switcher: Switcher) -> None:
+    """Feeds ``log`` with the calls of the handlers of ``switcher`` and its children.
+
+    Raises:
+        TypeError: ``switcher`` is no ``Switcher``.
+    """
+    _check(switcher)
+    with _lock:
+        if not any(
+            watch.log.store is log.store and watch.has_root(switcher) and not watch.plugged
+            for watch in _watches.get(switcher, ())
+        ):
+            _subscribe(switcher, Watch(log, switcher))
+
+
+def detach(log: Log, switcher: Switcher) -> None:
+    """Undoes `attach`.
+
+    Raises:
+        TypeError: ``switcher`` is no ``Switcher``.
+        ValueError: ``log`` is not attached to it.
+    """
+    _check(switcher)
+    with _lock:
+        watch = next(
+            (
+                watch
+                for watch in _watches.get(switcher, ())
+                if watch.log.store is log.store and watch.has_root(switcher) and not watch.plugged
+            ),
+            None,
+        )
+        if watch is None:
+            raise ValueError(
+                f"switcher: {_switcher_name(switcher)!r} is not attached; accepted: one that was "
+                "given to attach()"
+            )
+        for node in list(_known | set(_watches)):
+            _unsubscribe(node, watch)
+
+
+@contextmanager
+def everywhere(log: Log) -> Iterator[None]:
+    """Feeds ``log`` with the calls of each handler of each switcher."""
+    watch = Watch(log, None)
+    with _lock:
+        _everywhere.append(watch)
+        for switcher in _all_switchers():
+            for entry in switcher._methods.values():
+                _observe(entry, watch)
+    try:
+        yield
+    finally:
+        with _lock:
+            _everywhere.remove(watch)
+            for switcher in _all_switchers():
+                _unsubscribe(switcher, watch)
+
+
+@contextmanager
+def instrumenting() -> Iterator[None]:
+    """Makes each handler that is registered meanwhile one that can be watched.
+
+    Without it a handler that nobody watched when it was registered is seen only when it is called
+    through its switcher, not when the decorated function is called by its name.
+    """
+    global _instrumenting
+    with _lock:
+        _instrumenting += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _instrumenting -= 1
+
+
+def chain(plugin: WatchingPlugin, entry: MethodEntry) -> Probe | None:
+    """The probe for a layer of smartswitch's chain; ``None`` where another log took over."""
+    with _lock:
+        watches = _watches.get(entry.switch, [])
+        watch = next((one for one in watches if one.log.store is plugin.log.store), None)
+        if watch is None:
+            if _hooked:
+                return None
+            watch = Watch(plugin.log, None)
+        probe = plugin.log.probe(watch.name(entry), entry.func)
+        _observed(entry).chained.append((watch, probe))
+        return probe
+
+
+def specification(factory: Callable[..., BasePlugin], name: str) -> Any:
+    """What smartswitch makes a child's copy of a plugin from: it calls ``factory(name=name)``."""
+    from smartswitch.core import _PluginSpec
+
+    return _PluginSpec(factory, {}, name)
+
+
+def _check(switcher: object) -> None:
+    if not isinstance(switcher, Switcher):
+        raise TypeError(f"switcher: {switcher!r} is no Switcher; accepted: a smartswitch.Switcher")
+
+
+def _observed(entry: MethodEntry) -> _Observed:
+    found = entry.__dict__.get("_smartcollect")
+    if found is None:
+        found = entry._smartcollect = _Observed()
+    assert isinstance(found, _Observed)
+    return found
+
+
+def _observe(entry: MethodEntry, watch: Watch) -> None:
+    observed = _observed(entry)
+    if any(other.log.store is watch.log.store for other, _ in observed.chained + observed.attached):
+        return
+    probe = watch.log.probe(watch.name(entry), entry.func)
+    observed.attached.append((watch, probe))
+    if observed.instrument is None:
+        observed.replaced = True
+        _install(entry, observed)
+    _update(observed)
+
+
+def _install(entry: MethodEntry, observed: _Observed) -> None:
+    observed.instrument = Instrument(entry._wrapped)
+    entry._wrapped = observed.instrument.stand_in
+
+
+def _update(observed: _Observed) -> None:
+    assert observed.instrument is not None
+    observed.instrument.watch(tuple(probe for _, probe in observed.attached))
+
+
+def _subscribe(switcher: Switcher, watch: Watch) -> None:
+    for node in _tree(switcher, watch.covers):
+        watches = _watches.setdefault(node, [])
+        if watch not in watches:
+            watches.append(watch)
+        for entry in node._methods.values():
+            _observe(entry, watch)
+
+
+def _unsubscribe(switcher: Switcher, watch: Watch) -> None:
+    watches = _watches.get(switcher)
+    if watches is not None and watch in watches:
+        watches.remove(watch)
+        if not watches:
+            del _watches[switcher]
+    for entry in switcher._methods.values():
+        observed = entry.__dict__.get("_smartcollect")
+        if observed is None or not any(other is watch for other, _ in observed.attached):
+            continue
+        observed.attached = [pair for pair in observed.attached if pair[0] is not watch]
+        for other in (*_watches.get(switcher, ()), *_everywhere):
+            _observe(entry, other)
+        _update(observed)
+        if observed.replaced and not observed.attached:
+            assert observed.instrument is not None
+            entry._wrapped = observed.instrument.original
+            observed.instrument, observed.replaced = None, False
+
+
+def _tree(
+    switcher: Switcher, covers: Callable[[Switcher], bool] = lambda child: True
+) -> Iterator[Switcher]:
+    """``switcher`` and its children, those left out that ``covers`` refuses, with theirs."""
+    waiting, seen = [switcher], {switcher}
+    while waiting:
+        node = waiting.pop(0)
+        yield node
+        for child in node._children.values():
+            if child not in seen and covers(child):
+                seen.add(child)
+                waiting.append(child)
+
+
+def _all_switchers() -> list[Switcher]:
+    """Each switcher that has handlers, those included that were made before this module."""
+    global _searched
+    if not _searched:
+        _searched = True
+        # `type(x)`, not `isinstance`, which would ask lazy objects and proxies for their class.
+        for candidate in gc.get_objects():
+            if issubclass(type(candidate), Switcher) and "_methods" in candidate.__dict__:
+                _known.add(candidate)
+    return list(_known)
+
+
+def _key(switcher: Switcher) -> str:
+    """What ``switcher`` is called by its parent."""
+    for key, child in switcher.parent._children.items():
+        if child is switcher:
+            return str(key)
+    return str(switcher.name or "child")
+
+
+def _switcher_name(switcher: Switcher) -> str:
+    """The name of ``switcher``, or of the class or the module that its handlers live in."""
+    if switcher.name:
+        return str(switcher.name)
+    for node in _tree(switcher):
+        for entry in node._methods.values():
+            containers = str(getattr(entry.func, "__qualname__", "")).split(".")[:-1]
+            if containers and containers[-1] != "<locals>":
+                return containers[-1]
+            return str(getattr(entry.func, "__module__", None) or "switcher")
+    return "switcher"
+
+
+def _rename(switcher: Switcher) -> None:
+    """Gives the handlers of ``switcher`` and its children the names that they have now."""
+    for node in _tree(switcher):
+        for entry in node._methods.values():
+            observed = entry.__dict__.get("_smartcollect")
+            if observed is not None:
+                for watch, probe in observed.chained + observed.attached:
+                    name = watch.name(entry)
+                    if name != probe.name:
+                        watch.log.rename(probe, name)
+
+
+# ---------------------------------------------------------------------------------------------
+# The hooks. What each does beyond what smartswitch does:
+# ---------------------------------------------------------------------------------------------
+
+
+def _registered(switcher: Switcher) -> Any:
+    """A handler was registered; returns what stands in for the callable smartswitch returned."""
+    entry = next(reversed(switcher._methods.values()))
+    wrapped = entry._wrapped
+    with _lock:
+        _known.add(switcher)
+        observed = _observed(entry)
+        if _instrumenting:
+            _install(entry, observed)
+        for watch in (*_watches.get(switcher, ()), *_everywhere):
+            _observe(entry, watch)
+        # It was not given to anyone yet, so nothing was replaced.
+        observed.replaced = False
+        if switcher.name is None and len(switcher._methods) == 1:
+            _rename(_root(switcher))
+    # A class stays the class: it is inherited from and raised, not only called.
+    return wrapped if isinstance(wrapped, type) else entry._wrapped
+
+
+def _root(switcher: Switcher) -> Switcher:
+    while switcher.parent is not None:
+        switcher = switcher.parent
+    return switcher
+
+
+def _plugged(switcher: Switcher) -> None:
+    """A plugin was plugged."""
+    plugin = switcher._local_plugins[-1]
+    if not isinstance(plugin, WatchingPlugin):
+        return
+    # Children get copies that feed the same log, not ones made anew from the configuration.
+    switcher._local_plugin_specs[-1] = plugin.to_spec()
+    with _lock:
+        watch = Watch(plugin.log, switcher, plugged=True)
+        for node in _tree(switcher, watch.covers):
+            watches = _watches.get(node, [])
+            watches[:] = [
+                other
+                for other in watches
+                if not other.plugged or other.has_root(node) or other.log.store is watch.log.store
+            ]
+        _subscribe(switcher, watch)
+
+
+def _adopted(parent: Switcher, child: Switcher) -> None:
+    """A child was attached."""
+    with _lock:
+        for watch in list(_watches.get(parent, ())):
+            if watch.covers(child):
+                _subscribe(child, watch)
+        _rename(child)
+
+
+def _hook() -> bool:
+    """Puts the hooks into ``Switcher``; ``False``, and a warning, where it is not as it was."""
+    try:
+        # Registering a handler on a switcher of our own shows all that is relied on.
+        trial = Switcher("smartcollect")
+        handler = trial._decorate(lambda: None, alias="trial")
+        entry = trial._methods["trial"]
+        known = entry._wrapped is handler and entry.switch is trial and callable(entry.func)
+        Switcher("child", parent=trial).plug(BasePlugin())
+        child = trial._children["child"]
+        known = known and len(child._local_plugins) == len(child._local_plugin_specs) == 1
+        known = known and child._inherit_plugins is False
+    except Exception:
+        known = False
+    if not known:
+        warnings.warn(
+            "smartcollect does not know this smartswitch: handlers are recorded only where "
+            "CollectPlugin is plugged before they are registered",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    decorate, plug, adopt = Switcher._decorate, Switcher.plug, Switcher._attach_child_switcher
+
+    def _decorate(self: Switcher, func: Any, *args: Any, **kwargs: Any) -> Any:
+        # A handler under a second name: what stands in for the first is not to count its calls.
+        instrument = instrument_of(func)
+        wrapped = decorate(
+            self, func if instrument is None else instrument.original, *args, **kwargs
+        )
+        return wrapped if self.__dict__.get("_methods") is None else _registered(self)
+
+    def _plug(self: Switcher, *args: Any, **kwargs: Any) -> Any:
+        result = plug(self, *args, **kwargs)
+        _plugged(self)
+        return result
+
+    def _attach_child_switcher(self: Switcher, child: Switcher, *args: Any, **kwargs: Any) -> Any:
+        result = adopt(self, child, *args, **kwargs)
+        _adopted(self, child)
+        return result
+
+    replacements: dict[str, Callable[..., Any]] = {
+        "_decorate": _decorate,
+        "plug": _plug,
+        "_attach_child_switcher": _attach_child_switcher,
+    }
+    for name, replacement in replacements.items():
+        original = getattr(Switcher, name)
+        replacement.__doc__ = original.__doc__
+        replacement.__name__, replacement.__qualname__ = original.__name__, original.__qualname__
+        replacement.__wrapped__ = original  # type: ignore[attr-defined]
+        setattr(Switcher, name, replacement)
+    return True
+
+
+_hooked = _hook()

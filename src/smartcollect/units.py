@@ -1,0 +1,72 @@
+"""Durations as people write them: ``"100ms"`` to seconds, and seconds to ``"100 ms"``."""
+
+from __future__ import annotations
+
+import math
+import re
+
+# Longest unit first, so that the table also tells how to print a duration.
+_SECONDS = {
+    "min": 60.0,
+    "s": 1.0,
+    "ms": 1e-3,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "μs": 1e-6,  # the Greek letter, which keyboards type for the micro sign
+    "ns": 1e-9,
+}
+_TEXT = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([a-zµμ]+)?\s*")
+ACCEPTED = 'seconds as a number, or text such as "100ms" (units: ns, us, ms, s, min)'
+
+
+def seconds(value: float | str, name: str = "duration") -> float:
+    """A duration in seconds.
+
+    Args:
+        value: seconds as a number, or text with a unit: ``"100ms"``, ``"1.5 s"``, ``"20us"``.
+        name: what the duration is for; errors begin with it.
+
+    Returns:
+        The duration in seconds, zero or more.
+
+    Raises:
+        TypeError: the value is neither a number nor text.
+        ValueError: the text is no duration, or the value is negative, infinite or not a number.
+
+    Example:
+        >>> seconds("100ms")
+        0.1
+    """
+    if isinstance(value, str):
+        match = _TEXT.fullmatch(value)
+        unit = (match[2] or "s") if match else ""
+        if match is None or unit not in _SECONDS:
+            raise ValueError(f"{name}: {value!r} is not a duration; accepted: {ACCEPTED}")
+        number = float(match[1]) * _SECONDS[unit]
+    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name}: {value!r} is not a duration; accepted: {ACCEPTED}")
+    else:
+        number = float(value)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{name}: {value!r} is not zero or more and finite; accepted: {ACCEPTED}")
+    return number
+
+
+def duration(value: float) -> str:
+    """Text for ``value`` seconds, in the unit that suits its size, to three figures.
+
+    Example:
+        >>> duration(0.0123), duration(0.0)
+        ('12.3 ms', '0 s')
+    """
+    if value == 0:
+        return "0 s"
+    for unit in ("s", "ms", "µs"):
+        # 0.9995 ms is shown as 1.00 ms, not as 1000 µs.
+        if value >= 0.9995 * _SECONDS[unit]:
+            break
+    else:
+        unit = "ns"
+    scaled = value / _SECONDS[unit]
+    digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+    return f"{scaled:,.{digits}f} {unit}"

@@ -1,0 +1,66 @@
+"""What the phases of a test did, and how it rides on their reports."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from smartcollect import CallLog, Profile
+
+ATTRIBUTE = "smartcollect"
+"""The attribute of a report. Its value is one JSON string, which every serializer can carry."""
+
+
+class Capture:
+    """Watches the handlers of this process from the moment that smartswitch is imported.
+
+    Args:
+        profile: whether calls are recorded; otherwise handlers are only made watchable.
+    """
+
+    def __init__(self, profile: bool) -> None:
+        self._profile = profile
+        self._log: CallLog | None = None
+        self._watching = ExitStack()
+
+    def begin(self) -> None:
+        """smartswitch is imported."""
+        from smartcollect import CallLog
+        from smartcollect.settings import Settings
+        from smartcollect.switcher import everywhere, instrumenting
+
+        self._watching.enter_context(instrumenting())
+        if self._profile:
+            self._log = CallLog(Settings(max_history=0))
+            self._watching.enter_context(everywhere(self._log))
+
+    def end(self) -> None:
+        """The run is over."""
+        self._watching.close()
+
+    def discard(self) -> None:
+        """Forgets what was called outside of a test: xdist would count it once a worker."""
+        if self._log is not None:
+            self._log.store.clear()
+
+    def load(self, report: Any) -> None:
+        """Puts on ``report`` what was called since the last report."""
+        if self._log is None:
+            return
+        from smartcollect import Profile
+
+        profile = Profile.of(*self._log.store.take())
+        if profile.handlers:
+            setattr(report, ATTRIBUTE, json.dumps(profile.to_dict(), allow_nan=False))
+
+
+def unload(report: Any) -> Profile | None:
+    """The profile that rides on ``report``, as that of its test."""
+    from smartcollect import Profile
+
+    text = getattr(report, ATTRIBUTE, None)
+    if text is None:
+        return None
+    return Profile.from_dict(json.loads(text)).in_test(report.nodeid)
