@@ -9,8 +9,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, overload
 
-from smartswitch import Switcher
-
 from . import export
 from . import switcher as switchers
 from .assertions import Assertions, find
@@ -21,6 +19,7 @@ from .settings import DEFAULTS, Settings, changed
 from .snapshot import Redactor, Snapshot
 from .stats import HandlerName, HandlerStats, Statistics, Stats, short_names
 from .store import Call, Store
+from .switcher import Switcher
 from .units import seconds
 
 SCHEMA = "smartcollect/log"

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any, Protocol
 
-from smartswitch import BasePlugin, MethodEntry, Switcher
+from smartswitch import BasePlugin, MethodEntry
+from smartswitch import Switcher as Switcher
 
 from .instrument import Instrument, instrument_of
 from .recorder import Probe

@@ -14,27 +14,36 @@ ATTRIBUTE = "smartcollect"
 
 
 class Capture:
-    """Watches the handlers of this process from the moment that smartswitch is imported.
+    """Makes the handlers of this process watchable, and records their calls when asked to."""
 
-    Args:
-        profile: whether calls are recorded; otherwise handlers are only made watchable.
-    """
-
-    def __init__(self, profile: bool) -> None:
-        self._profile = profile
+    def __init__(self) -> None:
+        self._imported = False
+        self._recording = False
         self._log: CallLog | None = None
         self._watching = ExitStack()
 
     def begin(self) -> None:
         """smartswitch is imported."""
+        from smartcollect.switcher import instrumenting
+
+        self._imported = True
+        self._watching.enter_context(instrumenting())
+        if self._recording:
+            self._record()
+
+    def record(self) -> None:
+        """Calls are to be recorded, from now or from the import of smartswitch on."""
+        self._recording = True
+        if self._imported:
+            self._record()
+
+    def _record(self) -> None:
         from smartcollect import CallLog
         from smartcollect.settings import Settings
-        from smartcollect.switcher import everywhere, instrumenting
+        from smartcollect.switcher import everywhere
 
-        self._watching.enter_context(instrumenting())
-        if self._profile:
-            self._log = CallLog(Settings(max_history=0))
-            self._watching.enter_context(everywhere(self._log))
+        self._log = CallLog(Settings(max_history=0))
+        self._watching.enter_context(everywhere(self._log))
 
     def end(self) -> None:
         """The run is over."""

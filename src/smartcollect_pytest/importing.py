@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-NAME = "smartswitch"
+# smartcollect imports smartswitch; to be told in the middle of that would be too early.
+NAMES = ("smartcollect", "smartswitch")
 
 
 class AfterImport(MetaPathFinder):
@@ -22,7 +23,7 @@ class AfterImport(MetaPathFinder):
 
     def __init__(self, then: Callable[[], object]) -> None:
         self._then: Callable[[], object] | None = then
-        if NAME in sys.modules:
+        if any(name in sys.modules for name in NAMES):
             self.imported()
         else:
             sys.meta_path.insert(0, self)
@@ -43,7 +44,7 @@ class AfterImport(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The spec that the other finders have, with a loader that calls back."""
-        if fullname != NAME or self not in sys.meta_path:
+        if fullname not in NAMES or self not in sys.meta_path:
             return None
         # Out of the way while the others are asked, and for good once they have answered.
         position = sys.meta_path.index(self)

@@ -27,35 +27,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     # Conftests import applications, whose handlers can be watched only if that begins before.
-    _watch(early_config)
+    _capture(early_config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    _watch(config)
-
-
-_WATCHED = pytest.StashKey[bool]()
-
-
-def _watch(config: pytest.Config) -> None:
-    if config.stash.get(_WATCHED, False):
-        return
-    config.stash[_WATCHED] = True
-    from .capture import Capture
-    from .importing import AfterImport
-
+    capture = _capture(config)
     settings = options.read(config)
-    capture = Capture(settings.profile)
-    waiting = AfterImport(capture.begin)
-    config.add_cleanup(waiting.remove)
-    config.add_cleanup(capture.end)
     if settings.profile:
         from .session import Session
 
-        config.pluginmanager.register(
-            Profiler(config, capture, Session(settings)), "smartcollect-run"
-        )
+        capture.record()
+        profiler = Profiler(config, capture, Session(settings))
+        config.pluginmanager.register(profiler, "smartcollect-profiler")
+
+
+_CAPTURE: pytest.StashKey[Capture] = pytest.StashKey()
+
+
+def _capture(config: pytest.Config) -> Capture:
+    """The capture of this run, which waits for smartswitch since it was first asked for."""
+    if _CAPTURE not in config.stash:
+        from .capture import Capture
+        from .importing import AfterImport
+
+        capture = config.stash[_CAPTURE] = Capture()
+        waiting = AfterImport(capture.begin)
+        config.add_cleanup(waiting.remove)
+        config.add_cleanup(capture.end)
+    return config.stash[_CAPTURE]
 
 
 class Profiler:
