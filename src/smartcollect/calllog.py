@@ -179,7 +179,7 @@ class CallLog(Assertions):
 
     def profile(self) -> Profile:
         """The `Profile` of now."""
-        return Profile.of(self._handlers(), self.store.slowest())
+        return Profile.of(self.store.summary())
 
     @property
     def recording_failures(self) -> int:

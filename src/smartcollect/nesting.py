@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .stats import HandlerName
+
+Taken = tuple[tuple[Any, ...], dict[str, Any]]  # positional and keyword arguments
 
 # A frame stands for one running call of one store. It is a list and not an object because one is
 # made for each call: a list display takes a sixth of the time of a class instance.
 #   [store, the frame around it, children running, when the first of these began,
-#    seconds in children]
+#    seconds in children, the children by name]
 Frame = list[Any]
-STORE, OUTER, RUNNING, SINCE, IN_CHILDREN = range(5)
+STORE, OUTER, RUNNING, SINCE, IN_CHILDREN, CHILDREN = range(6)
 
-SUSPENDED: Frame = [None, None, 0, 0.0, 0.0]
+SUSPENDED: Frame = [None, None, 0, 0.0, 0.0, None]
 """The frame while a value's own ``repr`` runs: handlers that it calls are not recorded."""
 
 current: ContextVar[Frame | None] = ContextVar("smartcollect_frame", default=None)
@@ -44,6 +50,45 @@ def child_started(parent: Frame, at: float) -> None:
     if parent[RUNNING] == 0:
         parent[SINCE] = at
     parent[RUNNING] += 1
+
+
+def child_called(parent: Frame, name: HandlerName, taken: Taken, plain: bool) -> None:
+    """Notes that ``parent`` called the handler ``name`` with the arguments ``taken``.
+
+    Where these are not ``plain`` data they are told apart by identity: their own ``__eq__`` could
+    do anything.
+    """
+    children = parent[CHILDREN]
+    if children is None:
+        children = parent[CHILDREN] = {}
+    child = children.get(name)
+    if child is None:
+        children[name] = Children(taken)
+    else:
+        child.calls += 1
+        if child.same:
+            child.same = taken == child.taken if plain else _identical(taken, child.taken)
+
+
+def _identical(one: Taken, other: Taken) -> bool:
+    (args, kwargs), (other_args, other_kwargs) = one, other
+    return (
+        len(args) == len(other_args)
+        and kwargs.keys() == other_kwargs.keys()
+        and all(map(operator.is_, args, other_args))
+        and all(value is other_kwargs[key] for key, value in kwargs.items())
+    )
+
+
+class Children:
+    """The calls of one handler under one call of another: how many, and whether alike."""
+
+    __slots__ = ("calls", "same", "taken")
+
+    def __init__(self, taken: Taken) -> None:
+        self.calls = 1
+        self.same = True
+        self.taken = taken
 
 
 def child_stopped(parent: Frame, at: float) -> None:

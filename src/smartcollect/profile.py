@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from .snapshot import cut
 from .stats import HandlerName, HandlerStats
-from .store import Call
+from .store import Repeat, Summary
 from .tables import arguments
 
 SCHEMA = "smartcollect/profile"
@@ -63,18 +63,20 @@ class Profile:
     Attributes:
         handlers: the statistics of each handler; registered ones without a call included.
         slowest: the slowest calls, slowest first.
+        repeats: handlers called again and again under single calls of another.
         tests: by test, what it spent in each handler that it called.
     """
 
     handlers: Mapping[HandlerName, HandlerStats] = field(default_factory=lambda: _EMPTY)
     slowest: tuple[SlowCall, ...] = ()
+    repeats: tuple[Repeat, ...] = ()
     tests: Mapping[str, Mapping[HandlerName, Usage]] = field(default_factory=lambda: _EMPTY)
 
     @classmethod
-    def of(cls, handlers: Mapping[HandlerName, HandlerStats], slowest: Iterable[Call]) -> Profile:
-        """The profile of statistics and slowest calls as a store gives them."""
+    def of(cls, summary: Summary) -> Profile:
+        """The profile of what a store remembers."""
         return cls(
-            MappingProxyType(dict(handlers)),
+            MappingProxyType(summary.handlers),
             tuple(
                 SlowCall(
                     call.name,
@@ -83,8 +85,9 @@ class Profile:
                     "" if call.failure is None else cut(call.failure.type, 100),
                     "",
                 )
-                for call in slowest
+                for call in summary.slowest
             ),
+            tuple(summary.repeats),
         )
 
     def in_test(self, test: str) -> Profile:
@@ -128,6 +131,16 @@ class Profile:
                 }
                 for call in self.slowest
             ],
+            "repeats": [
+                {
+                    "parent": list(one.parent),
+                    "child": list(one.child),
+                    "times": one.times,
+                    "parents": one.parents,
+                    "same": one.same,
+                }
+                for one in self.repeats
+            ],
             "tests": {
                 test: [[*name, *usage] for name, usage in used.items()]
                 for test, used in self.tests.items()
@@ -153,38 +166,40 @@ class Profile:
 
     @classmethod
     def _from_plain(cls, plain: Mapping[str, Any]) -> Profile:
+        handlers = {_name(one): HandlerStats.from_dict(one) for one in plain["handlers"]}
+        slowest = (
+            SlowCall(
+                _name(one),
+                float(one["elapsed"]),
+                str(one["arguments"]),
+                str(one["error"]),
+                str(one["test"]),
+            )
+            for one in plain["slowest"]
+        )
+        repeats = (
+            Repeat(
+                HandlerName(*map(str, one["parent"])),
+                HandlerName(*map(str, one["child"])),
+                int(one["times"]),
+                int(one["parents"]),
+                bool(one["same"]),
+            )
+            for one in plain["repeats"]
+        )
+        tests = {
+            str(test): MappingProxyType(
+                {
+                    HandlerName(str(switcher), str(handler)): Usage(
+                        int(calls), int(errors), float(total)
+                    )
+                    for switcher, handler, calls, errors, total in used
+                }
+            )
+            for test, used in plain["tests"].items()
+        }
         return cls(
-            MappingProxyType(
-                {
-                    HandlerName(str(one["switcher"]), str(one["handler"])): HandlerStats.from_dict(
-                        one
-                    )
-                    for one in plain["handlers"]
-                }
-            ),
-            tuple(
-                SlowCall(
-                    _name(one),
-                    float(one["elapsed"]),
-                    str(one["arguments"]),
-                    str(one["error"]),
-                    str(one["test"]),
-                )
-                for one in plain["slowest"]
-            ),
-            MappingProxyType(
-                {
-                    str(test): MappingProxyType(
-                        {
-                            HandlerName(str(switcher), str(handler)): Usage(
-                                int(calls), int(errors), float(total)
-                            )
-                            for switcher, handler, calls, errors, total in used
-                        }
-                    )
-                    for test, used in plain["tests"].items()
-                }
-            ),
+            MappingProxyType(handlers), tuple(slowest), tuple(repeats), MappingProxyType(tests)
         )
 
 
@@ -200,6 +215,7 @@ def merge(profiles: Iterable[Profile]) -> Profile:
     handlers: dict[HandlerName, HandlerStats] = {}
     tests: dict[str, dict[HandlerName, Usage]] = {}
     slowest: list[SlowCall] = []
+    repeats: dict[tuple[HandlerName, HandlerName], Repeat] = {}
     for profile in profiles:
         for name, stats in profile.handlers.items():
             handlers.setdefault(name, HandlerStats()).merge(stats)
@@ -207,11 +223,15 @@ def merge(profiles: Iterable[Profile]) -> Profile:
             merged = tests.setdefault(test, {})
             for name, usage in used.items():
                 merged[name] = merged.get(name, Usage(0, 0, 0.0)).plus(usage)
+        for repeat in profile.repeats:
+            pair = repeat[:2]
+            repeats[pair] = repeats[pair].merged(repeat) if pair in repeats else repeat
         slowest = heapq.nlargest(
             SLOWEST, [*slowest, *profile.slowest], key=lambda call: call.elapsed
         )
     return Profile(
         MappingProxyType(handlers),
         tuple(slowest),
+        tuple(sorted(repeats.values(), key=lambda one: (-one.times, one))),
         MappingProxyType({test: MappingProxyType(used) for test, used in tests.items()}),
     )

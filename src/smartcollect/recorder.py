@@ -8,7 +8,17 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from . import nesting
-from .nesting import IN_CHILDREN, OUTER, SUSPENDED, child_started, child_stopped, current, parent_of
+from .nesting import (
+    CHILDREN,
+    IN_CHILDREN,
+    OUTER,
+    SUSPENDED,
+    child_called,
+    child_started,
+    child_stopped,
+    current,
+    parent_of,
+)
 from .snapshot import CONTAINED, REDACTED, Failure, Snapshot, failure, secret_positions
 from .stats import HandlerName
 from .store import Store
@@ -116,7 +126,6 @@ def record(probe: Probe, target: Callable[..., Any]) -> Callable[..., Any]:
     store = probe.store
     now = store.clock.monotonic
     get_current, set_current, reset_current = current.get, current.set, current.reset
-    remember = store.add
 
     def leave(token: Any, parent: nesting.Frame | None) -> float:
         end = now()
@@ -135,7 +144,7 @@ def record(probe: Probe, target: Callable[..., Any]) -> Callable[..., Any]:
             return target(*args, **kwargs)
         taken = probe.take_arguments(args, kwargs)
         parent = parent_of(outer, store)
-        frame: nesting.Frame = [store, outer, 0, 0.0, 0.0]
+        frame: nesting.Frame = [store, outer, 0, 0.0, 0.0, None]
         token = set_current(frame)
         start = now()
         if parent is not None:
@@ -144,18 +153,44 @@ def record(probe: Probe, target: Callable[..., Any]) -> Callable[..., Any]:
             result = target(*args, **kwargs)
         except BaseException as error:
             elapsed = leave(token, parent) - start
-            own = max(0.0, elapsed - frame[IN_CHILDREN])
-            failed = probe.take_failure(error)
-            remember((probe.name, start, elapsed, own, *taken, failed, None))
+            if parent is not None:
+                child_called(parent, probe.name, taken, probe.serialize)
+            _remember(probe, frame, start, elapsed, taken, None, error)
             raise
         elapsed = leave(token, parent) - start
         if type(result) in _DEFERRED:
             return _deferred(_Deferred(probe, taken), result)
-        own = max(0.0, elapsed - frame[IN_CHILDREN])
-        remember((probe.name, start, elapsed, own, *taken, None, probe.take_result(result)))
+        if parent is not None:
+            child_called(parent, probe.name, taken, probe.serialize)
+        _remember(probe, frame, start, elapsed, taken, result, None)
         return result
 
     return recorded
+
+
+def _remember(
+    probe: Probe,
+    frame: nesting.Frame,
+    began: float,
+    elapsed: float,
+    taken: tuple[Any, Any],
+    result: Any,
+    error: BaseException | None,
+) -> None:
+    """Remembers a call that ended with ``result`` or ``error``."""
+    if frame[CHILDREN] is not None:
+        probe.store.note_children(probe.name, frame[CHILDREN])
+    probe.store.add(
+        (
+            probe.name,
+            began,
+            elapsed,
+            max(0.0, elapsed - frame[IN_CHILDREN]),
+            *taken,
+            None if error is None else probe.take_failure(error),
+            None if error is not None else probe.take_result(result),
+        )
+    )
 
 
 class _Deferred:
@@ -168,7 +203,7 @@ class _Deferred:
         self._taken = taken
         self._began: float | None = None
         self._spent = 0.0
-        self._frame: nesting.Frame = [probe.store, None, 0, 0.0, 0.0]
+        self._frame: nesting.Frame = [probe.store, None, 0, 0.0, 0.0, None]
 
     def __enter__(self) -> None:
         outer = current.get()
@@ -177,10 +212,14 @@ class _Deferred:
         self._parent = None if outer is SUSPENDED else parent_of(outer, self._probe.store)
         self._token = current.set(frame)
         self._start = self._probe.store.clock.monotonic()
-        if self._began is None:
+        first = self._began is None
+        if first:
             self._began = self._start
         if self._parent is not None:
             child_started(self._parent, self._start)
+            if first:
+                probe = self._probe
+                child_called(self._parent, probe.name, self._taken, probe.serialize)
 
     def __exit__(self, *_: object) -> None:
         end = self._probe.store.clock.monotonic()
@@ -195,18 +234,8 @@ class _Deferred:
 
     def end(self, result: Any = None, error: BaseException | None = None) -> None:
         """Remembers the call, which ended with ``result`` or ``error``."""
-        probe = self._probe
-        probe.store.add(
-            (
-                probe.name,
-                self._start if self._began is None else self._began,
-                self._spent,
-                max(0.0, self._spent - self._frame[IN_CHILDREN]),
-                *self._taken,
-                None if error is None else probe.take_failure(error),
-                None if error is not None else probe.take_result(result),
-            )
-        )
+        began = self._start if self._began is None else self._began
+        _remember(self._probe, self._frame, began, self._spent, self._taken, result, error)
 
 
 class _Unawaited:

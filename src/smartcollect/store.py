@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from .clock import SYSTEM, Clock
+from .nesting import Children
 from .snapshot import Failure
 from .stats import HandlerName, HandlerStats
 
@@ -36,6 +37,45 @@ class Call(NamedTuple):
     result: Any
 
 
+class Repeat(NamedTuple):
+    """One handler called again and again under single calls of another: an N+1.
+
+    Attributes:
+        parent: the handler that calls.
+        child: the handler that is called.
+        times: how often under one call of the parent, at the most.
+        parents: under how many calls of the parent it was called ten times or more.
+        same: whether the arguments were alike each time, so that the answer could be kept;
+            otherwise one call could ask for all at once.
+    """
+
+    parent: HandlerName
+    child: HandlerName
+    times: int
+    parents: int
+    same: bool
+
+    def merged(self, other: Repeat) -> Repeat:
+        """Both together, of the same two handlers."""
+        return self._replace(
+            times=max(self.times, other.times),
+            parents=self.parents + other.parents,
+            same=self.same and other.same,
+        )
+
+
+class Summary(NamedTuple):
+    """What a store remembers beside its ring: statistics, slowest calls first, repeats."""
+
+    handlers: dict[HandlerName, HandlerStats]
+    slowest: list[Call]
+    repeats: list[Repeat]
+
+
+REPEATED = 10
+"""From how many calls of one handler under one call of another on these are noted."""
+
+
 class Store:
     """Calls and statistics, safe to use from any thread.
 
@@ -53,6 +93,7 @@ class Store:
     def __init__(self, max_history: int, top: int = 0, clock: Clock = SYSTEM) -> None:
         self.clock = clock
         self.pending: deque[Ended] = deque()
+        self._pending_repeats: deque[Repeat] = deque()
         self._lock = Lock()
         self._ring: deque[Call] = deque(maxlen=max_history)
         self._top = top
@@ -64,6 +105,7 @@ class Store:
         self._handlers: dict[HandlerName, HandlerStats] = {}
         self._slowest: list[tuple[float, int, Call]] = []
         self._order = count()
+        self._repeats: dict[tuple[HandlerName, HandlerName], Repeat] = {}
 
     def add(self, call: Ended) -> None:
         """Remembers a call that ended."""
@@ -92,6 +134,21 @@ class Store:
                     heapq.heappush(self._slowest, ranked)
                 elif ranked > self._slowest[0]:
                     heapq.heapreplace(self._slowest, ranked)
+
+        for _ in range(len(self._pending_repeats)):
+            repeat = self._pending_repeats.popleft()
+            pair = repeat[:2]
+            before = self._repeats.get(pair)
+            if before is not None:
+                self._repeats[pair] = before.merged(repeat)
+            elif len(self._repeats) < MAX_HANDLERS:
+                self._repeats[pair] = repeat
+
+    def note_children(self, parent: HandlerName, children: dict[HandlerName, Children]) -> None:
+        """Notes which handlers one call of ``parent`` called too often."""
+        for name, child in children.items():
+            if child.calls >= REPEATED:
+                self._pending_repeats.append(Repeat(parent, name, child.calls, 1, child.same))
 
     def _of(self, name: HandlerName) -> HandlerStats:
         stats = self._handlers.get(name)
@@ -136,23 +193,27 @@ class Store:
             for name in names:
                 self._of(name)
 
-    def take(self) -> tuple[dict[HandlerName, HandlerStats], list[Call]]:
-        """The statistics and the slowest calls, slowest first; the store starts afresh.
+    def take(self) -> Summary:
+        """What is remembered beside the ring; the store starts afresh.
 
         Handlers without a call are among the statistics only when they were registered since the
         last take.
         """
         with self._lock:
             self._fold()
-            handlers, slowest = self._handlers, sorted(self._slowest, reverse=True)
+            summary = self._summary(self._handlers)
             self._reset()
-        return handlers, [call for _, _, call in slowest]
+        return summary
 
-    def slowest(self) -> list[Call]:
-        """The slowest calls of all, slowest first; at most ``top``."""
+    def summary(self) -> Summary:
+        """What is remembered beside the ring."""
         with self._lock:
             self._fold()
-            return [call for _, _, call in sorted(self._slowest, reverse=True)]
+            return self._summary({name: stats.copy() for name, stats in self._handlers.items()})
+
+    def _summary(self, handlers: dict[HandlerName, HandlerStats]) -> Summary:
+        slowest = [call for _, _, call in sorted(self._slowest, reverse=True)]
+        return Summary(handlers, slowest, list(self._repeats.values()))
 
     def resize(self, max_history: int) -> None:
         """Keeps at most ``max_history`` calls from now on; the last ones stay."""

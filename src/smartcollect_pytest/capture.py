@@ -60,7 +60,7 @@ class Capture:
             return
         from smartcollect import Profile
 
-        profile = Profile.of(*self._log.store.take())
+        profile = Profile.of(self._log.store.take())
         if profile.handlers:
             setattr(report, ATTRIBUTE, json.dumps(profile.to_dict(), allow_nan=False))
 

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from smartcollect import HandlerName, Profile
 
 UNCALLED_SHOWN = 10
+REPEATS_SHOWN = 10
 
 
 class Writer(Protocol):
     """What is used of pytest's terminal reporter."""
 
-    def section(self, title: str, sep: str = "=", **markup: bool) -> None: ...
+    def write_sep(self, sep: str, title: str, **markup: bool) -> None: ...
 
     def write_line(self, line: str, **markup: bool) -> None: ...
 
@@ -32,7 +33,7 @@ def summary(writer: Writer, profile: Profile, settings: Settings, verbosity: int
     """
     from smartcollect import tables
 
-    writer.section("smartcollect", "=")
+    writer.write_sep("=", "smartcollect")
     called = profile.called()
     if not profile.handlers:
         writer.write_line("no handler was registered with smartswitch")
@@ -48,6 +49,7 @@ def summary(writer: Writer, profile: Profile, settings: Settings, verbosity: int
         return
     keys = _keys(profile)
     _slowest(writer, profile, settings.slowest, keys)
+    _repeats(writer, profile, keys)
     uncalled = sorted(tables.one_line(keys[name]) for name in profile.uncalled())
     if uncalled:
         kept = uncalled if verbosity > 0 else uncalled[:UNCALLED_SHOWN]
@@ -80,6 +82,27 @@ def _slowest(writer: Writer, profile: Profile, count: int, keys: dict[HandlerNam
                     "test": call.test,
                 }
                 for call in calls
+            )
+        )
+
+
+def _repeats(writer: Writer, profile: Profile, keys: dict[HandlerName, str]) -> None:
+    from smartcollect import tables
+
+    if profile.repeats:
+        writer.write_line("")
+        writer.write_line("repeated calls under one call", yellow=True)
+        writer.write_line(
+            tables.table(
+                {
+                    "under": keys.get(one.parent, one.parent.full),
+                    "handler": keys.get(one.child, one.child.full),
+                    "times": f"{one.times:,}",
+                    "arguments": "the same: keep the answer"
+                    if one.same
+                    else "different: ask for all at once",
+                }
+                for one in profile.repeats[:REPEATS_SHOWN]
             )
         )
 

@@ -1,0 +1,1 @@
+"""A small shop: users, products and orders in SQLite, dispatched by name through smartswitch."""
