@@ -72,6 +72,9 @@ class Assertions:
     def _handlers(self) -> Mapping[HandlerName, HandlerStats]:
         raise NotImplementedError
 
+    def _find(self, handler: str) -> HandlerName:
+        raise NotImplementedError
+
     def _calls(self, handler: str | None = None) -> list[Call]:
         raise NotImplementedError
 
@@ -192,12 +195,11 @@ class Assertions:
 
     def _one(self, handler: str) -> tuple[HandlerName, HandlerStats]:
         __tracebackhide__ = True
-        handlers = self._handlers()
         try:
-            name = find(handlers, handler)
+            name = self._find(handler)
         except KeyError as error:
             raise AssertionError(str(error)) from None
-        return name, handlers[name]
+        return name, self._handlers()[name]
 
     def _judged(self, handler: str | None) -> dict[HandlerName, HandlerStats]:
         """The statistics of the called handlers that an assertion is about: one at least."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -54,9 +53,7 @@ class Violation(NamedTuple):
 
     def __str__(self) -> str:
         if self.name is None:
-            return (
-                f"{self.budget.pattern}: never called, so its budget ({self.budget}) says nothing"
-            )
+            return f"{self.budget.pattern}: never called; the budget is {self.budget}"
         value, limit = _shown(self.field, self.value), _shown(self.field, self.limit)
         return f"{self.name.handler}: {self.field} is {value}, the budget is {limit}"
 
@@ -86,13 +83,13 @@ def parse(text: str) -> Budget:
     Raises:
         ValueError: the line is something else.
     """
-    pattern, *parts = text.replace("<=", " <= ").split()
-    limits: dict[str, str] = {}
-    fields = parts[0::3]
-    if len(parts) % 3 or any(sign != "<=" for sign in parts[1::3]):
+    pattern, *parts = text.replace("<=", " <= ").split() or [""]
+    fields, signs = parts[0::3], parts[1::3]
+    if not pattern or len(parts) % 3 or any(sign != "<=" for sign in signs):
         raise ValueError(
             f"{text!r} is not a budget; accepted: a handler, then limits such as max_time<=100ms"
         )
+    limits: dict[str, str] = {}
     for field, value in zip(fields, parts[2::3], strict=True):
         if field in limits:
             raise ValueError(f"{field}: limited twice in {text!r}")
@@ -124,13 +121,12 @@ def _limit(field: str, value: Any) -> float:
         )
     if field in TIME_FIELDS:
         return seconds(value, field)
-    try:
-        number = math.nan if isinstance(value, bool) else int(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not number >= 0 or number != (float(value) if isinstance(value, str) else value):
+    # Text is read as a count, but a count is not text: "3" and 3, not "3.0" or 3.5.
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{field}: {value!r} is no count; accepted: a whole number, zero or more")
-    return number
+    return value
 
 
 def _shown(field: str, value: float) -> str:

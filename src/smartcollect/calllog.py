@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import Any, overload
 
 from . import export
 from . import switcher as switchers
-from .assertions import Assertions, find
+from .assertions import AmbiguousHandler, Assertions, find
 from .clock import SYSTEM, Clock
 from .profile import SLOWEST, Profile
 from .recorder import Probe
@@ -166,7 +167,7 @@ class CallLog(Assertions):
         """
         handlers = self._handlers()
         if handler is not None:
-            return handlers[find(handlers, handler)].statistics()
+            return handlers[self._find(handler)].statistics()
         called = {name: stats for name, stats in handlers.items() if stats.calls}
         keys = short_names(called)
         return Stats({keys[name]: stats.statistics() for name, stats in called.items()})
@@ -254,6 +255,19 @@ class CallLog(Assertions):
 
     def _handlers(self) -> Mapping[HandlerName, HandlerStats]:
         return self.store.handlers()
+
+    def _find(self, handler: str) -> HandlerName:
+        handlers = self._handlers()
+        try:
+            return find(handlers, handler)
+        except AmbiguousHandler:
+            # One of them may belong to a switcher that is gone, or is garbage by now: it counts
+            # when it was called, and not for having been registered once.
+            gc.collect()
+            live = {probe.name for probe in list(self._probes)}
+            return find(
+                [name for name, stats in handlers.items() if stats.calls or name in live], handler
+            )
 
     def _calls(self, handler: str | None = None) -> list[Call]:
         calls = self.store.calls()

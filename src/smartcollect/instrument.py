@@ -81,6 +81,10 @@ def _function(instrument: Instrument) -> Callable[..., Any]:
 _CODE = next(const for const in _function.__code__.co_consts if hasattr(const, "co_code"))
 
 
+# Looked up on the instance by those who call them; the rest is the target's.
+_OWN = frozenset({"__reduce_ex__", "__copy__", "__deepcopy__", "__mro_entries__"})
+
+
 class Proxy:
     """A callable that shows whatever its target shows, its class included."""
 
@@ -97,7 +101,7 @@ class Proxy:
         return MethodType(self, instance) if binds and instance is not None else self
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("__reduce_ex__", "__copy__", "__deepcopy__"):
+        if name in _OWN:
             return object.__getattribute__(self, name)
         return getattr(_target(self), name)
 

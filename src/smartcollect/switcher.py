@@ -150,18 +150,29 @@ def detach(log: Log, switcher: Switcher) -> None:
 def everywhere(log: Log) -> Iterator[None]:
     """Feeds ``log`` with the calls of each handler of each switcher."""
     watch = Watch(log, None)
+    _begin_everywhere(watch)
+    try:
+        yield
+    finally:
+        _end_everywhere(watch)
+
+
+# Functions of their own: a suspended generator would keep the last switcher alive in its locals.
+
+
+def _begin_everywhere(watch: Watch) -> None:
     with _lock:
         _everywhere.append(watch)
         for switcher in _all_switchers():
             for entry in switcher._methods.values():
                 _observe(entry, watch)
-    try:
-        yield
-    finally:
-        with _lock:
-            _everywhere.remove(watch)
-            for switcher in _all_switchers():
-                _unsubscribe(switcher, watch)
+
+
+def _end_everywhere(watch: Watch) -> None:
+    with _lock:
+        _everywhere.remove(watch)
+        for switcher in _all_switchers():
+            _unsubscribe(switcher, watch)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smartcollect import CallLog, Profile
+    from smartcollect import CallLog, HandlerName, Profile
 
 ATTRIBUTE = "smartcollect"
 """The attribute of a report. Its value is one JSON string, which every serializer can carry."""
@@ -21,6 +21,9 @@ class Capture:
         self._recording = False
         self._log: CallLog | None = None
         self._watching = ExitStack()
+        # The handlers that were registered outside of tests, and those that a report told of.
+        self._registered: set[HandlerName] = set()
+        self._told: set[HandlerName] = set()
 
     def begin(self) -> None:
         """smartswitch is imported."""
@@ -50,17 +53,26 @@ class Capture:
         self._watching.close()
 
     def discard(self) -> None:
-        """Forgets what was called outside of a test: xdist would count it once a worker."""
+        """Forgets what was called outside of a test: xdist would count it once a worker.
+
+        What was registered there is kept. Handlers that a test registers are its own affair, and
+        nobody misses their calls.
+        """
         if self._log is not None:
-            self._log.store.clear()
+            self._registered.update(self._log.store.take().handlers)
 
     def load(self, report: Any) -> None:
         """Puts on ``report`` what was called since the last report."""
         if self._log is None:
             return
-        from smartcollect import Profile
+        from smartcollect import HandlerStats, Profile
 
-        profile = Profile.of(self._log.store.take())
+        summary = self._log.store.take()
+        handlers = {name: stats for name, stats in summary.handlers.items() if stats.calls}
+        for name in self._registered - self._told:
+            handlers.setdefault(name, HandlerStats())
+        self._told |= self._registered
+        profile = Profile.of(summary._replace(handlers=handlers))
         if profile.handlers:
             setattr(report, ATTRIBUTE, json.dumps(profile.to_dict(), allow_nan=False))
 

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import pytest
+from smartswitch import Switcher
+
+
+@pytest.fixture
+def api(time):
+    """A switcher whose handlers take as many seconds as they are told, and a log."""
+    sw = Switcher("api").plug("collect", max_history=50)
+
+    @sw
+    def work(seconds, fail=False):
+        time.sleep(seconds)
+        if fail:
+            raise ValueError("broken")
+
+    @sw
+    def idle(): ...
+
+    sw.work = work
+    return sw
+
+
+def failing(message):
+    return pytest.raises(AssertionError, match=message)
+
+
+def test_none_slower_than(api):
+    api.work(1)
+    api.collect.assert_none_slower_than(1)
+    api.collect.assert_none_slower_than("1s", handler="work")
+    api.work(3)
+    with failing("work took longer than 2.00 s; the slowest call took 3.00 s") as caught:
+        api.collect.assert_none_slower_than("2s")
+    table = str(caught.value).splitlines()[1:]
+    assert table[0].split() == ["handler", "elapsed", "arguments", "raised"]
+    assert table[2].split() == ["work", "3.00", "s", "3"]
+    assert len(table) == 3
+
+
+def test_calls_that_the_history_lost_are_judged_too(api):
+    api.work(3)
+    for _ in range(60):
+        api.work(0)
+    with failing("3.00 s .*\n.the history has none of these calls any more"):
+        api.collect.assert_none_slower_than(1)
+
+
+def test_long_tables_are_cut(api):
+    for _ in range(30):
+        api.work(3)
+    with failing("… 20 more"):
+        api.collect.assert_none_slower_than(1)
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        lambda log: log.assert_none_slower_than(1),
+        lambda log: log.assert_no_errors(),
+    ],
+)
+def test_nothing_passes_where_nothing_was_called(api, judge):
+    with failing("no handler was called, so there is nothing to judge"):
+        judge(api.collect)
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        lambda log: log.assert_none_slower_than(1, handler="idle"),
+        lambda log: log.assert_no_errors("idle"),
+        lambda log: log.assert_called("idle"),
+    ],
+)
+def test_a_handler_that_was_never_called_fails(api, judge):
+    api.work(0)
+    with failing("idle was never called; called: work"):
+        judge(api.collect)
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        lambda log: log.assert_none_slower_than(1, handler="wrok"),
+        lambda log: log.assert_no_errors("wrok"),
+        lambda log: log.assert_called("wrok"),
+        lambda log: log.assert_called("wrok", times=0),
+        lambda log: log.assert_not_called("wrok"),
+        lambda log: log.assert_budget("wrok", calls=1),
+    ],
+)
+def test_an_unknown_name_fails_with_the_nearest(api, judge):
+    with failing("no handler is named 'wrok'; did you mean 'work'"):
+        judge(api.collect)
+
+
+def test_called(api):
+    api.work(0)
+    api.work(0)
+    api.collect.assert_called("work")
+    api.collect.assert_called("api.work", times=2)
+    api.collect.assert_called("idle", times=0)
+    with failing("work was called 2 times, not once\n"):
+        api.collect.assert_called("work", times=1)
+    with failing("idle was called 0 times, not once\n"):
+        api.collect.assert_called("idle", times=1)
+
+
+@pytest.mark.parametrize(
+    ("times", "error"), [(-1, ValueError), (1.0, TypeError), (True, TypeError)]
+)
+def test_called_refuses(api, times, error):
+    with pytest.raises(error, match=f"times: {times!r} is not accepted"):
+        api.collect.assert_called("work", times=times)
+
+
+def test_not_called(api):
+    api.collect.assert_not_called("work")
+    api.work(0)
+    api.collect.assert_not_called("idle")
+    with failing("work was called once\n"):
+        api.collect.assert_not_called("work")
+
+
+def test_no_errors(api):
+    api.work(0)
+    api.collect.assert_no_errors()
+    api.collect.assert_no_errors("work")
+    with pytest.raises(ValueError, match="broken"):
+        api.work(1, fail=True)
+    with failing("work raised once\n") as caught:
+        api.collect.assert_no_errors()
+    assert "ValueError: broken" in str(caught.value)
+    assert "1, fail=True" in str(caught.value)
+
+
+def test_budget(api):
+    for _ in range(3):
+        api.work(2)
+    api.collect.assert_budget("work", calls=3, max_time="2s", errors=0)
+    api.collect.assert_budget("w*", total_time=6)
+    with failing(
+        "work: calls is 3, the budget is 2\nwork: max_time is 2.00 s, the budget is 1.00 s"
+    ):
+        api.collect.assert_budget("work", calls=2, max_time=1)
+
+
+def test_a_budget_of_what_was_never_called_fails(api):
+    with failing("idle: never called"):
+        api.collect.assert_budget("idle", calls=3)
+    with failing("users.*: never called"):
+        api.collect.assert_budget("users.*", calls=3)
+
+
+def test_an_ambiguous_name_fails_and_says_so(api):
+    other = Switcher("other").plug(api.collect)
+    other("work")(lambda: None)()
+    with failing("'work' fits 'api.work', 'other.work'; accepted: one of these full names"):
+        api.collect.assert_called("work")
+    api.collect.assert_called("other.work", times=1)
+
+
+def test_the_helpers_own_frames_are_hidden(pytester):
+    pytester.makepyfile(
+        """
+        from smartswitch import Switcher
+
+        sw = Switcher("api")
+
+        @sw
+        def work(number): ...
+
+        def test_work(collect):
+            work(1)
+            collect.assert_called("work", times=2)
+        """
+    )
+    result = pytester.runpytest("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*AssertionError: work was called once, not 2 times"])
+    assert "assertions.py" not in result.stdout.str()

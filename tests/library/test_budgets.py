@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from smartcollect import HandlerName, HandlerStats
+from smartcollect.budgets import LIMITED, budget, check, parse
+
+
+def test_parse():
+    assert parse("users.* max_time<=100ms calls <= 3") == budget(
+        "users.*", {"max_time": 0.1, "calls": 3}
+    )
+
+
+@pytest.mark.parametrize("field", LIMITED)
+def test_each_statistic_can_be_limited(field):
+    assert dict(parse(f"* {field}<=3").limits) == {field: 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not a budget"),
+        ("users.*", "users.*: no limit is given"),
+        ("users.* calls", "is not a budget"),
+        ("users.* calls<3", "is not a budget"),
+        ("users.* calls<=", "is not a budget"),
+        ("users.* calls<=x", "calls: 'x' is no count"),
+        ("users.* calls<=-1", "calls: '-1' is no count"),
+        ("users.* calls<=1.5", "calls: '1.5' is no count"),
+        ("users.* max_tme<=1s", "max_tme: no statistic .* did you mean 'max_time'"),
+        ("users.* last_call<=1", "last_call: no statistic"),
+        ("users.* max_time<=soon", "max_time: 'soon' is not a duration"),
+        ("users.* calls<=1 calls<=2", "calls: limited twice"),
+    ],
+)
+def test_parse_refuses(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse(text)
+
+
+@pytest.mark.parametrize("value", [True, 1.5, -1, "x", None, float("nan"), float("inf")])
+def test_counts_are_whole_numbers(value):
+    with pytest.raises(ValueError, match="calls: .* is no count; accepted: a whole number"):
+        budget("*", {"calls": value})
+
+
+def test_check():
+    stats = HandlerStats()
+    stats.add(2.0, 2.0, 0.0, failed=True)
+    handlers = {
+        HandlerName("api", "a"): stats,
+        HandlerName("api", "b"): stats,
+        HandlerName("api", "idle"): HandlerStats(),
+    }
+    assert check(parse("* calls<=1 max_time<=2s"), handlers) == []
+    assert [str(one) for one in check(parse("[ab] errors<=0"), handlers)] == [
+        "a: errors is 1, the budget is 0",
+        "b: errors is 1, the budget is 0",
+    ]
+    assert [str(one) for one in check(parse("api.a max_time<=1"), handlers)] == [
+        "a: max_time is 2.00 s, the budget is 1.00 s"
+    ]
+    assert [str(one) for one in check(parse("idle calls<=5"), handlers)] == [
+        "idle: never called; the budget is idle calls<=5"
+    ]

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import stat
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from smartswitch import Switcher
+
+from smartcollect import export
+
+
+@pytest.fixture
+def log():
+    sw = Switcher("api").plug("collect")
+
+    @sw
+    def process(value, *, unit=None):
+        if value == "fail":
+            raise ValueError("=cmd()")
+        return {"value": value}
+
+    process(1, unit="s")
+    process(float("nan"))
+    process("\ud800")
+    with pytest.raises(ValueError, match="cmd"):
+        process("fail")
+    return sw.collect
+
+
+def strict_loads(text):
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_json_holds_everything(log, tmp_path):
+    path = tmp_path / "log.json"
+    log.export(path)
+    written = strict_loads(path.read_bytes().decode("utf-8"))
+    assert written == log.to_dict()
+    assert (written["schema"], written["version"]) == ("smartcollect/log", 1)
+    assert written["settings"]["max_history"] == 1000
+    assert written["stats"]["process"]["calls"] == 4
+    assert [entry["args"] for entry in written["history"]] == [[1], ["nan"], ["\\ud800"], ["fail"]]
+
+
+def test_jsonl_has_a_line_for_each_call(log, tmp_path):
+    path = tmp_path / "log.jsonl"
+    log.export(str(path))
+    lines = [strict_loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert lines == log.to_dict()["history"]
+
+
+def test_csv_has_a_row_for_each_call(log, tmp_path):
+    path = tmp_path / "log.csv"
+    log.export(path)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["handler"] for row in rows] == ["process"] * 4
+    assert json.loads(rows[0]["kwargs"]) == {"unit": "s"}
+    assert json.loads(rows[0]["result"]) == {"value": 1}
+    assert float(rows[0]["elapsed"]) == pytest.approx(log.history()[0]["elapsed"])
+    assert rows[3]["exception_type"] == "ValueError"
+    assert rows[3]["exception_message"] == "'=cmd()"
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "written"),
+    [
+        ("log", None, "json"),
+        ("log.txt", None, "json"),
+        ("LOG.CSV", None, "csv"),
+        ("log.json", "csv", "csv"),
+        ("log.csv", "json", "json"),
+    ],
+)
+def test_the_format_comes_from_the_suffix_when_it_is_not_given(
+    log, tmp_path, name, format, written
+):
+    log.export(tmp_path / name, format)
+    assert (tmp_path / name).read_text("utf-8").startswith("{" if written == "json" else "switcher")
+
+
+def test_an_unknown_format(log, tmp_path):
+    with pytest.raises(ValueError, match="format: 'xml' is not accepted; accepted: json, jsonl"):
+        log.export(tmp_path / "log", "xml")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_objects_that_were_kept_are_serialized_for_the_file(tmp_path):
+    sw = Switcher("api").plug("collect", serialize=False)
+    handler = sw("work")(lambda value, **more: [value])
+    handler({1}, key=(1,), password="x")
+    sw.collect.export(tmp_path / "log.jsonl")
+    entry = json.loads((tmp_path / "log.jsonl").read_text("utf-8"))
+    assert entry["args"] == ["{1}"]
+    assert entry["kwargs"] == {"key": [1], "password": "***"}
+    assert entry["result"] == ["{1}"]
+
+
+def test_a_directory_in_the_way(log, tmp_path):
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        log.export(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_directory(log, tmp_path):
+    path = tmp_path / "missing" / "log.json"
+    with pytest.raises(FileNotFoundError) as caught:
+        log.export(path)
+    assert caught.value.filename == str(path)
+
+
+def test_a_failure_leaves_the_file_and_the_log_as_they_were(log, tmp_path, monkeypatch):
+    path = tmp_path / "log.json"
+    path.write_text("old")
+    before = log.to_dict()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        log.export(path)
+    assert caught.value.filename == str(path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    assert log.to_dict() == before
+
+
+def test_the_permissions_are_those_of_the_old_file_or_of_a_new_one(log, tmp_path):
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.touch()
+    old.chmod(0o640)
+    plain = tmp_path / "plain"
+    plain.touch()
+    log.export(old)
+    log.export(new)
+    assert stat.S_IMODE(old.stat().st_mode) == 0o640
+    assert new.stat().st_mode == plain.stat().st_mode
+
+
+def test_a_link_stays_one(log, tmp_path):
+    target, link = tmp_path / "target.json", tmp_path / "link.json"
+    target.touch()
+    link.symlink_to(target)
+    log.export(link)
+    assert link.is_symlink()
+    assert target.read_text("utf-8").startswith("{")
+
+
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+    lambda inner: st.one_of(
+        st.lists(inner),
+        st.dictionaries(st.one_of(st.none(), st.booleans(), st.integers(), st.text()), inner),
+    ),
+)
+
+
+@given(values)
+def test_strict_json_is_strict(value):
+    text = export.json_text(value)
+    text.encode("utf-8")
+    assert export.json_text(strict_loads(text)) == text
+
+
+def test_keys_that_collide_as_text_are_all_kept():
+    assert export.strict({1: "a", "1": "b", None: "c", "null": "d"}) == {
+        "1": "a",
+        "1 #2": "b",
+        "null": "c",
+        "null #2": "d",
+    }
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_formulas_are_neutralised(text):
+    assert export._cell(text) == f"'{text}"

@@ -1,0 +1,285 @@
+"""CollectPlugin's parameters, and configuration at run time."""
+
+from __future__ import annotations
+
+import pytest
+from smartswitch import Switcher
+
+from smartcollect import CollectPlugin
+
+PARAMETERS = [
+    ("max_history", -1, ValueError, "zero or more"),
+    ("max_history", 1.5, TypeError, "whole number"),
+    ("max_history", True, TypeError, "whole number"),
+    ("serialize", 1, TypeError, "True or False"),
+    ("include_context", "yes", TypeError, "True or False"),
+    ("enabled", None, TypeError, "True or False"),
+    ("sample_rate", 1.1, ValueError, "0.0 .no call. to 1.0"),
+    ("sample_rate", -0.1, ValueError, "0.0 .no call. to 1.0"),
+    ("sample_rate", float("nan"), ValueError, "0.0 .no call. to 1.0"),
+    ("sample_rate", "1", TypeError, "0.0 .no call. to 1.0"),
+    ("serializers", [int], TypeError, "dict of type to function"),
+    ("serializers", {"int": str}, TypeError, "dict of type to function"),
+    ("redact", "password", TypeError, "names of parameters"),
+    ("redact", [1], TypeError, "names of parameters"),
+    ("redact", ["_"], ValueError, "names of parameters"),
+    ("name", 1, TypeError, "text"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "error", "accepted"), PARAMETERS)
+def test_a_wrong_value_names_the_parameter_and_what_it_takes(name, value, error, accepted):
+    with pytest.raises(error, match=f"{name}: .*accepted: .*{accepted}"):
+        CollectPlugin(**{name: value})
+
+
+@pytest.mark.parametrize("how", ["instance", "class", "name"])
+def test_an_unknown_parameter_is_refused_by_name(how):
+    plug = {"instance": CollectPlugin(), "class": CollectPlugin, "name": "collect"}[how]
+    sw = Switcher("api")
+    with pytest.raises(TypeError, match="max_histroy"):
+        sw.plug(plug, max_histroy=5)
+    assert sw.iter_plugins() == []
+
+
+def test_a_plugged_instance_takes_settings_with_the_plug():
+    plugin = CollectPlugin()
+    sw = Switcher("api").plug(plugin, max_history=1, serialize=False)
+
+    @sw
+    def work(value): ...
+
+    value = object()
+    work(1)
+    work(value)
+    assert [entry["args"] for entry in plugin.history()] == [(value,)]
+
+
+def test_a_refused_setting_leaves_the_plugin_as_it_was():
+    plugin = CollectPlugin(max_history=3)
+    with pytest.raises(ValueError, match="max_history"):
+        Switcher("api").plug(plugin, max_history=-1)
+    assert plugin.to_dict()["settings"]["max_history"] == 3
+    assert plugin.configure.config["max_history"] == 3
+
+
+@pytest.fixture
+def sw():
+    sw = Switcher("api").plug("collect")
+
+    @sw
+    def process(value):
+        return value
+
+    @sw
+    def other(value):
+        return value
+
+    child = Switcher("users", parent=sw)
+
+    @child
+    def show(value):
+        return value
+
+    sw.handlers = process, other, show
+    return sw
+
+
+def run(sw):
+    for handler in sw.handlers:
+        handler([1])
+    names = [entry["handler"] for entry in sw.collect.history()]
+    sw.collect.clear()
+    return names
+
+
+ALL = ["process", "other", "users.show"]
+
+
+def test_handlers_are_disabled_at_run_time(sw):
+    assert run(sw) == ALL
+    sw.collect.configure["process"].enabled = False
+    assert run(sw) == ["other", "users.show"]
+    assert not sw.collect.is_enabled_for("process")
+    assert sw.collect.is_enabled_for("other")
+    sw.collect.configure["process"].enabled = True
+    sw.collect.configure["users.show"].enabled = False
+    assert run(sw) == ["process", "other"]
+    sw.collect.configure.enabled = False
+    assert run(sw) == ["process"]
+    sw.collect.configure.enabled = True
+    sw.collect.configure["process, other"].flags = "enabled:off"
+    assert run(sw) == []
+
+
+def test_a_childs_handler_is_configured_at_the_child(sw):
+    sw.get_child("users").collect.configure["show"].enabled = False
+    assert run(sw) == ["process", "other"]
+
+
+def test_configuring_a_childs_copy_configures_the_log(sw):
+    sw.get_child("users").collect.configure.max_history = 1
+    assert run(sw) == ["users.show"]
+
+
+def test_sample_rate_of_a_handler(sw):
+    sw.collect.configure["process"].sample_rate = 0.0
+    assert run(sw) == ["other", "users.show"]
+    assert sw.collect.configure["process"].sample_rate == 0.0
+
+
+def test_serialize_of_a_handler(sw):
+    value = object()
+    sw.collect.configure["process"].serialize = False
+    for handler in sw.handlers:
+        handler(value)
+    kept = [entry["args"] == (value,) for entry in sw.collect.history()]
+    assert kept == [True, False, False]
+
+
+def test_configuration_before_and_after_a_handler_has_its_full_name():
+    child = Switcher("users")
+    root = Switcher("root").plug("collect", method_config={"users.show": {"enabled": False}})
+
+    @child
+    def show(): ...
+
+    root.add_child(child)
+    show()
+    assert root.collect.history() == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "error"),
+    [
+        ("enabled", 1, TypeError),
+        ("sample_rate", 2, ValueError),
+        ("max_history", 5, TypeError),
+        ("speed", 1, TypeError),
+    ],
+)
+def test_a_handler_refuses_what_is_no_setting_of_it(sw, setting, value, error):
+    with pytest.raises(error, match=f"{setting}: .*accepted"):
+        setattr(sw.collect.configure["process"], setting, value)
+    assert run(sw) == ALL
+
+
+def test_the_log_refuses_an_unknown_setting(sw):
+    with pytest.raises(TypeError, match="speed: no such setting here; accepted: max_history"):
+        sw.collect.configure.speed = 1
+
+
+def test_flags():
+    plugin = CollectPlugin(flags="enabled:off,serialize:off")
+    assert not plugin.is_enabled_for()
+    assert plugin.to_dict()["settings"]["serialize"] is False
+    with pytest.raises(TypeError, match="max_history: no such setting"):
+        CollectPlugin(flags="max_history")
+
+
+def test_method_config():
+    sw = Switcher("api").plug(
+        "collect", method_config={"process": "enabled:off", "other": {"sample_rate": 0.0}}
+    )
+    for name in ("process", "other", "third"):
+        sw(name)(lambda: None)()
+    assert sw.collect.uncalled() == ["other", "process"]
+    with pytest.raises(TypeError, match="method_config: 'process': 5 is not accepted"):
+        CollectPlugin(method_config={"process": 5})
+
+
+def test_max_history_at_run_time(sw):
+    for handler in sw.handlers:
+        handler(1)
+    sw.collect.configure.max_history = 2
+    assert [entry["handler"] for entry in sw.collect.history()] == ["other", "users.show"]
+
+
+def test_redaction_by_position_and_by_name():
+    sw = Switcher("api").plug("collect")
+
+    @sw
+    def login(name, password, *, token, extra): ...
+
+    login("ada", "secret", token="t", extra={"api_key": "k", "rest": 1})
+    entry = sw.collect.history()[0]
+    assert entry["args"] == ("ada", "***")
+    assert entry["kwargs"] == {"token": "***", "extra": {"api_key": "***", "rest": 1}}
+
+
+@pytest.mark.parametrize("serialize", [True, False])
+def test_redact_sets_the_names(serialize):
+    sw = Switcher("api").plug("collect", redact=["pin"], serialize=serialize)
+
+    @sw
+    def login(pin, password, *pins, key=None, card_pin=None): ...
+
+    login(1, 2, 3, key=4, card_pin=5)
+    entry = sw.collect.history()[0]
+    assert (entry["args"], entry["kwargs"]) == (("***", 2, 3), {"key": 4, "card_pin": "***"})
+
+
+def test_redact_nothing_and_rest_arguments():
+    for redact, shown in [((), ("a", "b")), (("token",), ("***", "***"))]:
+        sw = Switcher("api").plug("collect", redact=redact)
+
+        @sw
+        def check(*token): ...
+
+        check("a", "b")
+        assert sw.collect.history()[0]["args"] == shown
+
+
+def test_include_context():
+    sw = Switcher("api").plug("collect", include_context=False)
+    sw("work")(lambda: None)()
+    assert set(sw.collect.history()[0]) == {"handler", "args", "kwargs", "elapsed", "result"}
+
+
+def test_serializers():
+    sw = Switcher("api").plug("collect", serializers={set: sorted})
+    sw("work")(lambda value: value)({2, 1})
+    assert sw.collect.history()[0]["args"] == ([1, 2],)
+
+
+def test_another_name():
+    sw = Switcher("api").plug("collect", name="recorder")
+    sw("work")(lambda: None)()
+    assert sw.recorder.stats("work")["calls"] == 1
+
+
+def test_smartswitch_disables_the_plugin_for_one_instance():
+    class Api:
+        sw = Switcher("api").plug("collect")
+
+        @sw
+        def work(self): ...
+
+    quiet, loud = Api(), Api()
+    Api.sw.set_plugin_enabled(quiet, "work", "collect", False)
+    quiet.work()
+    loud.work()
+    assert Api.sw.collect.stats("work")["calls"] == 1
+
+
+def test_a_missing_attribute_is_one():
+    with pytest.raises(AttributeError, match="'CollectPlugin' object has no attribute 'histroy'"):
+        CollectPlugin().histroy  # noqa: B018
+
+
+def test_a_failing_signature_does_not_reach_the_caller():
+    class Hostile:
+        __name__ = "hostile"
+
+        @property
+        def __wrapped__(self):
+            raise RuntimeError
+
+        def __call__(self, value):
+            return value
+
+    sw = Switcher("api").plug("collect")
+    sw(Hostile())
+    assert sw._methods["hostile"]._wrapped(1) == 1
+    assert sw.collect.stats("hostile")["calls"] == 1
+    assert sw.collect.recording_failures == 1

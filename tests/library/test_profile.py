@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartcollect import HandlerName, HandlerStats, Profile, merge
+from smartcollect.profile import SLOWEST, SlowCall
+from smartcollect.store import Call, Repeat, Store
+
+A, B = HandlerName("api", "a"), HandlerName("api", "b")
+
+
+def profile_of(calls, test=""):
+    """The profile of (handler, elapsed) pairs."""
+    handlers: dict[HandlerName, HandlerStats] = {}
+    slowest = []
+    for name, elapsed in calls:
+        handlers.setdefault(name, HandlerStats()).add(elapsed, elapsed, 0.0, failed=False)
+        slowest.append(SlowCall(name, elapsed, "1", "", ""))
+    slowest.sort(key=lambda call: -call.elapsed)
+    made = Profile(handlers, tuple(slowest[:SLOWEST]), (Repeat(A, B, 10, 1, True),))
+    return made.in_test(test) if test else made
+
+
+some = st.lists(st.tuples(st.sampled_from([A, B]), st.sampled_from([0.0, 0.5, 1.0, 2.0])))
+
+
+def counts(profile):
+    return (
+        {name: (stats.calls, stats.histogram) for name, stats in profile.handlers.items()},
+        [call.elapsed for call in profile.slowest],
+        profile.tests,
+    )
+
+
+@given(st.lists(st.tuples(some, st.sampled_from(["one", "two"])), max_size=5), st.randoms())
+def test_the_order_of_a_merge_does_not_matter(parts, random):
+    profiles = [profile_of(calls, test) for calls, test in parts]
+    merged = merge(profiles)
+    random.shuffle(profiles)
+    assert counts(merge(profiles)) == counts(merged)
+    split = merge([merge(profiles[:2]), merge(profiles[2:])])
+    assert counts(split) == counts(merged)
+    together = [call for calls, _ in parts for call in calls]
+    assert {name: stats.calls for name, stats in merged.handlers.items()} == {
+        name: stats.calls for name, stats in profile_of(together).handlers.items()
+    }
+
+
+@given(some)
+def test_a_profile_survives_json(calls):
+    profile = profile_of(calls, "test_it")
+    again = Profile.from_dict(json.loads(json.dumps(profile.to_dict(), allow_nan=False)))
+    assert again.to_dict() == profile.to_dict()
+    assert counts(again) == counts(profile)
+
+
+def test_repeats_merge():
+    parts = [
+        Profile(repeats=(Repeat(A, B, times, 1, same),))
+        for times, same in [(10, True), (12, False)]
+    ]
+    assert merge(parts).repeats == (Repeat(A, B, 12, 2, False),)
+
+
+def test_the_profile_of_nothing():
+    assert merge([]) == Profile()
+    assert Profile().uncalled() == []
+
+
+@pytest.mark.parametrize(
+    ("plain", "message"),
+    [
+        ([], "no smartcollect/profile"),
+        ({"schema": "other"}, "no smartcollect/profile"),
+        ({"schema": "smartcollect/profile", "version": 99}, "version 99 is not accepted"),
+        ({"schema": "smartcollect/profile", "version": 1}, "damaged .*handlers"),
+        ({**Profile().to_dict(), "slowest": [{"elapsed": "x"}]}, "damaged"),
+        ({**Profile().to_dict(), "tests": 5}, "damaged"),
+    ],
+)
+def test_what_is_no_profile_is_refused(plain, message):
+    with pytest.raises(ValueError, match=message):
+        Profile.from_dict(plain)
+
+
+def test_the_store_bounds_what_it_remembers(monkeypatch):
+    monkeypatch.setattr("smartcollect.store.MAX_HANDLERS", 3)
+    store = Store(max_history=2, top=2)
+    for number in range(1000):
+        name = HandlerName("api", str(number))
+        store.add((name, 0.0, float(number), 0.0, (), {}, None, None))
+    assert [call.elapsed for call in store.calls()] == [998, 999]
+    handlers, slowest, _ = store.summary()
+    assert sum(stats.calls for stats in handlers.values()) == 1000
+    assert set(handlers) == {
+        *(HandlerName("api", str(number)) for number in range(3)),
+        HandlerName("(other)", "(handlers)"),
+    }
+    assert [call.elapsed for call in slowest] == [999, 998]
+    assert isinstance(slowest[0], Call)

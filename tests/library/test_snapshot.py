@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import enum
+from collections import Counter, OrderedDict, UserDict, deque, namedtuple
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartcollect.snapshot import (
+    MAX_DEPTH,
+    MAX_ITEMS,
+    MAX_NODES,
+    MAX_TEXT,
+    Redactor,
+    Snapshot,
+    failure,
+    secret_positions,
+)
+
+PLAIN = (type(None), bool, int, float, str)
+
+
+def nodes(value: Any) -> int:
+    if isinstance(value, list):
+        return 1 + sum(map(nodes, value))
+    if isinstance(value, dict):
+        return 1 + sum(map(nodes, value.values()))
+    return 1
+
+
+def check_plain(value: Any, depth: int = 0) -> None:
+    assert depth <= MAX_DEPTH
+    if type(value) is list:
+        assert len(value) <= MAX_ITEMS + 1
+        for item in value:
+            check_plain(item, depth + 1)
+    elif type(value) is dict:
+        assert len(value) <= MAX_ITEMS + 1
+        for key, item in value.items():
+            assert type(key) in PLAIN
+            check_plain(item, depth + 1)
+    else:
+        assert type(value) in PLAIN
+        if type(value) is str:
+            assert len(value) <= MAX_TEXT + 50
+        if type(value) is int:
+            assert value.bit_length() <= 1024
+
+
+leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.just(object())
+)
+values = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=80),
+        st.tuples(inner, inner),
+        st.dictionaries(st.one_of(st.text(), st.integers(), st.tuples(st.integers())), inner),
+        st.sets(st.one_of(st.integers(), st.text())),
+    ),
+    max_leaves=200,
+)
+
+
+@given(values)
+def test_a_snapshot_is_plain_and_bounded(value):
+    taken = Snapshot().value(value)
+    check_plain(taken)
+    assert nodes(taken) <= 3 * MAX_NODES
+
+
+plain = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=20)
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@given(plain)
+def test_small_plain_data_stays_as_it_is(value):
+    assert Snapshot().value([value]) == [value]
+
+
+def test_later_changes_do_not_show():
+    value = {"list": [1]}
+    taken = Snapshot().value(value)
+    value["list"].append(2)
+    assert taken == {"list": [1]}
+
+
+def test_containers_become_lists_and_dicts():
+    Point = namedtuple("Point", "x y")
+    assert Snapshot().value((1, Point(2, 3), OrderedDict(a=(4,)), Counter("a"))) == [
+        1,
+        [2, 3],
+        {"a": [4]},
+        {"a": 1},
+    ]
+
+
+class Colour(enum.IntEnum):
+    RED = 1
+
+
+@dataclass
+class Item:
+    name: str
+
+
+@pytest.mark.parametrize(
+    "value", [b"bytes", {1}, frozenset(), set(), 1j, Colour.RED, Item("x"), range(3), UserDict()]
+)
+def test_all_else_becomes_its_repr(value):
+    assert Snapshot().value(value) == repr(value)
+
+
+def test_a_deque_becomes_text():
+    assert Snapshot().value(deque([1, "a"])) == "deque([1, 'a'])"
+
+
+def test_what_is_cut_says_so():
+    snapshot = Snapshot()
+    assert snapshot.value("x" * 700) == "x" * 500 + "… (200 more characters)"
+    assert snapshot.value(b"x" * 700).endswith("… (200 more bytes)")
+    assert snapshot.value(list(range(60)))[-1] == "… 10 more"
+    assert snapshot.value({str(n): n for n in range(60)})["…"] == "10 more"
+    assert snapshot.value(set(range(60))).endswith("… 10 more}")
+    assert snapshot.value(1 << 5000) == "<int of 5,001 bits>"
+
+
+def test_depth_is_bounded():
+    value: list[Any] = []
+    for _ in range(20_000):
+        value = [value]
+    assert str(Snapshot().value(value)).count("[") == MAX_DEPTH
+
+
+def test_the_number_of_values_is_bounded():
+    assert nodes(Snapshot().value([[0] * 50 for _ in range(50)])) <= MAX_NODES + 60
+
+
+def test_cycles_end():
+    value: list[Any] = [1]
+    value.append(value)
+    table: dict[str, Any] = {}
+    table["self"] = table
+    assert Snapshot().value([value, table]) == [[1, "<cycle: list>"], {"self": "<cycle: dict>"}]
+
+
+def test_a_value_twice_is_no_cycle():
+    value = [1]
+    assert Snapshot().value([value, value]) == [[1], [1]]
+
+
+def test_colliding_keys_are_all_kept():
+    class Same:
+        def __repr__(self):
+            return "same"
+
+    taken = Snapshot().value({Same(): 1, Same(): 2, "same": 3})
+    assert sorted(taken.values()) == [1, 2, 3]
+
+
+def test_iterators_are_not_consumed():
+    numbers = iter([1, 2])
+    lazy = (number for number in [1])
+    Snapshot().value([numbers, lazy])
+    assert (list(numbers), list(lazy)) == ([1, 2], [1])
+
+
+@pytest.mark.parametrize("raised", [ValueError, SystemExit, RecursionError, MemoryError])
+def test_a_repr_that_fails_is_contained_and_counted(raised):
+    class Hostile:
+        def __repr__(self):
+            raise raised
+
+    snapshot = Snapshot()
+    assert snapshot.value([1, Hostile()]) == [1, f"<Hostile: repr raised {raised.__name__}>"]
+    assert snapshot.failures == 1
+
+
+def test_an_interrupt_in_a_repr_goes_on():
+    class Slow:
+        def __repr__(self):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Snapshot().value(Slow())
+
+
+def test_a_class_that_lies_is_not_asked():
+    class Liar:
+        @property
+        def __class__(self):
+            raise RuntimeError
+
+        def __repr__(self):
+            return "liar"
+
+    assert Snapshot().value(Liar()) == "liar"
+
+
+def test_serializers_replace_the_default_for_a_type_and_its_subclasses():
+    class Money(int):
+        pass
+
+    snapshot = Snapshot({int: lambda number: number + 1, Item: lambda item: {"name": item.name}})
+    assert snapshot.value([1, Money(1), True, Item("x")]) == [2, 2, 2, {"name": "x"}]
+    assert snapshot.arguments((1,)) == (2,)
+
+
+def test_a_serializer_that_fails_is_contained():
+    snapshot = Snapshot({Item: lambda item: item.missing})
+    assert snapshot.value(Item("x")) == "<Item: its serializer raised AttributeError>"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "PASSWORD",
+        "new_password",
+        "userApiKey",
+        "api_key",
+        "apiKey",
+        "token",
+        "csrf_token",
+        "password2",
+    ],
+)
+def test_secret_names(name):
+    assert Redactor()(name)
+
+
+@pytest.mark.parametrize("name", ["tokenize", "max_tokens", "key", "author", "passed", "", "x"])
+def test_names_that_are_no_secret(name):
+    assert not Redactor()(name)
+
+
+def test_secrets_in_dicts_are_hidden():
+    taken = Snapshot(secret=Redactor()).value({"user": {"password": "x", "name": "Ada"}})
+    assert taken == {"user": {"password": "***", "name": "Ada"}}
+
+
+def test_secret_positions():
+    def handler(self, name, password, *tokens, token=None): ...
+    def more(*token): ...
+
+    class Callable:
+        def __call__(self, secret): ...
+
+    secret = Redactor()
+    assert secret_positions(handler, secret) == ({2}, None)
+    assert secret_positions(more, secret) == (set(), 0)
+    assert secret_positions(staticmethod(handler), secret) == ({2}, None)
+    assert secret_positions(Callable(), secret) == ({0}, None)
+    assert secret_positions(Callable().__call__, secret) == ({0}, None)
+    assert secret_positions(len, secret) == (set(), None)
+
+
+def raise_chain() -> None:
+    try:
+        raise KeyError("inner")
+    except KeyError as error:
+        raise ValueError("outer") from error
+
+
+def test_a_failure_is_text_that_reads_like_a_traceback():
+    with pytest.raises(ValueError, match="outer") as caught:
+        raise_chain()
+    made = failure(caught.value, Snapshot(), frozenset())
+    text = made.traceback()
+    assert (made.type, made.message) == ("ValueError", "outer")
+    assert "direct cause" in text
+    assert text.index("KeyError: 'inner'") < text.index("ValueError: outer")
+    assert 'raise ValueError("outer") from error' in text
+
+
+def test_a_failure_while_handling_another():
+    with pytest.raises(TypeError) as caught:  # noqa: PT012
+        try:
+            raise KeyError("first")
+        except KeyError:
+            raise TypeError  # noqa: B904
+    text = failure(caught.value, Snapshot(), frozenset()).traceback()
+    assert "During handling" in text
+    assert text.endswith("TypeError\n")
+
+
+def test_a_long_chain_and_a_deep_traceback_are_bounded():
+    def deep(depth):
+        if depth:
+            deep(depth - 1)
+        raise ValueError(depth)
+
+    error = None
+    for number in range(1000):
+        link = ValueError(number)
+        link.__cause__ = error
+        error = link
+    with pytest.raises(ValueError, match="0") as caught:
+        deep(200)
+    made = failure(caught.value, Snapshot(), frozenset())
+    assert len(made.frames) == 40
+    assert len(failure(error, Snapshot(), frozenset()).traceback()) < 2000
+
+
+def test_a_broken_str_of_an_exception_is_contained():
+    class Broken(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    assert failure(Broken(), Snapshot(), frozenset()).message == "<Broken: str raised RuntimeError>"

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartcollect.stats import (
+    FIELDS,
+    HandlerName,
+    HandlerStats,
+    Stats,
+    bucket_of,
+    middle_of,
+    short_names,
+)
+
+times = st.floats(min_value=1e-9, max_value=1e4)
+
+
+def stats_of(elapsed: list[float]) -> HandlerStats:
+    stats = HandlerStats()
+    for number, one in enumerate(elapsed):
+        stats.add(one, one / 2, float(number), failed=number % 3 == 0)
+    return stats
+
+
+@given(times)
+def test_the_middle_of_a_bucket_is_near_each_value_in_it(value):
+    assert middle_of(bucket_of(value)) == pytest.approx(value, rel=1 / 64)
+
+
+@given(st.lists(times, min_size=1), st.sampled_from([0.5, 0.95, 0.99]))
+def test_percentiles_are_within_two_percent_of_the_exact_ones(elapsed, share):
+    exact = sorted(elapsed)[math.ceil(share * len(elapsed)) - 1]
+    assert stats_of(elapsed).percentile(share) == pytest.approx(exact, rel=0.02)
+
+
+@given(st.lists(times), st.lists(times))
+def test_merged_statistics_are_those_of_all_calls(one, other):
+    merged = stats_of(one)
+    merged.merge(stats_of(other))
+    together = stats_of([*one, *other])
+    assert merged.calls == together.calls
+    assert merged.histogram == together.histogram
+    assert merged.total_time == pytest.approx(together.total_time)
+    if one or other:
+        assert merged.statistics()["max_time"] == max([*one, *other])
+        assert merged.statistics()["min_time"] == min([*one, *other])
+
+
+@given(st.lists(times))
+def test_statistics_survive_json(elapsed):
+    stats = stats_of(elapsed)
+    again = HandlerStats.from_dict(json.loads(json.dumps(stats.to_dict(), allow_nan=False)))
+    assert again.statistics() == stats.statistics()
+
+
+def test_statistics():
+    assert stats_of([1.0, 3.0]).statistics() == {
+        "calls": 2,
+        "errors": 1,
+        "avg_time": 2.0,
+        "min_time": 1.0,
+        "max_time": 3.0,
+        "total_time": 4.0,
+        "self_time": 2.0,
+        "p50_time": pytest.approx(1.0, rel=0.02),
+        "p95_time": pytest.approx(3.0, rel=0.02),
+        "p99_time": pytest.approx(3.0, rel=0.02),
+        "last_call": 1.0,
+    }
+
+
+def test_statistics_of_no_call():
+    empty = HandlerStats().statistics()
+    assert empty.pop("last_call") is None
+    assert set(empty.values()) == {0}
+
+
+def test_a_call_that_takes_no_time():
+    assert stats_of([0.0]).statistics()["p50_time"] == 0.0
+
+
+def test_sort_by():
+    stats = Stats(a=stats_of([1.0]).statistics(), b=stats_of([2.0, 2.0]).statistics())
+    assert [row["handler"] for row in stats.sort_by("total_time")] == ["a", "b"]
+    assert [row["handler"] for row in stats.sort_by("calls", reverse=True)] == ["b", "a"]
+    assert [row["handler"] for row in stats.sort_by("handler")] == ["a", "b"]
+    assert stats.sort_by("calls")[0] == {"handler": "a", **stats["a"]}
+
+
+def test_sort_by_an_unknown_field():
+    with pytest.raises(
+        ValueError, match=f"'speed' is not a statistic; accepted: handler, {FIELDS[0]}"
+    ):
+        Stats().sort_by("speed")
+
+
+def test_the_table_is_sorted_and_readable():
+    stats = Stats(fast=stats_of([1e-6]).statistics(), slow=stats_of([2.0]).statistics())
+    lines = str(stats).splitlines()
+    assert lines[0].split() == ["handler", "calls", "errors", "total", "self", "avg", "p95", "max"]
+    assert lines[2].split()[:4] == ["slow", "1", "1", "2.00"]
+    assert "1.00 µs" in lines[3]
+
+
+def test_the_notebook_gets_html():
+    stats = Stats({"<b>": stats_of([1.0]).statistics()})
+    assert "<table>" in stats._repr_html_()
+    assert "&lt;b&gt;" in stats._repr_html_()
+    assert Stats()._repr_html_() == "<p>no handler was called</p>"
+
+
+def test_terminal_escapes_in_names_are_shown():
+    assert "\x1b" not in str(Stats({"\x1b[31m": stats_of([1.0]).statistics()}))
+
+
+def test_short_names():
+    names = [HandlerName("a", "f"), HandlerName("b", "f"), HandlerName("b", "g")]
+    assert list(short_names(names).values()) == ["a.f", "b.f", "g"]

@@ -1,0 +1,612 @@
+"""Names and trees: in whichever order plugs, children and handlers come, one log sees them all."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import functools
+import gc
+import inspect
+import itertools
+import pickle
+import weakref
+
+import pytest
+from conftest import dispatch
+from smartswitch import BasePlugin, Switcher
+
+from smartcollect import CollectPlugin, collecting, switcher
+from smartcollect.instrument import instrument_of
+
+
+def called(log):
+    return [(entry["switcher"], entry["handler"]) for entry in log.history()]
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """As it is outside of pytest: a handler that nobody watches stays the plain function."""
+    monkeypatch.setattr(switcher, "_instrumenting", 0)
+
+
+def build(order, how):
+    """A root with a child, put together in the given order of steps; calls ``users.show``."""
+    root, child = Switcher("root"), Switcher("users")
+    steps = {
+        "plug": lambda: root.plug(
+            {"instance": CollectPlugin(), "class": CollectPlugin, "name": "collect"}[how]
+        ),
+        "child": lambda: root.add_child(child),
+        "handler": lambda: child(show),
+    }
+
+    def show():
+        return "shown"
+
+    for step in order:
+        steps[step]()
+    return root, child
+
+
+@pytest.mark.parametrize("how", ["instance", "class", "name"])
+@pytest.mark.parametrize("order", list(itertools.permutations(["plug", "child", "handler"])))
+def test_one_log_for_the_tree_in_each_order(order, how):
+    root, child = build(order, how)
+    assert root.collect.uncalled() == ["users.show"]
+    assert dispatch(root, "users.show")() == "shown"
+    assert dispatch(child, "show")() == "shown"
+    assert called(root.collect) == [("root", "users.show")] * 2
+    assert root.collect.uncalled() == []
+
+
+def test_a_childs_copy_answers_for_the_whole_log():
+    root = Switcher("root").plug("collect", max_history=7)
+    child = Switcher("users", parent=root)
+
+    @child
+    def show(): ...
+
+    @root
+    def index(): ...
+
+    show()
+    index()
+    assert child.collect.history() == root.collect.history()
+    assert child.collect.to_dict() == root.collect.to_dict()
+    assert child.collect is not root.collect
+
+
+def test_two_children_with_a_handler_of_one_name():
+    root = Switcher("root").plug("collect")
+    for name in ("users", "orders"):
+        child = Switcher(name, parent=root)
+
+        @child
+        def list(): ...
+
+        list()
+    assert called(root.collect) == [("root", "users.list"), ("root", "orders.list")]
+
+
+def test_grandchildren():
+    root = Switcher("root").plug("collect")
+    middle = Switcher("admin", parent=root)
+    leaf = Switcher("users", parent=middle)
+
+    @leaf
+    def show(): ...
+
+    show()
+    assert called(root.collect) == [("root", "admin.users.show")]
+
+
+def test_a_child_under_another_name():
+    root = Switcher("root").plug("collect")
+    child = Switcher("users")
+    root.add_child(child, name="people")
+
+    @child("list")
+    def handler(): ...
+
+    handler()
+    assert called(root.collect) == [("root", "people.list")]
+
+
+def test_a_child_with_a_collector_of_its_own():
+    root = Switcher("root").plug("collect")
+    child = Switcher("users", parent=root).plug("collect")
+    leaf = Switcher("admins", parent=child)
+
+    @child
+    def show(): ...
+
+    @leaf
+    def list(): ...
+
+    show()
+    list()
+    assert root.collect.history() == []
+    assert called(child.collect) == [("users", "show"), ("users", "admins.list")]
+
+
+def test_a_collector_of_its_own_comes_later():
+    root = Switcher("root").plug("collect")
+    child = Switcher("users", parent=root)
+    leaf = Switcher("admins", parent=child)
+    child.plug("collect")
+
+    @leaf
+    def list(): ...
+
+    list()
+    assert root.collect.history() == []
+    assert called(child.collect) == [("users", "admins.list")]
+
+
+def test_a_child_that_inherits_no_plugins():
+    root = Switcher("root").plug("collect")
+    child = Switcher("users", parent=root, inherit_plugins=False)
+
+    @child
+    def show(): ...
+
+    show()
+    assert root.collect.history() == []
+    root.collect.attach(root)
+    dispatch(root, "users.show")()
+    assert called(root.collect) == [("root", "users.show")]
+
+
+def test_a_child_that_plugs_something_else_is_still_seen():
+    root = Switcher("root").plug("collect")
+    child = Switcher("users", parent=root)
+    child.plug(BasePlugin())
+
+    @child
+    def show(): ...
+
+    show()
+    assert called(root.collect) == [("root", "users.show")]
+
+
+@pytest.mark.parametrize("method", ["use_parent_plugins", "copy_plugins_from_parent"])
+def test_plugins_taken_from_the_parent_again(method):
+    root = Switcher("root").plug("collect")
+    child = Switcher("users", parent=root)
+    getattr(child, method)()
+
+    @child
+    def show(): ...
+
+    show()
+    assert called(root.collect) == [("root", "users.show")]
+
+
+@pytest.mark.parametrize("first", ["collect", "logging", "pydantic"])
+def test_beside_other_plugins(first, capsys):
+    pytest.importorskip("pydantic")
+    sw = Switcher("api")
+    names = [first, *(name for name in ("collect", "logging", "pydantic") if name != first)]
+    for name in names:
+        sw.plug(name)
+
+    @sw
+    def double(number: int) -> int:
+        return 2 * number
+
+    assert dispatch(sw, "double")("21") == 42
+    entry = sw.collect.history()[0]
+    assert (entry["handler"], entry["result"]) == ("double", 42)
+
+
+def test_an_unnamed_switcher_is_named_after_the_class_of_its_handlers():
+    class Orders:
+        api = Switcher().plug("collect")
+
+        @api
+        def place(self): ...
+
+    Orders().place()
+    assert called(Orders.api.collect) == [("Orders", "place")]
+
+
+def test_an_unnamed_switcher_is_named_after_the_module_of_its_handlers():
+    sw = Switcher().plug("collect")
+
+    @sw
+    def place(): ...
+
+    place()
+    assert called(sw.collect) == [(__name__, "place")]
+
+
+def test_an_unnamed_root_is_named_after_handlers_below_and_then_its_own(log):
+    root, child = Switcher(), Switcher("child")
+    root.add_child(child)
+
+    class Orders:
+        @child
+        def show(self): ...
+
+    Orders().show()
+
+    class Root:
+        @root
+        def show(self): ...
+
+    Orders().show()
+    assert called(log) == [("Orders", "child.show"), ("Root", "child.show")]
+
+
+def test_switchers_of_instances_share_their_names():
+    plugin = CollectPlugin()
+    for number in range(3):
+        sw = Switcher("shop").plug(plugin)
+
+        @sw
+        def order(number):
+            return number
+
+        order(number)
+    assert plugin.stats("order")["calls"] == 3
+    assert called(plugin) == [("shop", "order")] * 3
+
+
+def test_one_collector_on_two_roots_that_share_a_selector():
+    plugin = CollectPlugin()
+    for name in ("a", "b"):
+        sw = Switcher(name).plug(plugin)
+
+        @sw
+        def f(): ...
+
+        @sw(f"only_{name}")
+        def g(): ...
+
+        f()
+        g()
+    assert set(plugin.stats()) == {"a.f", "b.f", "only_a", "only_b"}
+    assert len(plugin.history(handler="f")) == 2
+    assert len(plugin.history(handler="a.f")) == 1
+    with pytest.raises(KeyError, match="'a.f', 'b.f'"):
+        plugin.stats("f")
+
+
+# -- attach and detach ----------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("bare")
+def test_attach_watches_what_was_registered_before_and_detach_leaves_no_trace():
+    root, child = Switcher("root"), Switcher("users")
+
+    @child
+    def show():
+        return 1
+
+    @root
+    def index():
+        return 2
+
+    root.add_child(child)
+    before = [dispatch(root, "index"), dispatch(root, "users.show")] if hasattr(root, "get") else []
+    plugin = CollectPlugin()
+    plugin.attach(root)
+    plugin.attach(root)
+    assert dispatch(root, "index")() == 2
+    assert dispatch(root, "users.show")() == 1
+    assert called(plugin) == [("root", "index"), ("root", "users.show")]
+    plugin.detach(root)
+    for handler, entry in zip(before, ("index", "users.show"), strict=False):
+        assert dispatch(root, entry) is handler
+    dispatch(root, "index")()
+    assert len(plugin.history()) == 2
+    assert not switcher._watches.get(root)
+
+
+@pytest.mark.usefixtures("bare")
+def test_several_collectors_come_and_go_in_any_order():
+    for order in itertools.permutations(range(3)):
+        sw = Switcher("api")
+        calls = []
+
+        @sw
+        def work():
+            calls.append(1)  # noqa: B023
+
+        original = work
+        assert sw._methods["work"]._wrapped is work
+        logs = [CollectPlugin() for _ in range(3)]
+        for log in logs:
+            log.attach(sw)
+        dispatch(sw, "work")()
+        for position in order:
+            logs[position].detach(sw)
+            dispatch(sw, "work")()
+        assert sw._methods["work"]._wrapped is original
+        assert [logs[position].stats("work")["calls"] for position in order] == [1, 2, 3]
+
+
+def test_handlers_and_children_that_come_after_attach():
+    root = Switcher("root")
+    with collecting(root) as log:
+        child = Switcher("users", parent=root)
+
+        @child
+        def show(): ...
+
+        show()
+    show()
+    assert called(log) == [("root", "users.show")]
+
+
+def test_attach_and_plug_count_once():
+    sw = Switcher("api").plug("collect")
+
+    @sw
+    def work(): ...
+
+    sw.collect.attach(sw)
+    work()
+    dispatch(sw, "work")()
+    sw.collect.detach(sw)
+    work()
+    assert sw.collect.stats("work")["calls"] == 3
+
+
+def test_attach_before_plug():
+    sw = Switcher("api")
+    plugin = CollectPlugin()
+
+    @sw
+    def work(): ...
+
+    plugin.attach(sw)
+    sw.plug(plugin)
+    plugin.detach(sw)
+    dispatch(sw, "work")()
+    assert plugin.stats("work")["calls"] == 1
+
+
+def test_attach_refuses_what_is_no_switcher():
+    with pytest.raises(TypeError, match="switcher: 'api' is no Switcher"):
+        CollectPlugin().attach("api")
+
+
+def test_detach_refuses_what_was_not_attached():
+    with pytest.raises(ValueError, match="'api' is not attached"):
+        CollectPlugin().detach(Switcher("api"))
+
+
+def test_collecting_survives_a_detach_inside():
+    sw = Switcher("api")
+    with collecting(sw) as log:
+        log.detach(sw)
+
+
+def test_collecting_everything_sees_switchers_made_before():
+    sw = Switcher("early")
+
+    @sw
+    def work(): ...
+
+    with collecting() as log:
+        dispatch(sw, "work")()
+    assert called(log) == [("early", "work")]
+
+
+def test_nothing_is_kept_alive(log):
+    sw = Switcher("short")
+    plugin = CollectPlugin()
+    sw.plug(plugin)
+
+    class Argument:
+        pass
+
+    @sw
+    def work(argument): ...
+
+    argument = Argument()
+    work(argument)
+    dispatch(sw, "work")(argument)
+    gone = [weakref.ref(sw), weakref.ref(argument), weakref.ref(work)]
+    del sw, argument, work
+    gc.collect()
+    assert [one() for one in gone] == [None, None, None]
+    assert plugin.stats("work")["calls"] == log.stats("work")["calls"] == 2
+
+
+def test_an_alias_counts_each_call_once(log):
+    sw = Switcher("api")
+
+    @sw("second")
+    @sw("first")
+    def work(): ...
+
+    work()
+    dispatch(sw, "first")()
+    dispatch(sw, "second")()
+    assert [handler for _, handler in called(log)] == ["second", "first", "second"]
+
+
+# -- what an instrumented handler shows -----------------------------------------------------------
+
+
+@pytest.fixture
+def instrumented():
+    with switcher.instrumenting():
+        yield Switcher("api")
+
+
+def module_handler(number: int, *, unit: str = "s") -> int:
+    """Documented."""
+    return number
+
+
+async def module_coroutine(number: int) -> int:
+    return number
+
+
+def module_generator(number: int):
+    yield number
+
+
+async def module_async_generator(number: int):
+    yield number
+
+
+@functools.lru_cache
+def module_cached(number: int) -> int:
+    return number
+
+
+HANDLERS = [
+    module_handler,
+    module_coroutine,
+    module_generator,
+    module_async_generator,
+    module_cached,
+]
+
+
+@pytest.mark.parametrize("plain", HANDLERS, ids=lambda handler: handler.__name__)
+def test_an_instrumented_handler_shows_what_the_plain_one_does(instrumented, plain, monkeypatch):
+    handler = instrumented(plain)
+    assert dispatch(instrumented, plain.__name__) is handler or not hasattr(instrumented, "get")
+    assert inspect.signature(handler) == inspect.signature(plain)
+    for name in ("__name__", "__qualname__", "__module__", "__doc__", "__annotations__"):
+        assert getattr(handler, name) == getattr(plain, name)
+    for predicate in (
+        inspect.iscoroutinefunction,
+        inspect.isgeneratorfunction,
+        inspect.isasyncgenfunction,
+        inspect.isfunction,
+        callable,
+    ):
+        assert predicate(handler) == predicate(plain)
+    monkeypatch.setitem(globals(), plain.__name__, handler)
+    assert pickle.loads(pickle.dumps(handler)) is handler
+    assert copy.copy(handler) is handler
+    assert copy.deepcopy(handler) is handler
+    with pytest.raises(TypeError):
+        handler()
+    made = [handler(1), plain(1)]
+    assert type(made[0]) is type(made[1])
+    if inspect.iscoroutinefunction(plain):
+        assert [asyncio.run(one) for one in made] == [1, 1]
+
+
+def test_attributes_are_shared_with_the_plain_handler(instrumented, log):
+    handler = instrumented(module_cached)
+    handler.cache_clear()
+    handler(1)
+    handler(1)
+    handler.extra = 1
+    assert handler.cache_info().hits == 1
+    assert module_cached.extra == 1
+    del handler.extra
+    assert not hasattr(module_cached, "extra")
+    assert handler == module_cached
+    assert hash(handler) == hash(module_cached)
+    assert repr(handler) == repr(module_cached) == str(handler)
+    assert log.stats("module_cached")["calls"] == 2
+
+
+def test_methods_of_each_kind_bind_to_their_instance(instrumented, log):
+    class Shop:
+        @instrumented
+        def plain(self, number):
+            return self, number
+
+        @instrumented
+        async def late(self, number):
+            return self, number
+
+        @staticmethod
+        @instrumented
+        def inside(number):
+            return number
+
+        @instrumented
+        @staticmethod
+        def outside(number):
+            return number
+
+    shop = Shop()
+    assert shop.plain(1) == (shop, 1)
+    assert Shop.plain(shop, 1) == (shop, 1)
+    assert asyncio.run(shop.late(1)) == (shop, 1)
+    assert asyncio.run(Shop.late(shop, 1)) == (shop, 1)
+    assert shop.inside(1) == Shop.inside(1) == 1
+    assert shop.outside(1) == Shop.outside(1) == 1
+    assert dispatch(instrumented, "outside")(1) == 1
+    assert {name: row["calls"] for name, row in log.stats().items()} == {
+        "plain": 2,
+        "late": 2,
+        "inside": 2,
+        "outside": 3,
+    }
+
+
+def test_a_class_stays_itself(instrumented, log):
+    @instrumented
+    class Order:
+        def __init__(self, number):
+            self.number = number
+
+    made = dispatch(instrumented, "Order")(3)
+    assert isinstance(Order, type)
+    assert isinstance(made, Order)
+    if hasattr(instrumented, "get"):
+        assert isinstance(made, instrumented["Order"])
+        assert issubclass(Order, instrumented["Order"])
+
+        class Special(instrumented["Order"]):
+            pass
+
+        assert Special.__mro__[1] is Order
+    assert log.stats("Order")["calls"] == 1
+
+
+def test_dormant_handlers_record_nothing(instrumented):
+    @instrumented
+    def work():
+        return 1
+
+    assert work() == 1
+    instrument = instrument_of(work)
+    assert instrument is not None
+    assert instrument.call is instrument.target
+
+
+def test_describe_and_plugins_are_as_without(instrumented):
+    sw = Switcher("plain").plug(BasePlugin(name="base"))
+    sw(module_handler)
+    with collecting():
+        assert sw.describe()["methods"] == {
+            "module_handler": {"plugins": ["base"], "metadata_keys": []}
+        }
+        assert [plugin.name for plugin in sw.iter_plugins()] == ["base"]
+
+
+def test_smartswitch_is_as_it_is_known():
+    """Fails when a private part of smartswitch that is relied on has moved."""
+    assert switcher._hooked
+
+
+def test_an_unknown_smartswitch_gets_one_warning_and_no_hook(monkeypatch):
+    monkeypatch.delattr(Switcher, "_decorate")
+    with pytest.warns(RuntimeWarning, match="does not know this smartswitch") as warned:
+        assert switcher._hook() is False
+    assert len(warned) == 1
+
+
+def test_a_plugin_records_even_without_hooks(monkeypatch):
+    monkeypatch.setattr(switcher, "_hooked", False)
+    monkeypatch.setattr(switcher, "_plugged", lambda switcher: None)
+    sw = Switcher("api").plug("collect")
+
+    @sw
+    def work(): ...
+
+    work()
+    assert called(sw.collect) == [("api", "work")]
