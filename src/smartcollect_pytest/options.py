@@ -124,7 +124,7 @@ def read(config: pytest.Config) -> Settings:
     values = {option.name: _value(config, option) for option in OPTIONS}
     try:
         wanted = config.getoption("smartcollect") or config.getini("smartcollect")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, pytest.UsageError) as error:
         raise pytest.UsageError(f"smartcollect (ini file): {error}") from None
     return Settings(profile=bool(wanted) and not config.getoption("no_smartcollect"), **values)
 

@@ -29,8 +29,13 @@ class Session:
             if profile is not None:
                 self._profiles.append(profile)
 
-    def profile(self) -> Profile:
-        """The profile of all tests so far."""
+    def profile(self) -> Profile | None:
+        """The profile of all tests so far; ``None`` where no report carried one.
+
+        A suite without handlers does not need the library, and may be without smartswitch.
+        """
+        if not self._profiles:
+            return None
         from smartcollect import merge
 
         return merge(self._profiles)

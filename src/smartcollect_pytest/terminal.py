@@ -22,22 +22,22 @@ class Writer(Protocol):
     def write_line(self, line: str, **markup: bool) -> None: ...
 
 
-def summary(writer: Writer, profile: Profile, settings: Settings, verbosity: int) -> None:
+def summary(writer: Writer, profile: Profile | None, settings: Settings, verbosity: int) -> None:
     """Writes the ``smartcollect`` section.
 
     Args:
         writer: pytest's terminal reporter.
-        profile: that of the whole run.
+        profile: that of the whole run; ``None`` where no handler was registered.
         settings: the options of the run.
         verbosity: of ``-q`` (less than 0: the table alone) and ``-v`` (more: nothing is cut).
     """
-    from smartcollect import tables
-
     writer.write_sep("=", "smartcollect")
-    called = profile.called()
-    if not profile.handlers:
+    if profile is None:
         writer.write_line("no handler was registered with smartswitch")
         return
+    from smartcollect import tables
+
+    called = profile.called()
     rows = _rows(profile, settings.sort)
     shown = rows if verbosity > 0 or settings.rows == 0 else rows[: settings.rows]
     writer.write_line(tables.statistics(shown))

@@ -1,0 +1,97 @@
+"""A small suite, and the three ways to run one: plain, with ``-n0`` and with ``-n2``."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+SUITE = {
+    "app": """
+        from smartswitch import Switcher
+
+        api = Switcher("shop")
+        users = Switcher("users")
+        api.add_child(users)
+
+        @api
+        def index(pages=0):
+            for page in range(pages):
+                show(page)
+
+        @users
+        def show(number):
+            if number < 0:
+                raise ValueError("no such user")
+
+        @users
+        def delete(number): ...
+        """,
+    "test_one": """
+        import pytest
+        import app
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_show(number):
+            app.show(number)
+
+        def test_refused():
+            with pytest.raises(ValueError):
+                app.show(-1)
+        """,
+    "test_two": """
+        import pytest
+        import app
+
+        app.show(0)  # outside of a test, so it does not count
+
+        @pytest.fixture
+        def shown():
+            app.show(1)
+            yield
+            app.show(2)
+
+        def test_index(shown):
+            app.index(12)
+
+        def test_nothing():
+            from smartswitch import Switcher
+            Switcher("local")(lambda: None)
+        """,
+}
+
+
+@pytest.fixture
+def suite(pytester):
+    """The small suite, in a directory of its own."""
+    pytester.makepyfile(**SUITE)
+    pytester.makeini("[pytest]\npythonpath = .")
+    return pytester
+
+
+@pytest.fixture(params=[(), ("-n0",), ("-n2",)], ids=["plain", "n0", "n2"])
+def run(request, pytester):
+    """Runs pytest with the given arguments, in each of the three ways."""
+
+    def run(*args):
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *request.param, *args)
+
+    return run
+
+
+def table(result, heading="handler"):
+    """The rows of the table that begins with ``heading``, as lists of cells."""
+    lines = iter(result.outlines)
+    for line in lines:
+        if line.startswith(f"{heading} "):
+            break
+    else:
+        raise AssertionError(f"no table of {heading} in\n{result.stdout.str()}")
+    next(lines)
+    rows = []
+    for line in lines:
+        cells = re.split(r"\s{2,}", line.strip())
+        if len(cells) < 4:
+            break
+        rows.append(cells)
+    return rows

@@ -1,0 +1,101 @@
+"""What an unused plugin imports, and how the import of smartswitch is noticed."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+HEAVY = ("smartswitch", "tabulate", "smartcollect", "pydantic", "smartcollect_pytest.session")
+
+
+def imported_by(pytester, *args):
+    """The modules that a run of pytest leaves imported."""
+    pytester.makepyfile(
+        run="""
+        import sys
+        import pytest
+        status = pytest.main(sys.argv[1:])
+        print("IMPORTED", *sorted(sys.modules))
+        sys.exit(status)
+        """
+    )
+    result = pytester.run(sys.executable, "run.py", "-p", "no:cacheprovider", *args)
+    assert result.ret == 0
+    lines = [line for line in result.outlines if line.startswith("IMPORTED")]
+    return set(lines[0].split()[1:])
+
+
+def test_an_unused_plugin_imports_next_to_nothing(pytester):
+    pytester.makepyfile(test_it="def test_it(): ...")
+    modules = imported_by(pytester)
+    assert not modules & set(HEAVY)
+    without = imported_by(pytester, "-p", "no:smartcollect")
+    assert len(modules - without) < 10
+
+
+def test_an_unused_plugin_leaves_no_file(pytester):
+    pytester.makepyfile(test_it="def test_it(): ...")
+    before = set(pytester.path.iterdir())
+    result = pytester.runpytest("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1)
+    made = {path.name for path in set(pytester.path.iterdir()) - before}
+    assert made <= {"__pycache__"}
+
+
+@pytest.mark.parametrize("first", ["smartswitch", "smartcollect", "smartswitch.core", "both"])
+@pytest.mark.parametrize("where", ["conftest", "test_it"])
+@pytest.mark.parametrize("option", ["--smartcollect", "--no-smartcollect"])
+def test_handlers_are_instrumented_whatever_is_imported_first(pytester, first, where, option):
+    lines = "import smartcollect, smartswitch" if first == "both" else f"import {first}"
+    handler = """
+from smartswitch import Switcher
+sw = Switcher("api")
+@sw
+def work(): ...
+"""
+    test = """
+def test_it(collect):
+    work()
+    collect.assert_called("work", times=1)
+"""
+    if where == "conftest":
+        pytester.makeconftest(lines + handler)
+        pytester.makepyfile(test_it=f"from conftest import work\n{test}")
+    else:
+        pytester.makepyfile(test_it=lines + handler + test)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", option)
+    result.assert_outcomes(passed=1)
+
+
+def test_the_import_leaves_no_trace(pytester):
+    pytester.makepyfile(
+        """
+        import sys
+        import inspect
+        import pickle
+        import smartswitch
+
+        def test_it():
+            assert not any("smartcollect" in type(f).__module__ for f in sys.meta_path)
+            assert "smartcollect" not in type(smartswitch.__loader__).__module__
+            assert smartswitch.__spec__.loader is smartswitch.__loader__
+            assert "Switcher" in inspect.getsource(smartswitch)
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_no_smartswitch_is_no_error(pytester):
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+        def test_it():
+            with pytest.raises(ImportError):
+                import smartswitch
+        """,
+        # Found by the path hooks before the real one, and broken.
+        smartswitch="raise ImportError('broken')",
+    )
+    pytester.syspathinsert()
+    pytester.runpytest_subprocess("--smartcollect").assert_outcomes(passed=1)
