@@ -1,0 +1,184 @@
+"""What the project promises of itself: its layout, its imports, its README."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import needs_get
+
+ROOT = Path(__file__).parent.parent
+SOURCES = ROOT / "src"
+# From the bottom up: a module imports only those before it.
+LAYERS = [
+    "units",
+    "clock",
+    "nesting",
+    "snapshot",
+    "tables",
+    "stats",
+    "settings",
+    "store",
+    "recorder",
+    "instrument",
+    "switcher",
+    "profile",
+    "export",
+    "budgets",
+    "assertions",
+    "calllog",
+    "plugin",
+    "__init__",
+]
+PYTEST_LAYERS = [
+    "options",
+    "importing",
+    "capture",
+    "session",
+    "terminal",
+    "plugin",
+    "__init__",
+]
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports anywhere in it, absolute names."""
+    package = path.parent.name
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(filter(None, [package if node.level else "", node.module or ""]))
+            found.add(base)
+            found |= {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+def modules(package: str) -> dict[str, set[str]]:
+    return {path.stem: imports(path) for path in (SOURCES / package).glob("*.py")}
+
+
+@pytest.mark.parametrize(
+    ("package", "layers"), [("smartcollect", LAYERS), ("smartcollect_pytest", PYTEST_LAYERS)]
+)
+def test_imports_go_downwards(package, layers):
+    found = modules(package)
+    assert set(found) == set(layers)
+    for name, imported in found.items():
+        above = layers[layers.index(name) :]
+        assert not imported & {f"{package}.{other}" for other in above}, name
+
+
+def test_two_modules_alone_import_smartswitch():
+    found = modules("smartcollect")
+    knowing = {
+        name
+        for name, imported in found.items()
+        if any(one.split(".")[0] == "smartswitch" for one in imported)
+    }
+    assert knowing == {"plugin", "switcher"}
+
+
+def test_the_library_imports_no_pytest():
+    for name, imported in modules("smartcollect").items():
+        tops = {one.split(".")[0] for one in imported}
+        assert not tops & {"pytest", "_pytest", "pluggy", "smartcollect_pytest"}, name
+
+
+def test_both_packages_are_typed():
+    for package in ("smartcollect", "smartcollect_pytest"):
+        assert (SOURCES / package / "py.typed").exists()
+
+
+def test_importing_the_library_needs_no_pytest_and_no_tabulate():
+    code = (
+        "import sys; sys.modules['pytest'] = sys.modules['tabulate'] = None;"
+        "import smartcollect; from smartswitch import Switcher;"
+        "assert 'collect' in Switcher.registered_plugins()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_version_is_in_the_changelog():
+    version = importlib.metadata.version("smartcollect")
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def readme_blocks(language: str) -> list[str]:
+    text = (ROOT / "README.md").read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def masked(text: str) -> list[list[str]]:
+    """A summary without what differs from run to run: each time, and the order of the rows."""
+    text = re.sub(r"\d[\d,.]* (?:s|ms|µs|ns)\b", "TIME", text)
+    lines = [line.split() for line in text.splitlines() if line.strip() and set(line) - set(" -=")]
+    return sorted(lines)
+
+
+@needs_get
+def test_the_summary_in_the_readme_is_the_real_one():
+    result = subprocess.run(
+        [
+            sys.executable,
+            *("-m", "pytest", "--smartcollect", "--smartcollect-slowest=1"),
+            *("-p", "no:cacheprovider", "examples/shop"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+    shown = readme_blocks("text")[0]
+    real = result.stdout[result.stdout.index("= smartcollect =") :]
+    real = real[real.index("\n") : real.rindex("\n=")]
+    shown = shown[shown.index("= smartcollect =") :]
+    shown = shown[shown.index("\n") : shown.rindex("\n=")]
+    assert masked(shown) == masked(real)
+
+
+@needs_get
+def test_the_python_in_the_readme_runs(pytester):
+    library, *tests = readme_blocks("python")
+    exec(compile(library, "README.md", "exec"), {"__name__": "readme"})
+    for number, test in enumerate(tests):
+        pytester.makepyfile(**{f"test_{number}": test})
+    shutil.copytree(ROOT / "examples/shop/shop", pytester.path / "shop")
+    shutil.copy(ROOT / "examples/shop/tests/conftest.py", pytester.path)
+    pytester.makeini("[pytest]\npythonpath = .")
+    assert tests
+    assert pytester.runpytest_subprocess("-p", "no:cacheprovider").ret == 0
+
+
+def test_ci_runs_the_readmes_test_command():
+    commands = readme_blocks("sh")[1].strip().splitlines()
+    ci = (ROOT / ".ci/run").read_text("utf-8")
+    assert "README.md" in ci
+    assert commands[-1] == ".venv/bin/tox"
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a checkout")
+@needs_get
+def test_the_readmes_main_job_runs_in_a_clean_clone(tmp_path):
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "clone")], check=True)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTEST_ADDOPTS"):
+        env.pop(name, None)
+    result = subprocess.run(
+        ["bash", "-e", "-c", readme_blocks("sh")[0]],
+        cwd=tmp_path / "clone",
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "never called: users.delete" in result.stdout

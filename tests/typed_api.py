@@ -1,0 +1,62 @@
+"""Code as users write it, for the type checker: it is never run."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from smartswitch import Switcher
+from typing_extensions import assert_type
+
+from smartcollect import (
+    CallLog,
+    CollectPlugin,
+    HandlerName,
+    HandlerStats,
+    Profile,
+    Statistics,
+    Stats,
+    collecting,
+    merge,
+)
+
+
+def library(switcher: Switcher, path: Path) -> None:
+    plugin = CollectPlugin(
+        max_history=10,
+        serialize=True,
+        sample_rate=0.5,
+        serializers={Decimal: str},
+        redact=["pin"],
+        method_config={"process": {"enabled": False}},
+    )
+    assert_type(plugin.history(last=1), list[dict[str, Any]])
+    assert_type(plugin.slower_than("100ms", handler="process"), list[dict[str, Any]])
+    assert_type(plugin.stats(), Stats)
+    assert_type(plugin.stats("process"), Statistics)
+    assert_type(plugin.stats("process")["calls"], int)
+    assert_type(plugin.stats().sort_by("calls", reverse=True), list[dict[str, Any]])
+    assert_type(plugin.uncalled(), list[str])
+    assert_type(plugin.recording_failures, int)
+    plugin.export(path)
+    plugin.export("log.csv", format="csv")
+    plugin.attach(switcher)
+    plugin.detach(switcher)
+    with collecting(switcher, max_history=1) as log:
+        assert_type(log, CallLog)
+    profile = merge([plugin.profile(), log.profile()])
+    assert_type(profile, Profile)
+    for name, stats in profile.called().items():
+        assert_type(name, HandlerName)
+        assert_type(stats, HandlerStats)
+
+
+def test_shop(collect: CallLog) -> None:
+    collect.assert_called("process", times=2)
+    collect.assert_none_slower_than("100ms", handler="process")
+    collect.assert_not_called("other")
+    collect.assert_no_errors()
+    collect.assert_budget("users.*", calls=3, max_time="100ms", p95_time=0.05)
+    collect.assert_budget("users.*", calls=[3])  # type: ignore[arg-type]
+    collect.history(last="1")  # type: ignore[arg-type]
