@@ -1,4 +1,4 @@
-"""Lets tox find each Python of a pyenv, whose shims answer only for the versions that are chosen."""
+"""Lets tox find each Python of a pyenv: its shims answer only for the versions that are chosen."""
 
 import os
 import shutil

@@ -20,6 +20,7 @@ SOURCES = ROOT / "src"
 LAYERS = [
     "units",
     "clock",
+    "names",
     "nesting",
     "snapshot",
     "tables",
@@ -148,7 +149,7 @@ def test_the_summary_in_the_readme_is_the_real_one():
 
 @needs_get
 def test_the_python_in_the_readme_runs(pytester):
-    library, *tests = readme_blocks("python")
+    *tests, library = readme_blocks("python")
     exec(compile(library, "README.md", "exec"), {"__name__": "readme"})
     for number, test in enumerate(tests):
         pytester.makepyfile(**{f"test_{number}": test})

@@ -1,9 +1,10 @@
 """The flight recorder for applications whose functions are registered by name in a smartswitch."""
 
 from .calllog import CallLog, collecting
+from .names import HandlerName
 from .plugin import CollectPlugin
 from .profile import Profile, merge
-from .stats import HandlerName, HandlerStats, Statistics, Stats
+from .stats import HandlerStats, Statistics, Stats
 
 __all__ = [
     "CallLog",

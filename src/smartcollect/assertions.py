@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from . import budgets, tables
-from .stats import HandlerName, HandlerStats
+from .names import HandlerName
+from .stats import HandlerStats
 from .store import Call
 from .units import duration, seconds
 
@@ -16,50 +16,6 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Calls in the table of a failure."""
-
-
-class AmbiguousHandler(KeyError):
-    """A name that fits two handlers."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-class UnknownHandler(KeyError):
-    """A name that fits no registered handler."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-def find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
-    """The one of ``names`` that ``wanted``, a selector or a full name, fits.
-
-    Raises:
-        UnknownHandler: it fits none; the error suggests the nearest.
-        AmbiguousHandler: it fits more than one.
-    """
-    names = list(names)
-    fitting = [name for name in names if name.fits(wanted)]
-    if len(fitting) > 1:
-        listed = ", ".join(sorted(repr(name.full) for name in fitting))
-        raise AmbiguousHandler(
-            f"handler: {wanted!r} fits {listed}; accepted: one of these full names"
-        )
-    if fitting:
-        return fitting[0]
-    known = sorted({text for name in names for text in name} | {name.full for name in names})
-    known = [text for text in known if any(name.fits(text) for name in names)]
-    near = get_close_matches(str(wanted), known, 1, cutoff=0.5)
-    if near:
-        hint = f"did you mean {near[0]!r}?"
-    elif known:
-        shown = sorted(name.handler for name in names)
-        more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
-        hint = f"registered: {', '.join(shown[:SHOWN])}{more}"
-    else:
-        hint = "none is registered"
-    raise UnknownHandler(f"handler: no handler is named {wanted!r}; {hint}")
 
 
 class Assertions:

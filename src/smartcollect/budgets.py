@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from .stats import FIELDS, TIME_FIELDS, HandlerName, HandlerStats
+from .names import HandlerName
+from .stats import FIELDS, TIME_FIELDS, HandlerStats
 from .units import duration, seconds
 
 LIMITED = tuple(field for field in FIELDS if field != "last_call")

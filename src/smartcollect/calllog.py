@@ -12,13 +12,14 @@ from typing import Any, overload
 
 from . import export
 from . import switcher as switchers
-from .assertions import AmbiguousHandler, Assertions, find
+from .assertions import Assertions
 from .clock import SYSTEM, Clock
+from .names import AmbiguousHandler, HandlerName, find, short_names
 from .profile import SLOWEST, Profile
 from .recorder import Probe
 from .settings import DEFAULTS, Settings, changed
 from .snapshot import Redactor, Snapshot
-from .stats import HandlerName, HandlerStats, Statistics, Stats, short_names
+from .stats import HandlerStats, Statistics, Stats
 from .store import Call, Store
 from .switcher import Switcher
 from .units import seconds

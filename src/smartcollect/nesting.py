@@ -5,10 +5,9 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .stats import HandlerName
+from .names import HandlerName
 
 Taken = tuple[tuple[Any, ...], dict[str, Any]]  # positional and keyword arguments
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from .names import HandlerName
 from .snapshot import cut
-from .stats import HandlerName, HandlerStats
+from .stats import HandlerStats
 from .store import Repeat, Summary
 from .tables import arguments
 

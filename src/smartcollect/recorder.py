@@ -8,6 +8,7 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from . import nesting
+from .names import HandlerName
 from .nesting import (
     CHILDREN,
     IN_CHILDREN,
@@ -20,7 +21,6 @@ from .nesting import (
     parent_of,
 )
 from .snapshot import CONTAINED, REDACTED, Failure, Snapshot, failure, secret_positions
-from .stats import HandlerName
 from .store import Store
 
 # Not the application's own generator: a suite that seeds `random` must draw the same numbers.

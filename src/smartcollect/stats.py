@@ -3,40 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import ceil, inf
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 from . import tables
-
-
-class HandlerName(NamedTuple):
-    """What names one handler.
-
-    Attributes:
-        switcher: the name of the switcher that the selector starts from.
-        handler: the selector that dispatches the handler from there: ``process``, ``users.list``.
-    """
-
-    switcher: str
-    handler: str
-
-    @property
-    def full(self) -> str:
-        """Both parts: ``shop.users.list``."""
-        return f"{self.switcher}.{self.handler}"
-
-    def fits(self, name: str) -> bool:
-        """Whether ``name`` is the selector or the full name."""
-        return name == self.handler or name == self.full
-
-
-def short_names(names: Iterable[HandlerName]) -> dict[HandlerName, str]:
-    """What to call each handler: its selector where that is enough, or else its full name."""
-    names = list(names)
-    times = Counter(name.handler for name in names)
-    return {name: name.handler if times[name.handler] == 1 else name.full for name in names}
 
 
 class Statistics(TypedDict):

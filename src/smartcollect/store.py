@@ -11,9 +11,10 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from .clock import SYSTEM, Clock
+from .names import HandlerName
 from .nesting import Children
 from .snapshot import Failure
-from .stats import HandlerName, HandlerStats
+from .stats import HandlerStats
 
 MAX_HANDLERS = 10_000
 """Names with statistics of their own; the calls of any further ones are counted together."""

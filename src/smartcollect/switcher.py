@@ -20,8 +20,8 @@ from smartswitch import BasePlugin, MethodEntry
 from smartswitch import Switcher as Switcher
 
 from .instrument import Instrument, instrument_of
+from .names import HandlerName
 from .recorder import Probe
-from .stats import HandlerName
 from .store import Store
 
 

@@ -126,7 +126,7 @@ def _rows(profile: Profile, sort: str) -> Sequence[dict[str, Any]]:
 
 
 def _keys(profile: Profile) -> dict[HandlerName, str]:
-    from smartcollect.stats import short_names
+    from smartcollect.names import short_names
 
     return short_names(profile.handlers)
 

@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smartcollect.names import HandlerName, short_names
 from smartcollect.stats import (
     FIELDS,
-    HandlerName,
     HandlerStats,
     Stats,
     bucket_of,
     middle_of,
-    short_names,
 )
 
 times = st.floats(min_value=1e-9, max_value=1e4)
