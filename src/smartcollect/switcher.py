@@ -9,6 +9,7 @@ log sees the whole tree, in whichever order it was put together).
 from __future__ import annotations
 
 import gc
+import os
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -98,6 +99,11 @@ class _Observed:
 
 
 _lock = RLock()
+if hasattr(os, "register_at_fork"):
+    # A fork while another thread attaches would leave a lock in the child that nobody opens.
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 _watches: weakref.WeakKeyDictionary[Switcher, list[Watch]] = weakref.WeakKeyDictionary()
 _known: weakref.WeakSet[Switcher] = weakref.WeakSet()
 _everywhere: list[Watch] = []

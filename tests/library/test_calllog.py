@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time as real_time
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from smartswitch import Switcher
 
 import smartcollect
-from smartcollect import CollectPlugin, calllog, collecting
+from smartcollect import CollectPlugin, calllog, collecting, switcher
 from smartcollect.settings import Settings
 
 
@@ -237,8 +238,6 @@ def test_frozen_time_does_not_stop_the_clock():
 def test_a_fork_in_the_middle_leaves_a_child_that_works(sw):
     process = sw._methods["process"]._wrapped
     reading, writing = os.pipe()
-    sw.collect.store._lock.acquire()
-    sw.collect.store._lock.release()
     process(1)
     child = os.fork()
     if child == 0:
@@ -254,6 +253,29 @@ def test_a_fork_in_the_middle_leaves_a_child_that_works(sw):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     process(2)
     assert sw.collect.stats("process")["calls"] == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("which", ["switchers", "calls"])
+def test_a_fork_waits_for_the_locks(sw, which):
+    lock = switcher._lock if which == "switchers" else sw.collect.store._lock
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with lock:
+            held.set()
+            done.wait(0.2)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if lock.acquire(timeout=5) else 1)
+    done.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_the_public_names():
