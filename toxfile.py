@@ -1,19 +1,12 @@
-"""Lets tox find each Python of a pyenv: its shims answer only for the versions that are chosen."""
+"""Lets tox find each Python of a pyenv, whose shims answer for the chosen versions only."""
 
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
-if shutil.which("pyenv") and "PYENV_VERSION" not in os.environ:
-    listed = subprocess.run(
-        ["pyenv", "versions", "--bare", "--skip-aliases"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    chosen = subprocess.run(["pyenv", "version-name"], capture_output=True, text=True, check=False)
-    # The chosen version first: it is the one that `python3` goes on to mean.
-    names = [*chosen.stdout.strip().split(":"), *listed.stdout.split()]
-    threes = [name for name in dict.fromkeys(names) if name.startswith("3.")]
-    if threes:
-        os.environ["PYENV_VERSION"] = ":".join(threes)
+if shutil.which("pyenv"):
+    root = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=True)
+    # Behind what is on the path already, so that nothing that is found today changes.
+    found = sorted(map(str, Path(root.stdout.strip(), "versions").glob("3.*/bin")))
+    os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *found])

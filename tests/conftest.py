@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from smartswitch import Switcher
+from support import FakeTime
 
 import smartcollect
 from smartcollect import calllog, switcher
-from smartcollect.clock import Clock
 
 pytest_plugins = ["pytester"]
-
-VIA_GET = hasattr(Switcher, "get")
-"""Whether this smartswitch dispatches as ``sw.get("name")``; 0.10 does as ``sw("name")``."""
-needs_get = pytest.mark.skipif(not VIA_GET, reason="this smartswitch has no sw[...]")
-
-
-def dispatch(sw: Any, selector: str) -> Callable[..., Any]:
-    """The handler that ``selector`` dispatches."""
-    return sw[selector] if VIA_GET else sw(selector)
-
-
-class FakeTime:
-    """A clock that stands still until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-        self.clock = Clock(lambda: self.now, lambda: self.now + 1_000_000.0)
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 @pytest.fixture

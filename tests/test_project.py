@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import needs_get
+from support import needs_get
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "src"

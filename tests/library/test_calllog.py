@@ -8,10 +8,10 @@ import threading
 import time as real_time
 
 import pytest
-from conftest import FakeTime
 from hypothesis import given
 from hypothesis import strategies as st
 from smartswitch import Switcher
+from support import FakeTime
 
 import smartcollect
 from smartcollect import CollectPlugin, calllog, collecting, switcher

@@ -12,8 +12,8 @@ import pickle
 import weakref
 
 import pytest
-from conftest import dispatch
 from smartswitch import BasePlugin, Switcher
+from support import dispatch
 
 from smartcollect import CollectPlugin, collecting, switcher
 from smartcollect.instrument import instrument_of

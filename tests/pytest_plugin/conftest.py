@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 SUITE = {
@@ -77,21 +75,3 @@ def run(request, pytester):
         return pytester.runpytest_subprocess("-p", "no:cacheprovider", *request.param, *args)
 
     return run
-
-
-def table(result, heading="handler"):
-    """The rows of the table that begins with ``heading``, as lists of cells."""
-    lines = iter(result.outlines)
-    for line in lines:
-        if line.startswith(f"{heading} "):
-            break
-    else:
-        raise AssertionError(f"no table of {heading} in\n{result.stdout.str()}")
-    next(lines)
-    rows = []
-    for line in lines:
-        cells = re.split(r"\s{2,}", line.strip())
-        if len(cells) < 4:
-            break
-        rows.append(cells)
-    return rows

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from pytest_plugin.conftest import table
+from support import table
 
 from smartcollect_pytest.options import OPTIONS
 

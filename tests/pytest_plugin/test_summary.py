@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from pytest_plugin.conftest import table
+from support import table
 
 
 def counts(result):

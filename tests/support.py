@@ -1,0 +1,50 @@
+"""A clock that tests set, one way to dispatch, and the tables of a summary as rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from smartswitch import Switcher
+
+from smartcollect.clock import Clock
+
+VIA_GET = hasattr(Switcher, "get")
+"""Whether this smartswitch dispatches as ``sw.get("name")``; 0.10 does as ``sw("name")``."""
+needs_get = pytest.mark.skipif(not VIA_GET, reason="this smartswitch has no sw[...]")
+
+
+def dispatch(sw: Any, selector: str) -> Callable[..., Any]:
+    """The handler that ``selector`` dispatches."""
+    return sw[selector] if VIA_GET else sw(selector)
+
+
+class FakeTime:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.clock = Clock(lambda: self.now, lambda: self.now + 1_000_000.0)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def table(result, heading="handler"):
+    """The rows of the table that begins with ``heading``, as lists of cells."""
+    lines = iter(result.outlines)
+    for line in lines:
+        if line.startswith(f"{heading} "):
+            break
+    else:
+        raise AssertionError(f"no table of {heading} in\n{result.stdout.str()}")
+    next(lines)
+    rows = []
+    for line in lines:
+        cells = re.split(r"\s{2,}", line.strip())
+        if len(cells) < 4:
+            break
+        rows.append(cells)
+    return rows
