@@ -23,13 +23,15 @@ class AfterImport(MetaPathFinder):
 
     def __init__(self, then: Callable[[], object]) -> None:
         self._then: Callable[[], object] | None = then
+        self._asking = False
+        # How many of the modules are being executed, the one inside of the other.
+        self._executing = 0
         if any(name in sys.modules for name in NAMES):
-            self.imported()
+            self._imported()
         else:
             sys.meta_path.insert(0, self)
 
-    def imported(self) -> None:
-        """smartswitch is there."""
+    def _imported(self) -> None:
         then, self._then = self._then, None
         self.remove()
         if then is not None:
@@ -44,17 +46,26 @@ class AfterImport(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The spec that the other finders have, with a loader that calls back."""
-        if fullname not in NAMES or self not in sys.meta_path:
+        if fullname not in NAMES or self._asking:
             return None
-        # Out of the way while the others are asked, and for good once they have answered.
-        position = sys.meta_path.index(self)
-        self.remove()
-        spec = find_spec(fullname)
-        if spec is None or spec.loader is None:
-            sys.meta_path.insert(position, self)
-            return None
-        spec.loader = _Loader(spec.loader, self)
+        self._asking = True
+        try:
+            spec = find_spec(fullname)
+        finally:
+            self._asking = False
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader, self)
         return spec
+
+    def execute(self, loader: Any, module: ModuleType) -> None:
+        """Executes a module, and calls back after the outermost one."""
+        self._executing += 1
+        try:
+            loader.exec_module(module)
+        finally:
+            self._executing -= 1
+        if self._executing == 0:
+            self._imported()
 
 
 class _Loader(Loader):
@@ -72,8 +83,7 @@ class _Loader(Loader):
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        self._waiting.imported()
+        self._waiting.execute(self._loader, module)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)

@@ -86,6 +86,26 @@ def test_the_import_leaves_no_trace(pytester):
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("name", ["smartswitch", "smartcollect"])
+def test_to_look_for_a_module_is_not_to_import_it(pytester, name):
+    pytester.makeconftest(f"import importlib.util; assert importlib.util.find_spec({name!r})")
+    pytester.makepyfile(
+        """
+        from smartswitch import Switcher
+
+        sw = Switcher("api")
+
+        @sw
+        def work(): ...
+
+        def test_it(collect):
+            work()
+            collect.assert_called("work", times=1)
+        """
+    )
+    pytester.runpytest_subprocess("--smartcollect").assert_outcomes(passed=1)
+
+
 def test_no_smartswitch_is_no_error(pytester):
     pytester.makepyfile(
         test_it="""
