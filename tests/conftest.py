@@ -24,14 +24,14 @@ def time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
 
 @pytest.fixture(autouse=True)
 def no_leak() -> Iterator[None]:
-    """Fails a test that leaves a log watching, or handlers being instrumented."""
-    before = list(switcher._everywhere), switcher._instrumenting
+    """Fails a test that leaves a log watching."""
+    before = list(switcher._everywhere)
     yield
-    assert (list(switcher._everywhere), switcher._instrumenting) == before
+    assert list(switcher._everywhere) == before
 
 
 @pytest.fixture
 def log() -> Iterator[smartcollect.CallLog]:
     """A log that watches every switcher."""
-    with switcher.instrumenting(), smartcollect.collecting() as log:
+    with smartcollect.collecting() as log:
         yield log

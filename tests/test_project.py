@@ -40,7 +40,6 @@ LAYERS = [
 ]
 PYTEST_LAYERS = [
     "options",
-    "importing",
     "capture",
     "session",
     "terminal",

@@ -58,6 +58,8 @@ _ATOMS = frozenset({type(None), bool, float})
 # The largest int that is kept as it is. CPython refuses to print one of more than 4,300 digits.
 _MAX_INT = 1 << 1024
 _CUT = "…"
+WATCHED = "<watched>"
+"""Marks code that stands in for a function's own, which is the constant after this one."""
 # What may be contained without taking a KeyboardInterrupt or a test's time-out from its owner.
 CONTAINED = (Exception, SystemExit)
 
@@ -415,4 +417,15 @@ def _code(function: Any) -> tuple[CodeType | None, int]:
         function, skipped = getattr(type(function), "__call__", None), 1  # noqa: B004
     if isinstance(function, MethodType):
         function, skipped = function.__func__, 1
-    return (function.__code__, skipped) if isinstance(function, FunctionType) else (None, 0)
+    if not isinstance(function, FunctionType):
+        return None, 0
+    return plain_code(function.__code__), skipped
+
+
+def plain_code(code: CodeType) -> CodeType:
+    """A function's own code, where ``code`` stands in for it."""
+    if code.co_consts[-2:-1] == (WATCHED,):
+        plain = code.co_consts[-1]
+        assert isinstance(plain, CodeType)
+        return plain
+    return code

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from smartswitch import BasePlugin, MethodEntry
 from smartswitch import Switcher as Switcher
 
-from .instrument import Instrument, instrument_of
+from .instrument import Instrument
 from .names import HandlerName
 from .recorder import Probe
 from .store import Store
@@ -87,12 +87,10 @@ class Watch:
 class _Observed:
     """What is known of one registered handler; it lives on the handler's entry."""
 
-    __slots__ = ("attached", "chained", "instrument", "replaced")
+    __slots__ = ("attached", "chained", "instrument")
 
     def __init__(self) -> None:
         self.instrument: Instrument | None = None
-        # Whether the stand-in took the place of a callable that people had been given already.
-        self.replaced = False
         # Probes that are layers of smartswitch's own chain, and probes of the instrument.
         self.chained: list[tuple[Watch, Probe]] = []
         self.attached: list[tuple[Watch, Probe]] = []
@@ -105,9 +103,9 @@ if hasattr(os, "register_at_fork"):
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
     )
 _watches: weakref.WeakKeyDictionary[Switcher, list[Watch]] = weakref.WeakKeyDictionary()
-_known: weakref.WeakSet[Switcher] = weakref.WeakSet()
+# Those with handlers, in the order in which they got their first: a set that is ordered.
+_known: weakref.WeakKeyDictionary[Switcher, None] = weakref.WeakKeyDictionary()
 _everywhere: list[Watch] = []
-_instrumenting = 0
 _searched = False
 
 
@@ -148,7 +146,7 @@ def detach(log: Log, switcher: Switcher) -> None:
                 f"switcher: {_switcher_name(switcher)!r} is not attached; accepted: one that was "
                 "given to attach()"
             )
-        for node in list(_known | set(_watches)):
+        for node in [*_known, *_watches]:
             _unsubscribe(node, watch)
 
 
@@ -179,23 +177,6 @@ def _end_everywhere(watch: Watch) -> None:
         _everywhere.remove(watch)
         for switcher in _all_switchers():
             _unsubscribe(switcher, watch)
-
-
-@contextmanager
-def instrumenting() -> Iterator[None]:
-    """Makes each handler that is registered meanwhile one that can be watched.
-
-    Without it a handler that nobody watched when it was registered is seen only when it is called
-    through its switcher, not when the decorated function is called by its name.
-    """
-    global _instrumenting
-    with _lock:
-        _instrumenting += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _instrumenting -= 1
 
 
 def chain(plugin: WatchingPlugin, entry: MethodEntry) -> Probe | None:
@@ -238,20 +219,13 @@ def _observe(entry: MethodEntry, watch: Watch) -> None:
         return
     probe = watch.log.probe(watch.name(entry), entry.func)
     observed.attached.append((watch, probe))
+    _update(entry, observed)
+
+
+def _update(entry: MethodEntry, observed: _Observed) -> None:
     if observed.instrument is None:
-        observed.replaced = True
-        _install(entry, observed)
-    _update(observed)
-
-
-def _install(entry: MethodEntry, observed: _Observed) -> None:
-    observed.instrument = Instrument(entry._wrapped)
-    entry._wrapped = observed.instrument.stand_in
-
-
-def _update(observed: _Observed) -> None:
-    assert observed.instrument is not None
-    observed.instrument.watch(tuple(probe for _, probe in observed.attached))
+        observed.instrument = Instrument(entry._wrapped)
+    entry._wrapped = observed.instrument.watch(tuple(probe for _, probe in observed.attached))
 
 
 def _subscribe(switcher: Switcher, watch: Watch) -> None:
@@ -276,11 +250,7 @@ def _unsubscribe(switcher: Switcher, watch: Watch) -> None:
         observed.attached = [pair for pair in observed.attached if pair[0] is not watch]
         for other in (*_watches.get(switcher, ()), *_everywhere):
             _observe(entry, other)
-        _update(observed)
-        if observed.replaced and not observed.attached:
-            assert observed.instrument is not None
-            entry._wrapped = observed.instrument.original
-            observed.instrument, observed.replaced = None, False
+        _update(entry, observed)
 
 
 def _tree(
@@ -305,7 +275,7 @@ def _all_switchers() -> list[Switcher]:
         # `type(x)`, not `isinstance`, which would ask lazy objects and proxies for their class.
         for candidate in gc.get_objects():
             if issubclass(type(candidate), Switcher) and "_methods" in candidate.__dict__:
-                _known.add(candidate)
+                _known[candidate] = None
     return list(_known)
 
 
@@ -347,23 +317,15 @@ def _rename(switcher: Switcher) -> None:
 # ---------------------------------------------------------------------------------------------
 
 
-def _registered(switcher: Switcher) -> Any:
-    """A handler was registered; returns what stands in for the callable smartswitch returned."""
+def _registered(switcher: Switcher) -> None:
+    """A handler was registered."""
     entry = next(reversed(switcher._methods.values()))
-    wrapped = entry._wrapped
     with _lock:
-        _known.add(switcher)
-        observed = _observed(entry)
-        if _instrumenting:
-            _install(entry, observed)
+        _known[switcher] = None
         for watch in (*_watches.get(switcher, ()), *_everywhere):
             _observe(entry, watch)
-        # It was not given to anyone yet, so nothing was replaced.
-        observed.replaced = False
         if switcher.name is None and len(switcher._methods) == 1:
             _rename(_root(switcher))
-    # A class stays the class: it is inherited from and raised, not only called.
-    return wrapped if isinstance(wrapped, type) else entry._wrapped
 
 
 def _root(switcher: Switcher) -> Switcher:
@@ -424,13 +386,10 @@ def _hook() -> bool:
         return False
     decorate, plug, adopt = Switcher._decorate, Switcher.plug, Switcher._attach_child_switcher
 
-    def _decorate(self: Switcher, func: Any, *args: Any, **kwargs: Any) -> Any:
-        # A handler under a second name: what stands in for the first is not to count its calls.
-        instrument = instrument_of(func)
-        wrapped = decorate(
-            self, func if instrument is None else instrument.original, *args, **kwargs
-        )
-        return wrapped if self.__dict__.get("_methods") is None else _registered(self)
+    def _decorate(self: Switcher, *args: Any, **kwargs: Any) -> Any:
+        wrapped = decorate(self, *args, **kwargs)
+        _registered(self)
+        return wrapped
 
     def _plug(self: Switcher, *args: Any, **kwargs: Any) -> Any:
         result = plug(self, *args, **kwargs)

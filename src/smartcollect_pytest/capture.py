@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,9 @@ ATTRIBUTE = "smartcollect"
 
 
 class Capture:
-    """Makes the handlers of this process watchable, and records their calls when asked to."""
+    """Records the calls of each handler in this process."""
 
     def __init__(self) -> None:
-        self._imported = False
-        self._recording = False
         self._log: CallLog | None = None
         self._watching = ExitStack()
         # The handlers that were registered outside of tests, and those that a report told of.
@@ -26,24 +25,16 @@ class Capture:
         self._told: set[HandlerName] = set()
 
     def begin(self) -> None:
-        """smartswitch is imported."""
-        from smartcollect.switcher import instrumenting
-
-        self._imported = True
-        self._watching.enter_context(instrumenting())
-        if self._recording:
-            self._record()
-
-    def record(self) -> None:
-        """Calls are to be recorded, from now or from the import of smartswitch on."""
-        self._recording = True
-        if self._imported:
-            self._record()
-
-    def _record(self) -> None:
-        from smartcollect import CallLog
-        from smartcollect.settings import Settings
-        from smartcollect.switcher import everywhere
+        """Watches all handlers from now on, those included that are registered already."""
+        with warnings.catch_warnings():
+            # What smartswitch warns of at its import is not the fault of the suite.
+            warnings.simplefilter("ignore")
+            try:
+                from smartcollect.calllog import CallLog
+                from smartcollect.settings import Settings
+                from smartcollect.switcher import everywhere
+            except ImportError:  # without smartswitch there is no handler to watch
+                return
 
         self._log = CallLog(Settings(max_history=0))
         self._watching.enter_context(everywhere(self._log))

@@ -24,38 +24,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add(parser)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    # Conftests import applications, whose handlers can be watched only if that begins before.
-    _capture(early_config)
-
-
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl
 def pytest_configure(config: pytest.Config) -> None:
-    capture = _capture(config)
     settings = options.read(config)
     if settings.profile:
+        from .capture import Capture
         from .session import Session
 
-        capture.record()
+        capture = Capture()
+        config.add_cleanup(capture.end)
         profiler = Profiler(config, capture, Session(settings))
         config.pluginmanager.register(profiler, "smartcollect-profiler")
-
-
-_CAPTURE: pytest.StashKey[Capture] = pytest.StashKey()
-
-
-def _capture(config: pytest.Config) -> Capture:
-    """The capture of this run, which waits for smartswitch since it was first asked for."""
-    if _CAPTURE not in config.stash:
-        from .capture import Capture
-        from .importing import AfterImport
-
-        capture = config.stash[_CAPTURE] = Capture()
-        waiting = AfterImport(capture.begin)
-        config.add_cleanup(waiting.remove)
-        config.add_cleanup(capture.end)
-    return config.stash[_CAPTURE]
 
 
 class Profiler:
@@ -65,6 +44,12 @@ class Profiler:
         self._config = config
         self._capture = capture
         self._session = session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        # Not earlier: what is imported before tests are collected is lost to pytest-cov.
+        if not self._config.getoption("collectonly"):
+            self._capture.begin()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self) -> None:

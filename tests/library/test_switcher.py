@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import functools
 import gc
 import inspect
 import itertools
 import pickle
 import weakref
+from types import FunctionType
 
 import pytest
 from smartswitch import BasePlugin, Switcher
 from support import dispatch
 
 from smartcollect import CollectPlugin, collecting, switcher
-from smartcollect.instrument import instrument_of
 
 
 def called(log):
     return [(entry["switcher"], entry["handler"]) for entry in log.history()]
-
-
-@pytest.fixture
-def bare(monkeypatch):
-    """As it is outside of pytest: a handler that nobody watches stays the plain function."""
-    monkeypatch.setattr(switcher, "_instrumenting", 0)
 
 
 def build(order, how):
@@ -275,7 +268,6 @@ def test_one_collector_on_two_roots_that_share_a_selector():
 # -- attach and detach ----------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("bare")
 def test_attach_watches_what_was_registered_before_and_detach_leaves_no_trace():
     root, child = Switcher("root"), Switcher("users")
 
@@ -303,7 +295,6 @@ def test_attach_watches_what_was_registered_before_and_detach_leaves_no_trace():
     assert not switcher._watches.get(root)
 
 
-@pytest.mark.usefixtures("bare")
 def test_several_collectors_come_and_go_in_any_order():
     for order in itertools.permutations(range(3)):
         sw = Switcher("api")
@@ -425,16 +416,16 @@ def test_an_alias_counts_each_call_once(log):
     work()
     dispatch(sw, "first")()
     dispatch(sw, "second")()
-    assert [handler for _, handler in called(log)] == ["second", "first", "second"]
+    assert [handler for _, handler in called(log)] == ["first", "first", "second"]
 
 
 # -- what an instrumented handler shows -----------------------------------------------------------
 
 
 @pytest.fixture
-def instrumented():
-    with switcher.instrumenting():
-        yield Switcher("api")
+def instrumented(log):
+    """A switcher whose handlers are watched."""
+    return Switcher("api")
 
 
 def module_handler(number: int, *, unit: str = "s") -> int:
@@ -469,34 +460,119 @@ HANDLERS = [
 
 
 @pytest.mark.parametrize("plain", HANDLERS, ids=lambda handler: handler.__name__)
-def test_an_instrumented_handler_shows_what_the_plain_one_does(instrumented, plain, monkeypatch):
-    handler = instrumented(plain)
-    assert dispatch(instrumented, plain.__name__) is handler or not hasattr(instrumented, "get")
-    assert inspect.signature(handler) == inspect.signature(plain)
-    for name in ("__name__", "__qualname__", "__module__", "__doc__", "__annotations__"):
-        assert getattr(handler, name) == getattr(plain, name)
-    for predicate in (
+def test_a_watched_handler_shows_what_the_plain_one_does(plain):
+    sw = Switcher("api")
+    before = shown(plain)
+    assert sw(plain) is plain
+    with collecting(sw) as log:
+        assert shown(plain) == before
+        if type(plain) is FunctionType:
+            assert sw._methods[plain.__name__]._wrapped is plain
+        assert pickle.loads(pickle.dumps(sw._methods[plain.__name__]._wrapped)) is plain
+        made = sw._methods[plain.__name__]._wrapped(1)
+        result = asyncio.run(made) if inspect.iscoroutine(made) else made
+        if inspect.isgenerator(result):
+            assert list(result) == [1]
+    assert log.stats(plain.__name__)["calls"] == (0 if inspect.isasyncgen(result) else 1)
+    assert shown(plain) == before
+    assert sw._methods[plain.__name__]._wrapped is plain
+
+
+def shown(function):
+    """What can be seen of a function, its attributes but for smartswitch's own included."""
+    names = ("__name__", "__qualname__", "__module__", "__doc__", "__annotations__")
+    predicates = (
         inspect.iscoroutinefunction,
         inspect.isgeneratorfunction,
         inspect.isasyncgenfunction,
         inspect.isfunction,
         callable,
-    ):
-        assert predicate(handler) == predicate(plain)
-    monkeypatch.setitem(globals(), plain.__name__, handler)
-    assert pickle.loads(pickle.dumps(handler)) is handler
-    assert copy.copy(handler) is handler
-    assert copy.deepcopy(handler) is handler
-    with pytest.raises(TypeError):
-        handler()
-    made = [handler(1), plain(1)]
-    assert type(made[0]) is type(made[1])
-    if inspect.iscoroutinefunction(plain):
-        assert [asyncio.run(one) for one in made] == [1, 1]
+    )
+    return (
+        inspect.signature(function),
+        inspect.getsource(function),
+        [getattr(function, name) for name in names],
+        [predicate(function) for predicate in predicates],
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_functions_with_closures(log, count):
+    sw = Switcher("api")
+    values = list(range(count))
+    source = "\n".join(
+        [
+            f"def outer({', '.join(f'v{n}' for n in values)}):",
+            "    def work(factor=2, *, more=1):",
+            f"        return [{''.join(f'v{n} * factor, ' for n in values)}more]",
+            "    return work",
+        ]
+    )
+    scope: dict[str, object] = {}
+    exec(source, scope)
+    work = sw(scope["outer"](*values))
+    assert work() == [*(2 * value for value in values), 1]
+    assert work(3, more=0) == [*(3 * value for value in values), 0]
+    assert log.stats("work")["calls"] == 2
+
+
+def test_zero_argument_super(log):
+    sw = Switcher("api")
+
+    class Base:
+        def work(self):
+            return 1
+
+    class Child(Base):
+        @sw
+        def work(self):
+            return super().work() + 1
+
+    assert Child().work() == 2
+    assert log.stats("work")["calls"] == 1
+
+
+def test_a_function_outlives_its_switcher(log):
+    def work():
+        return work
+
+    Switcher("short")(work)
+    watched = work.__code__
+    del work.__smartswitch_entry__  # by which smartswitch keeps the switcher alive
+    gc.collect()
+    assert work() is work
+    assert work.__code__ is not watched
+    assert log.stats() == {}
+
+
+def test_a_recursive_closure_is_no_leak(log):
+    def make():
+        def work(number):
+            return number and work(number - 1)
+
+        Switcher("short")(work)
+        assert work(3) == 0
+        return weakref.ref(work)
+
+    gone = make()
+    gc.collect()
+    assert gone() is None
+
+
+def test_defaults_that_are_patched_hold(log, monkeypatch):
+    sw = Switcher("api")
+
+    @sw
+    def work(value=1):
+        return value
+
+    assert work.__defaults__ == (1,)
+    assert work() == 1
 
 
 def test_attributes_are_shared_with_the_plain_handler(instrumented, log):
-    handler = instrumented(module_cached)
+    instrumented(module_cached)
+    handler = instrumented._methods["module_cached"]._wrapped
     handler.cache_clear()
     handler(1)
     handler(1)
@@ -556,26 +632,29 @@ def test_a_class_stays_itself(instrumented, log):
     made = dispatch(instrumented, "Order")(3)
     assert isinstance(Order, type)
     assert isinstance(made, Order)
-    if hasattr(instrumented, "get"):
-        assert isinstance(made, instrumented["Order"])
-        assert issubclass(Order, instrumented["Order"])
+    watched = instrumented._methods["Order"]._wrapped
+    assert isinstance(made, watched)
+    assert issubclass(Order, watched)
 
-        class Special(instrumented["Order"]):
-            pass
+    class Special(watched):
+        pass
 
-        assert Special.__mro__[1] is Order
+    assert Special.__mro__[1] is Order
     assert log.stats("Order")["calls"] == 1
 
 
-def test_dormant_handlers_record_nothing(instrumented):
-    @instrumented
+def test_a_handler_that_nobody_watches_is_untouched():
+    sw = Switcher("api")
+
+    @sw
     def work():
         return 1
 
-    assert work() == 1
-    instrument = instrument_of(work)
-    assert instrument is not None
-    assert instrument.call is instrument.target
+    before = work.__code__
+    with collecting():
+        assert work.__code__ is not before
+    assert work.__code__ is before
+    assert set(vars(work)) == {"__smartswitch_entry__"}
 
 
 def test_describe_and_plugins_are_as_without(instrumented):
