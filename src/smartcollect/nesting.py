@@ -51,6 +51,15 @@ def child_started(parent: Frame, at: float) -> None:
     parent[RUNNING] += 1
 
 
+def ended(frame: Frame, at: float) -> None:
+    """Notes that the call of ``frame`` ended at ``at``, whatever runs on that it started."""
+    if frame[RUNNING]:
+        frame[IN_CHILDREN] += at - frame[SINCE]
+        frame[SINCE] = at
+    # A task that was started inside keeps the frame: it is not to keep all those around it.
+    frame[OUTER] = None
+
+
 def child_called(parent: Frame, name: HandlerName, taken: Taken, plain: bool) -> None:
     """Notes that ``parent`` called the handler ``name`` with the arguments ``taken``.
 

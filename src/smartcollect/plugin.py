@@ -14,6 +14,8 @@ from .settings import DEFAULTS, FLAGS, HANDLER_SETTINGS, Settings, changed, chec
 from .snapshot import SECRET_NAMES
 from .switcher import WatchingPlugin, chain, specification
 
+_FLAGS = "enabled,serialize:off"
+
 
 class CollectPlugin(CallLog, WatchingPlugin):
     """Records every call of every handler of a switcher, and answers questions about them.
@@ -80,8 +82,11 @@ class CollectPlugin(CallLog, WatchingPlugin):
             "enabled": enabled,
         }
         settings = changed(DEFAULTS, {**given, **(self._parse_flags(flags) if flags else {})})
-        if not isinstance(name, str) or not name:
-            raise TypeError(f"name: {name!r} is not accepted; accepted: text")
+        for parameter, text in {"name": name, "description": description}.items():
+            if not (isinstance(text, str) and text) and (parameter == "name" or text is not None):
+                raise TypeError(f"{parameter}: {text!r} is not accepted; accepted: text")
+        if method_config is not None and not isinstance(method_config, Mapping):
+            raise TypeError(f"method_config: {method_config!r} is not accepted; accepted: a dict")
         self.log = self
         self._by_handler: weakref.WeakKeyDictionary[Probe, tuple[CollectPlugin, str]]
         self._by_handler = weakref.WeakKeyDictionary()
@@ -135,6 +140,8 @@ class CollectPlugin(CallLog, WatchingPlugin):
         return bool(self._global_config["enabled"])
 
     def _parse_flags(self, flags: str) -> dict[str, bool]:
+        if not isinstance(flags, str):
+            raise TypeError(f"flags: {flags!r} is not accepted; accepted: text such as {_FLAGS!r}")
         parsed: dict[str, bool] = super()._parse_flags(flags)
         for name in parsed:
             check(name, parsed[name], FLAGS)
@@ -142,6 +149,8 @@ class CollectPlugin(CallLog, WatchingPlugin):
 
     def _parse_method_configs(self, method_config: Mapping[str, Any]) -> None:
         for names, given in method_config.items():
+            if not isinstance(names, str):
+                raise TypeError(f"method_config: {names!r} is not accepted; accepted: handlers")
             if isinstance(given, str):
                 given = self._parse_flags(given)
             elif not isinstance(given, Mapping):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random as _random
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from inspect import CO_ITERABLE_COROUTINE
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from types import coroutine as as_coroutine
 from typing import Any
 
 from . import nesting
@@ -18,6 +21,7 @@ from .nesting import (
     child_started,
     child_stopped,
     current,
+    ended,
     parent_of,
 )
 from .snapshot import CONTAINED, REDACTED, Failure, Snapshot, failure, secret_positions
@@ -127,9 +131,10 @@ def record(probe: Probe, target: Callable[..., Any]) -> Callable[..., Any]:
     now = store.clock.monotonic
     get_current, set_current, reset_current = current.get, current.set, current.reset
 
-    def leave(token: Any, parent: nesting.Frame | None) -> float:
+    def leave(token: Any, frame: nesting.Frame, parent: nesting.Frame | None) -> float:
         end = now()
         reset_current(token)
+        ended(frame, end)
         if parent is not None:
             child_stopped(parent, end)
         return end
@@ -152,12 +157,12 @@ def record(probe: Probe, target: Callable[..., Any]) -> Callable[..., Any]:
         try:
             result = target(*args, **kwargs)
         except BaseException as error:
-            elapsed = leave(token, parent) - start
+            elapsed = leave(token, frame, parent) - start
             if parent is not None:
                 child_called(parent, probe.name, taken, probe.serialize)
             _remember(probe, frame, start, elapsed, taken, None, error)
             raise
-        elapsed = leave(token, parent) - start
+        elapsed = leave(token, frame, parent) - start
         if type(result) in _DEFERRED:
             return _deferred(_Deferred(probe, taken), result)
         if parent is not None:
@@ -224,13 +229,15 @@ class _Deferred:
     def __exit__(self, *_: object) -> None:
         end = self._probe.store.clock.monotonic()
         self._spent += end - self._start
+        outer = self._frame[OUTER]
+        ended(self._frame, end)
         if self._parent is not None:
             child_stopped(self._parent, end)
         try:
             current.reset(self._token)
         except ValueError:  # the coroutine was finished or closed in another context
-            current.set(self._frame[OUTER])
-        self._frame[OUTER] = self._parent = None
+            current.set(outer)
+        self._parent = None
 
     def end(self, result: Any = None, error: BaseException | None = None) -> None:
         """Remembers the call, which ended with ``result`` or ``error``."""
@@ -260,7 +267,8 @@ def _deferred(call: _Deferred, result: Any) -> Any:
     if isinstance(result, CoroutineType):
         driver = _coroutine(call, _Unawaited(result))
     elif isinstance(result, GeneratorType):
-        driver = _generator(call, result)
+        awaitable = result.gi_code.co_flags & CO_ITERABLE_COROUTINE
+        driver = (as_coroutine(_generator) if awaitable else _generator)(call, result)
     else:
         driver = _async_generator(call, result)
     driver.__name__, driver.__qualname__ = result.__name__, result.__qualname__
@@ -324,7 +332,9 @@ async def _async_generator(
             call.end()
             return
         except BaseException as error:
-            call.end(error=error)
+            # Thrown at a yield, where the handler did nothing: the consumer's loop ended.
+            left = error is given and isinstance(error, CancelledError)
+            call.end(error=None if left else error)
             raise
         try:
             given = yield item

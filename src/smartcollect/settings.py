@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -75,7 +76,7 @@ def _max_history(name: str, value: Any) -> int:
     accepted = "a whole number, zero or more"
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name}: {value!r} is not accepted; accepted: {accepted}")
-    if value < 0:
+    if not 0 <= value <= sys.maxsize:
         raise ValueError(f"{name}: {value!r} is not accepted; accepted: {accepted}")
     return value
 

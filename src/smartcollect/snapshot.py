@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
+from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
@@ -61,7 +62,7 @@ _CUT = "…"
 WATCHED = "<watched>"
 """Marks code that stands in for a function's own, which is the constant after this one."""
 # What may be contained without taking a KeyboardInterrupt or a test's time-out from its owner.
-CONTAINED = (Exception, SystemExit)
+CONTAINED = (Exception, SystemExit, GeneratorExit, CancelledError)
 
 
 class Redactor:

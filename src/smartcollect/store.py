@@ -7,7 +7,7 @@ import os
 import weakref
 from collections import deque
 from itertools import count
-from threading import Lock
+from threading import RLock
 from typing import Any, NamedTuple
 
 from .clock import SYSTEM, Clock
@@ -95,7 +95,9 @@ class Store:
         self.clock = clock
         self.pending: deque[Ended] = deque()
         self._pending_repeats: deque[Repeat] = deque()
-        self._lock = Lock()
+        # Reentrant: objects that the ring lets go may have destructors that ask this very log.
+        self._lock = RLock()
+        self._folding = False
         self._ring: deque[Call] = deque(maxlen=max_history)
         self._top = top
         self._reset()
@@ -111,8 +113,7 @@ class Store:
     def add(self, call: Ended) -> None:
         """Remembers a call that ended."""
         self.pending.append(call)
-        # Never waits: the lock may be held by this very thread, when the garbage collector ends a
-        # forgotten generator in the middle of a fold.
+        # Never waits: somebody who folds already takes this call too, or the next one does.
         if len(self.pending) >= self.FOLD_AT and self._lock.acquire(blocking=False):
             try:
                 self._fold()
@@ -120,6 +121,15 @@ class Store:
                 self._lock.release()
 
     def _fold(self) -> None:
+        if self._folding:
+            return
+        self._folding = True
+        try:
+            self._fold_pending()
+        finally:
+            self._folding = False
+
+    def _fold_pending(self) -> None:
         # A wall clock may be set and a monotonic one may stand still in a suspended machine, so
         # their difference is measured anew for each batch.
         to_wall = self.clock.wall() - self.clock.monotonic()

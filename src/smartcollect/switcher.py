@@ -182,12 +182,20 @@ def _end_everywhere(watch: Watch) -> None:
 def chain(plugin: WatchingPlugin, entry: MethodEntry) -> Probe | None:
     """The probe for a layer of smartswitch's chain; ``None`` where another log took over."""
     with _lock:
-        watches = _watches.get(entry.switch, [])
-        watch = next((one for one in watches if one.log.store is plugin.log.store), None)
-        if watch is None:
-            if _hooked:
-                return None
-            watch = Watch(plugin.log, None)
+        above, node = [entry.switch], entry.switch
+        while node.parent is not None:
+            node = node.parent
+            above.append(node)
+        found = (
+            watch
+            for node in above
+            for watch in _watches.get(node, ())
+            if watch.log.store is plugin.log.store
+        )
+        watch = next(found, None) or Watch(plugin.log, None)
+        here = _watches.get(entry.switch, ())
+        if watch not in here and any(other.plugged for other in here):
+            return None
         probe = plugin.log.probe(watch.name(entry), entry.func)
         _observed(entry).chained.append((watch, probe))
         return probe
@@ -324,7 +332,7 @@ def _registered(switcher: Switcher) -> None:
         _known[switcher] = None
         for watch in (*_watches.get(switcher, ()), *_everywhere):
             _observe(entry, watch)
-        if switcher.name is None and len(switcher._methods) == 1:
+        if len(switcher._methods) == 1 and _root(switcher).name is None:
             _rename(_root(switcher))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,6 +45,7 @@ class Profiler:
         self._config = config
         self._capture = capture
         self._session = session
+        self._rest: SimpleNamespace | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> None:
@@ -52,8 +54,9 @@ class Profiler:
             self._capture.begin()
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self) -> None:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         self._capture.discard()
+        self._rest = SimpleNamespace(nodeid=item.nodeid)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, Any, Any]:
@@ -66,6 +69,13 @@ class Profiler:
         # A worker of xdist logs its reports too; they count where they are all together.
         if not hasattr(self._config, "workerinput"):
             self._session.add(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        # A test that is interrupted has no report of what it did last.
+        if self._rest is not None and not hasattr(self._config, "workerinput"):
+            self._capture.load(self._rest)
+            self._session.add(self._rest)
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

@@ -150,6 +150,7 @@ def test_budget(api):
 def test_a_budget_of_what_was_never_called_fails(api):
     with failing("idle: never called"):
         api.collect.assert_budget("idle", calls=3)
+    api.collect.assert_budget("idle", calls=0)
     with failing("users.*: never called"):
         api.collect.assert_budget("users.*", calls=3)
 

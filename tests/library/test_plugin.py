@@ -24,6 +24,11 @@ PARAMETERS = [
     ("redact", [1], TypeError, "names of parameters"),
     ("redact", ["_"], ValueError, "names of parameters"),
     ("name", 1, TypeError, "text"),
+    ("description", 3, TypeError, "text"),
+    ("flags", 3, TypeError, "text such as"),
+    ("method_config", "x", TypeError, "a dict"),
+    ("method_config", {1: {}}, TypeError, "handlers"),
+    ("max_history", 10**30, ValueError, "whole number"),
 ]
 
 

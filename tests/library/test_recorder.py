@@ -6,12 +6,13 @@ import asyncio
 import gc
 import random
 import threading
+import types
 import weakref
 
 import pytest
 from smartswitch import Switcher
 
-from smartcollect import CollectPlugin
+from smartcollect import CollectPlugin, nesting
 
 
 @pytest.fixture
@@ -531,3 +532,99 @@ def test_repeated_calls_with_objects_are_told_apart_by_identity(time):
     assert plugin.profile().repeats[0].same
     parent(Hostile)
     assert not plugin.profile().repeats[0].same
+
+
+def test_an_abandoned_async_generator_is_no_error(sw, plugin):
+    @sw
+    async def stream():
+        yield 1
+        yield 2
+
+    async def main():
+        async for _ in stream():
+            break
+
+    asyncio.run(main())
+    gc.collect()
+    assert plugin.errors() == []
+
+
+def test_a_generator_based_coroutine_can_be_awaited(sw, plugin):
+    @sw
+    @types.coroutine
+    def work():
+        yield from asyncio.sleep(0).__await__()
+        return 5
+
+    async def main():
+        return await work()
+
+    assert asyncio.run(main()) == 5
+    assert plugin.stats("work")["calls"] == 1
+
+
+def test_a_child_that_outlives_its_parent(sw, plugin, time):
+    @sw
+    async def child():
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    @sw
+    async def parent():
+        task = asyncio.ensure_future(child())
+        await asyncio.sleep(0)
+        time.sleep(1)
+        return task
+
+    async def main():
+        await (await parent())
+
+    asyncio.run(main())
+    assert self_time(plugin, "parent") == 0
+
+
+def test_a_task_that_a_handler_starts_keeps_no_chain_of_frames(sw, plugin):
+    depths = []
+
+    @sw
+    def tick(number):
+        if number:
+            loop.call_soon(tick, number - 1)
+        else:
+            loop.stop()
+        frame, depth = nesting.current.get(), 0
+        while frame is not None:
+            frame, depth = frame[nesting.OUTER], depth + 1
+        depths.append(depth)
+
+    loop = asyncio.new_event_loop()
+    loop.call_soon(tick, 50)
+    loop.run_forever()
+    loop.close()
+    assert max(depths) <= 2
+
+
+@pytest.mark.parametrize("raised", [asyncio.CancelledError, GeneratorExit])
+def test_a_repr_that_raises_what_is_no_error_is_contained(sw, plugin, raised):
+    class Hostile:
+        def __repr__(self):
+            raise raised
+
+    assert sw("work")(lambda value: 7)(Hostile()) == 7
+    assert plugin.recording_failures == 1
+
+
+def test_a_destructor_that_asks_the_log():
+    sw = Switcher("api").plug("collect", max_history=1, serialize=False)
+
+    class Curious:
+        def __del__(self):
+            asked.append(sw.collect.stats("work")["calls"])
+
+    asked = []
+    work = sw("work")(lambda value: None)
+    for _ in range(600):
+        work(Curious())
+    assert sw.collect.stats("work")["calls"] == 600
+    assert asked
+    sw.collect.clear()

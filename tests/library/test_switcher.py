@@ -163,9 +163,10 @@ def test_a_child_that_plugs_something_else_is_still_seen():
 
 
 @pytest.mark.parametrize("method", ["use_parent_plugins", "copy_plugins_from_parent"])
-def test_plugins_taken_from_the_parent_again(method):
+@pytest.mark.parametrize("inherits", [True, False])
+def test_plugins_taken_from_the_parent_again(method, inherits):
     root = Switcher("root").plug("collect")
-    child = Switcher("users", parent=root)
+    child = Switcher("users", parent=root, inherit_plugins=inherits)
     getattr(child, method)()
 
     @child
@@ -229,6 +230,22 @@ def test_an_unnamed_root_is_named_after_handlers_below_and_then_its_own(log):
 
     Orders().show()
     assert called(log) == [("Orders", "child.show"), ("Root", "child.show")]
+
+
+def test_an_unnamed_root_with_handlers_in_a_named_child_only():
+    class Api:
+        root = Switcher().plug("collect")
+        child = Switcher("child", parent=root)
+
+        @child
+        def first(self): ...
+
+        @child
+        def second(self): ...
+
+    Api().first()
+    Api().second()
+    assert called(Api.root.collect) == [("Api", "child.first"), ("Api", "child.second")]
 
 
 def test_switchers_of_instances_share_their_names():

@@ -141,6 +141,28 @@ def test_failing_phases_are_counted(pytester, run):
     assert counts(run("--smartcollect")) == {"work": (4, 0, 4)}
 
 
+def test_an_interrupted_test_counts(pytester):
+    pytester.makepyfile(
+        """
+        from smartswitch import Switcher
+
+        sw = Switcher("api")
+
+        @sw
+        def work(): ...
+
+        def test_one(): work()
+
+        def test_two():
+            work()
+            raise KeyboardInterrupt
+        """
+    )
+    result = pytester.runpytest_subprocess("--smartcollect")
+    assert result.ret == 2
+    assert counts(result) == {"work": (2, 0, 2)}
+
+
 def test_switchers_that_exist_before_pytest_starts(pytester):
     pytester.makepyfile(
         early="""
