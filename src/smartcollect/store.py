@@ -200,9 +200,12 @@ class Store:
         with self._lock:
             self._fold()
             names = list(self._handlers)
+            # Dies when the store is whole again: objects may have destructors that ask it.
+            forgotten = [*self._ring, *self._slowest]
             self._reset()
             for name in names:
                 self._of(name)
+        del forgotten
 
     def take(self) -> Summary:
         """What is remembered beside the ring; the store starts afresh.
