@@ -382,6 +382,8 @@ def _hook() -> bool:
         child = trial._children["child"]
         known = known and len(child._local_plugins) == len(child._local_plugin_specs) == 1
         known = known and child._inherit_plugins is False
+        # Nobody is to find it while it waits for the garbage collector.
+        trial._methods.clear()
     except Exception:
         known = False
     if not known:
