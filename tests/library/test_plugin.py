@@ -68,28 +68,6 @@ def test_a_refused_setting_leaves_the_plugin_as_it_was():
     assert plugin.configure.config["max_history"] == 3
 
 
-@pytest.fixture
-def sw():
-    sw = Switcher("api").plug("collect")
-
-    @sw
-    def process(value):
-        return value
-
-    @sw
-    def other(value):
-        return value
-
-    child = Switcher("users", parent=sw)
-
-    @child
-    def show(value):
-        return value
-
-    sw.handlers = process, other, show
-    return sw
-
-
 def run(sw):
     for handler in sw.handlers:
         handler([1])

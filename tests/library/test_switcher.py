@@ -697,7 +697,6 @@ def test_an_unknown_smartswitch_gets_one_warning_and_no_hook(monkeypatch):
 
 
 def test_a_plugin_records_even_without_hooks(monkeypatch):
-    monkeypatch.setattr(switcher, "_hooked", False)
     monkeypatch.setattr(switcher, "_plugged", lambda switcher: None)
     sw = Switcher("api").plug("collect")
 
