@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartcollect import HandlerName, HandlerStats, Profile
+from smartcollect.baseline import Rule, compare, load, parse, slower
+from smartcollect.machine import fingerprint
+from smartcollect.profile import Run
+
+A, B = HandlerName("api", "a"), HandlerName("api", "b")
+HERE = Run(0.0, ("pytest",), fingerprint(), {})
+SLOWER = parse("avg_time:20%")
+
+
+def profile(run=HERE, **handlers):
+    """The profile of handlers whose calls took so many seconds."""
+    made = {}
+    for name, times in handlers.items():
+        stats = made[HandlerName("api", name)] = HandlerStats()
+        for time in times:
+            stats.add(time, time, 0.0, failed=False)
+    return Profile(made, run=run)
+
+
+def regressions(old, new, *rules, **more):
+    found = compare(old, new, rules or [SLOWER], **more)
+    return [(change.name.handler, change.field) for change in found.regressions]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("avg_time:20%", Rule("avg_time", 20)),
+        (" p95:7.5 ", Rule("p95_time", 7.5)),
+        ("calls:0%", Rule("calls", 0)),
+    ],
+)
+def test_parse(text, rule):
+    assert parse(text) == rule
+    assert parse(str(rule)) == rule
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "avg_time", "20%", "avg_time:", "avg_time:x%", "avg_time:-1%", "speed:20%", "calls:nan"],
+)
+def test_parse_refuses(text):
+    with pytest.raises(ValueError, match=r"accepted: FIELD:PERCENT%, such as avg_time:20%; fields"):
+        parse(text)
+
+
+def test_a_regression_is_shown_with_its_ratio_and_p():
+    old, new = profile(a=[0.25] * 20, b=[0.25] * 20), profile(a=[0.75] * 20, b=[0.25] * 20)
+    slow, same = compare(old, new, [SLOWER]).changes
+    assert (slow.name, slow.field, slow.before, slow.after) == (A, "avg_time", 0.25, 0.75)
+    assert slow.regression
+    assert slow.ratio == 3
+    assert slow.p is not None
+    assert slow.p < 1e-6
+    assert (same.name, same.regression, same.ratio) == (B, False, 1)
+    assert same.p == pytest.approx(1)
+
+
+def test_faster_is_no_regression():
+    assert regressions(profile(a=[0.03] * 20), profile(a=[0.01] * 20)) == []
+
+
+@pytest.mark.parametrize(("now", "found"), [(1.25, []), (1.26, [("a", "avg_time")])])
+def test_the_percentage_itself_is_allowed(now, found):
+    assert regressions(profile(a=[1.0] * 20), profile(a=[now] * 20), parse("avg_time:25%")) == found
+
+
+@pytest.mark.parametrize(("minimum", "found"), [(0.02, [("a", "avg_time")]), (0.0201, [])])
+def test_a_small_difference_is_none(minimum, found):
+    old, new = profile(a=[0.01] * 20), profile(a=[0.03] * 20)
+    assert regressions(old, new, minimum=minimum) == found
+
+
+def test_what_may_be_noise_is_no_regression():
+    # One call of twenty was very slow: the mean is twice what it was, the calls are as fast.
+    old, new = profile(a=[0.01] * 20), profile(a=[*[0.01] * 19, 0.21])
+    assert regressions(old, new) == []
+    # Two calls cannot tell.
+    assert regressions(profile(a=[0.01] * 2), profile(a=[0.03] * 2)) == []
+    assert regressions(profile(a=[0.01] * 3), profile(a=[0.03] * 3)) == [("a", "avg_time")]
+
+
+def test_counts_are_exact():
+    old, new = profile(a=[0.0] * 10), profile(a=[0.0] * 11)
+    rule = parse("calls:5%")
+    (change,) = compare(old, new, [rule]).changes
+    assert change.p is None
+    assert change.regression
+    assert regressions(old, new, parse("calls:10%")) == []
+    assert regressions(profile(a=[0.0]), profile(a=[0.0]), parse("errors:0%")) == []
+
+
+def test_more_calls_make_a_total_grow():
+    old, new = profile(a=[0.01] * 10), profile(a=[0.01] * 20)
+    assert regressions(old, new, parse("total_time:20%")) == [("a", "total_time")]
+    assert regressions(old, new, parse("avg_time:20%")) == []
+
+
+def test_each_rule_has_its_rows_and_regressions_come_first():
+    old, new = profile(a=[1.0] * 9, b=[1.0] * 9), profile(a=[1.25] * 9, b=[4.0] * 9)
+    found = compare(old, new, [parse("max_time:50%"), parse("avg_time:50%")]).changes
+    assert [change.regression for change in found] == [True, True, False, False]
+    assert [(change.name, change.field) for change in found] == [
+        (B, "max_time"),
+        (B, "avg_time"),
+        (A, "max_time"),
+        (A, "avg_time"),
+    ]
+    assert [change.field for change in compare(old, new).changes] == ["avg_time"] * 2
+
+
+def test_handlers_that_came_and_went():
+    found = compare(profile(a=[1.0]), profile(b=[1.0]))
+    assert (found.came, found.went, found.changes) == ((B,), (A,), ())
+    # A handler that is registered and not called is no handler of the comparison.
+    assert compare(profile(a=[]), profile(b=[])).came == ()
+
+
+@pytest.mark.parametrize("told", [None, HERE._replace(machine={**HERE.machine, "cpu": "other"})])
+def test_another_machine_fails_nothing(told):
+    old, new = profile(a=[0.01] * 20, run=told), profile(a=[0.03] * 20)
+    found = compare(old, new, [SLOWER])
+    assert found.regressions == ()
+    assert found.changes[0].ratio == pytest.approx(3)
+    if told is None:
+        assert found.elsewhere == ("no machine is told",)
+    else:
+        assert found.elsewhere == (f"cpu: other then, {HERE.machine['cpu']} now",)
+
+
+def test_ratio_of_nothing():
+    found = compare(profile(a=[0.0]), profile(a=[0.5]))
+    assert math.isinf(found.changes[0].ratio)
+    assert compare(profile(a=[0.0]), profile(a=[0.0])).changes[0].ratio == 1
+
+
+histograms = st.lists(st.integers(0, 6), min_size=1, max_size=12)
+
+
+@given(histograms, histograms)
+def test_the_rank_test_counts_pairs(old, new):
+    """The textbook's definition: the share of pairs in which the new call is the slower one."""
+    wins = sum((b > a) + (b == a) / 2 for a in old for b in new)
+    mean = len(old) * len(new) / 2
+    size = len(old) + len(new)
+    ties = sum(count**3 - count for count in Counter(old + new).values())
+    deviation = math.sqrt(len(old) * len(new) / 12 * (size + 1 - ties / (size * (size - 1))))
+    p = slower(Counter(old), Counter(new))
+    if deviation == 0:
+        assert p == 1
+    else:
+        expected = math.erfc((wins - mean - 0.5) / deviation / math.sqrt(2)) / 2
+        assert p == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_rank_test_is_close_to_the_exact_one():
+    """Of all ways to deal eight ranks to two groups, the share that looks as slow or slower."""
+    ranks = range(8)
+    sums = [sum(chosen) for chosen in combinations(ranks, 4)]
+    for chosen in [(4, 5, 6, 7), (3, 5, 6, 7), (2, 3, 6, 7), (0, 1, 2, 3)]:
+        exact = sum(one >= sum(chosen) for one in sums) / len(sums)
+        others = [rank for rank in ranks if rank not in chosen]
+        assert slower(Counter(others), Counter(chosen)) == pytest.approx(exact, abs=0.02)
+
+
+def test_known_values():
+    # scipy.stats.mannwhitneyu(new, old, alternative="greater", method="asymptotic")
+    assert slower(Counter([1, 2, 3, 3, 5]), Counter([3, 3, 4, 9])) == pytest.approx(
+        0.12480773574511855
+    )
+
+
+def test_load(tmp_path):
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(profile(a=[0.25]).to_dict()))
+    assert load(path).handlers[A].calls == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "it cannot be read: No such file"),
+        ("", "it is no JSON, or cut off"),
+        ('{"schema": "smartcollect/pro', "it is no JSON, or cut off"),
+        ("[" * 100_000, "it is no JSON"),
+        ('{"schema": NaN}', "NaN is no number"),
+        ("\udcff", "it is no JSON, or cut off"),
+        ("{}", "no smartcollect/profile"),
+        ('{"schema": "smartcollect/log", "version": 1}', "no smartcollect/profile"),
+        ('{"schema": "smartcollect/profile", "version": 2}', "by a newer smartcollect"),
+        ('{"schema": "smartcollect/profile", "version": 1, "run": 5}', "damaged"),
+    ],
+)
+def test_load_refuses_in_one_line(tmp_path, text, message):
+    path = tmp_path / "old.json"
+    if text is not None:
+        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ValueError, match=message) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
