@@ -33,10 +33,13 @@ class FakeTime:
 
 
 def table(result, heading="handler"):
-    """The rows of the table that begins with ``heading``, as lists of cells."""
+    """The rows of the first table of the summary with the heading ``heading``, cell by cell."""
     lines = iter(result.outlines)
     for line in lines:
-        if line.startswith(f"{heading} "):
+        if "= smartcollect =" in line:
+            break
+    for line in lines:
+        if re.match(f"{heading} ", line):
             break
     else:
         raise AssertionError(f"no table of {heading} in\n{result.stdout.str()}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import budgets, tables
 from .names import HandlerName
@@ -32,9 +32,6 @@ class Assertions:
         raise NotImplementedError
 
     def _calls(self, handler: str | None = None) -> list[Call]:
-        raise NotImplementedError
-
-    def _entries(self, calls: Iterable[Call]) -> list[dict[str, Any]]:
         raise NotImplementedError
 
     def assert_none_slower_than(self, threshold: float | str, handler: str | None = None) -> None:
@@ -67,7 +64,7 @@ class Assertions:
             worst = max(slow, key=lambda name: slow[name].max_time)
             raise AssertionError(
                 f"{_listed(slow)} took longer than {duration(limit)}; the slowest call took "
-                f"{duration(slow[worst].max_time)} ({worst.handler}){self._shown(calls)}"
+                f"{duration(slow[worst].max_time)} ({worst.handler}){_shown(calls)}"
             )
 
     def assert_called(self, handler: str, times: int | None = None) -> None:
@@ -92,7 +89,7 @@ class Assertions:
             calls = [call for call in self._calls() if call.name == name]
             raise AssertionError(
                 f"{name.handler} was called {_times(stats.calls)}, not {_times(times)}"
-                f"{self._shown(calls)}"
+                f"{_shown(calls)}"
             )
 
     def assert_not_called(self, handler: str) -> None:
@@ -105,9 +102,7 @@ class Assertions:
         name, stats = self._one(handler)
         if stats.calls:
             calls = [call for call in self._calls() if call.name == name]
-            raise AssertionError(
-                f"{name.handler} was called {_times(stats.calls)}{self._shown(calls)}"
-            )
+            raise AssertionError(f"{name.handler} was called {_times(stats.calls)}{_shown(calls)}")
 
     def assert_no_errors(self, handler: str | None = None) -> None:
         """Fails if a call raised.
@@ -125,7 +120,7 @@ class Assertions:
                 call for call in self._calls() if call.name in failed and call.failure is not None
             ]
             count = sum(stats.errors for stats in failed.values())
-            raise AssertionError(f"{_listed(failed)} raised {_times(count)}{self._shown(calls)}")
+            raise AssertionError(f"{_listed(failed)} raised {_times(count)}{_shown(calls)}")
 
     def assert_budget(self, handler: str, **limits: float | str) -> None:
         """Fails if a statistic of ``handler`` is over its limit.
@@ -142,12 +137,10 @@ class Assertions:
         one = budgets.budget(handler, limits)
         if not any(character in handler for character in "*?["):
             self._one(handler)
-        broken = budgets.check(one, self._handlers())
+        handlers = self._handlers()
+        broken = budgets.unreached([one], handlers) + budgets.over([[one]], handlers)
         if broken:
-            names = {violation.name for violation in broken}
-            calls = [call for call in self._calls() if call.name in names]
-            calls.sort(key=lambda call: -call.elapsed)
-            raise AssertionError("\n".join(map(str, broken)) + self._shown(calls))
+            raise AssertionError(over_budget(broken, self._calls()))
 
     def _one(self, handler: str) -> tuple[HandlerName, HandlerStats]:
         __tracebackhide__ = True
@@ -174,12 +167,23 @@ class Assertions:
         names = sorted(name.handler for name, stats in self._handlers().items() if stats.calls)
         return f"; called: {', '.join(names[:SHOWN])}" if names else "; no other handler was either"
 
-    def _shown(self, calls: list[Call]) -> str:
-        if not calls:
-            return "\n(the history has none of these calls any more)"
-        more = f"\n… {len(calls) - SHOWN:,} more" if len(calls) > SHOWN else ""
-        entries = self._entries(calls[:SHOWN])
-        return f"\n{tables.calls(entries, lambda entry: str(entry['handler']))}{more}"
+
+def over_budget(broken: Iterable[budgets.Violation], calls: Iterable[Call]) -> str:
+    """What is over its budget, a line for each, and a table of the calls that did it."""
+    broken = list(broken)
+    names = {violation.name for violation in broken} - {None}
+    lines = "\n".join(map(str, broken))
+    if not names:
+        return lines
+    offending = [call for call in calls if call.name in names]
+    return lines + _shown(sorted(offending, key=lambda call: -call.elapsed))
+
+
+def _shown(calls: list[Call]) -> str:
+    if not calls:
+        return "\n(the history has none of these calls any more)"
+    more = f"\n… {len(calls) - SHOWN:,} more" if len(calls) > SHOWN else ""
+    return f"\n{tables.calls(calls[:SHOWN])}{more}"
 
 
 def _listed(names: Iterable[HandlerName]) -> str:

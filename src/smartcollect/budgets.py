@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from .names import HandlerName
+from .names import HandlerName, no_such
 from .stats import FIELDS, TIME_FIELDS, HandlerStats
 from .units import duration, seconds
 
@@ -28,10 +27,10 @@ class Budget(NamedTuple):
 
     def fits(self, name: HandlerName) -> bool:
         """Whether the budget is for the handler ``name``."""
-        return fnmatchcase(name.handler, self.pattern) or fnmatchcase(name.full, self.pattern)
+        return name.like(self.pattern)
 
     def __str__(self) -> str:
-        limits = (f"{field}<={_shown(field, limit)}" for field, limit in self.limits.items())
+        limits = (f"{field}<={shown(field, limit)}" for field, limit in self.limits.items())
         return f"{self.pattern} {' '.join(limits)}"
 
 
@@ -41,21 +40,24 @@ class Violation(NamedTuple):
     Attributes:
         name: the handler; ``None`` where the budget's pattern fits none that was called.
         field: the statistic.
-        value: what it came to.
         limit: the most it was allowed to be.
         budget: the budget that says so.
+        value: what it came to.
+        hint: what the pattern may have meant, where no handler has such a name.
     """
 
     name: HandlerName | None
     field: str
-    value: float
     limit: float
     budget: Budget
+    value: float = 0
+    hint: str = ""
 
     def __str__(self) -> str:
         if self.name is None:
-            return f"{self.budget.pattern}: never called; the budget is {self.budget}"
-        value, limit = _shown(self.field, self.value), _shown(self.field, self.limit)
+            hint = f"; {self.hint}" if self.hint else ""
+            return f"{self.budget.pattern}: never called; the budget is {self.budget}{hint}"
+        value, limit = shown(self.field, self.value), shown(self.field, self.limit)
         return f"{self.name.handler}: {self.field} is {value}, the budget is {limit}"
 
 
@@ -98,21 +100,54 @@ def parse(text: str) -> Budget:
     return budget(pattern, limits)
 
 
-def check(one: Budget, handlers: Mapping[HandlerName, HandlerStats]) -> list[Violation]:
-    """Where ``handlers`` are over the budget; one that fits no called handler is broken too."""
-    called = {name: stats for name, stats in handlers.items() if stats.calls and one.fits(name)}
-    if not called and one.limits.get("calls") == 0 and any(map(one.fits, handlers)):
-        return []
-    if not called:
-        field, limit = next(iter(one.limits.items()))
-        return [Violation(None, field, 0, limit, one)]
+def over(
+    ranks: Iterable[Iterable[Budget]], handlers: Mapping[HandlerName, HandlerStats]
+) -> list[Violation]:
+    """Where ``handlers`` are over their budgets.
+
+    Args:
+        ranks: budgets by how near to the calls they were set, the nearest first. What a nearer
+            one limits of a handler, a farther one does not limit any more; budgets of one rank
+            hold all together.
+        handlers: what was called.
+    """
     found = []
-    for name, stats in called.items():
-        values: Mapping[str, Any] = stats.statistics()
-        for field, limit in one.limits.items():
+    decided: set[tuple[HandlerName, str]] = set()
+    for rank in ranks:
+        here = {
+            (name, field, limit): one
+            for one in rank
+            for name in _reached(one, handlers)
+            for field, limit in one.limits.items()
+            if (name, field) not in decided
+        }
+        for (name, field, limit), one in here.items():
+            values: Mapping[str, Any] = handlers[name].statistics()
             if values[field] > limit:
-                found.append(Violation(name, field, values[field], limit, one))
+                found.append(Violation(name, field, limit, one, values[field]))
+        decided.update((name, field) for name, field, _ in here)
     return found
+
+
+def unreached(
+    budgets: Iterable[Budget], handlers: Mapping[HandlerName, HandlerStats]
+) -> list[Violation]:
+    """The budgets that judge nothing: no handler that they fit was called.
+
+    One that allows no call of a handler that exists is kept, not empty.
+    """
+    found = []
+    for one in budgets:
+        known = any(map(one.fits, handlers))
+        if _reached(one, handlers) or (known and one.limits.get("calls") == 0):
+            continue
+        hint = "" if known else no_such(handlers, one.pattern)
+        found.append(Violation(None, *next(iter(one.limits.items())), one, hint=hint))
+    return found
+
+
+def _reached(one: Budget, handlers: Mapping[HandlerName, HandlerStats]) -> list[HandlerName]:
+    return [name for name, stats in handlers.items() if stats.calls and one.fits(name)]
 
 
 def _limit(field: str, value: Any) -> float:
@@ -132,5 +167,6 @@ def _limit(field: str, value: Any) -> float:
     return value
 
 
-def _shown(field: str, value: float) -> str:
+def shown(field: str, value: float) -> str:
+    """The value of a statistic with its unit."""
     return duration(value) if field in TIME_FIELDS else f"{value:,.0f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 _SHOWN = 10
@@ -29,6 +30,10 @@ class HandlerName(NamedTuple):
     def fits(self, name: str) -> bool:
         """Whether ``name`` is the selector or the full name."""
         return name == self.handler or name == self.full
+
+    def like(self, pattern: str) -> bool:
+        """Whether ``pattern``, with ``*``, ``?`` and ``[…]`` as in a shell, fits either."""
+        return fnmatchcase(self.handler, pattern) or fnmatchcase(self.full, pattern)
 
 
 def short_names(names: Iterable[HandlerName]) -> dict[HandlerName, str]:
@@ -68,8 +73,13 @@ def find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
         )
     if fitting:
         return fitting[0]
-    known = sorted({text for name in names for text in name} | {name.full for name in names})
-    known = [text for text in known if any(name.fits(text) for name in names)]
+    raise UnknownHandler(f"handler: {no_such(names, wanted)}")
+
+
+def no_such(names: Iterable[HandlerName], wanted: str) -> str:
+    """That no handler is called ``wanted``, and which it could have been."""
+    names = list(names)
+    known = sorted({name.handler for name in names} | {name.full for name in names})
     near = get_close_matches(str(wanted), known, 1, cutoff=0.5)
     if near:
         hint = f"did you mean {near[0]!r}?"
@@ -79,4 +89,4 @@ def find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
         hint = f"registered: {', '.join(shown[:_SHOWN])}{more}"
     else:
         hint = "none is registered"
-    raise UnknownHandler(f"handler: no handler is named {wanted!r}; {hint}")
+    return f"no handler is named {wanted!r}; {hint}"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from .names import HandlerName
 from .snapshot import cut
 from .stats import HandlerStats
-from .store import Repeat, Summary
+from .store import Noted, Raised, Repeat, Summary
 from .tables import arguments
 
 SCHEMA = "smartcollect/profile"
@@ -39,7 +39,7 @@ class SlowCall(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What one test spent in one handler; the time in seconds."""
+    """What one phase of a test spent in one handler; the time in seconds."""
 
     calls: int
     errors: int
@@ -54,6 +54,47 @@ class Usage(NamedTuple):
         )
 
 
+NO_USAGE = Usage(0, 0, 0.0)
+
+
+class Phase(NamedTuple):
+    """One phase of a test: its setup, its call or its teardown.
+
+    Attributes:
+        outcome: how it ended, in pytest's words: ``passed``, ``failed``, ``skipped`` or, where a
+            plugin runs it again, ``rerun``.
+        duration: seconds, as the test report tells it; the sum where it ran more than once.
+        handlers: what it spent in each handler that it called.
+    """
+
+    outcome: str
+    duration: float
+    handlers: Mapping[HandlerName, Usage]
+
+    def plus(self, other: Phase) -> Phase:
+        """Both together, ``other`` the later one."""
+        handlers = dict(self.handlers)
+        for name, usage in other.handlers.items():
+            handlers[name] = handlers.get(name, NO_USAGE).plus(usage)
+        return Phase(other.outcome, self.duration + other.duration, MappingProxyType(handlers))
+
+
+class Run(NamedTuple):
+    """What made a profile.
+
+    Attributes:
+        created: when, in Unix seconds.
+        command: the command line.
+        machine: what the times depend on; those of equal machines can be compared.
+        versions: of Python and of the packages that took part.
+    """
+
+    created: float
+    command: tuple[str, ...]
+    machine: Mapping[str, str]
+    versions: Mapping[str, str]
+
+
 _EMPTY: Mapping[Any, Any] = MappingProxyType({})
 
 
@@ -64,21 +105,32 @@ class Profile:
     Attributes:
         handlers: the statistics of each handler; registered ones without a call included.
         slowest: the slowest calls, slowest first.
+        raised: how calls failed, by handler and type of exception.
         repeats: handlers called again and again under single calls of another.
-        tests: by test, what it spent in each handler that it called.
+        tests: by test and phase, what was spent in each handler that was called.
+        run: what made it, where that is known.
+        incomplete: what is missing, a text for each cause; empty for a complete profile.
+
+    Example:
+        >>> import smartcollect
+        >>> smartcollect.Profile().to_dict()["complete"]
+        True
     """
 
     handlers: Mapping[HandlerName, HandlerStats] = field(default_factory=lambda: _EMPTY)
     slowest: tuple[SlowCall, ...] = ()
+    raised: tuple[Raised, ...] = ()
     repeats: tuple[Repeat, ...] = ()
-    tests: Mapping[str, Mapping[HandlerName, Usage]] = field(default_factory=lambda: _EMPTY)
+    tests: Mapping[str, Mapping[str, Phase]] = field(default_factory=lambda: _EMPTY)
+    run: Run | None = None
+    incomplete: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, summary: Summary) -> Profile:
         """The profile of what a store remembers."""
         return cls(
-            MappingProxyType(summary.handlers),
-            tuple(
+            handlers=MappingProxyType(summary.handlers),
+            slowest=tuple(
                 SlowCall(
                     call.name,
                     call.elapsed,
@@ -88,20 +140,23 @@ class Profile:
                 )
                 for call in summary.slowest
             ),
-            tuple(summary.repeats),
+            raised=tuple(summary.raised),
+            repeats=tuple(summary.repeats),
         )
 
-    def in_test(self, test: str) -> Profile:
-        """The same, as what the test with the node id ``test`` did."""
+    def in_test(self, test: str, phase: str, outcome: str, duration: float) -> Profile:
+        """The same, as what a phase of the test with the node id ``test`` did."""
         used = {
             name: Usage(stats.calls, stats.errors, stats.total_time)
-            for name, stats in self.handlers.items()
-            if stats.calls
+            for name, stats in self.called().items()
         }
+        phases = {phase: Phase(outcome, duration, MappingProxyType(used))}
         return replace(
             self,
             slowest=tuple(call._replace(test=test) for call in self.slowest),
-            tests=MappingProxyType({test: MappingProxyType(used)} if used else {}),
+            raised=tuple(one._replace(test=test) for one in self.raised),
+            repeats=tuple(one._replace(test=test) for one in self.repeats),
+            tests=MappingProxyType({test: MappingProxyType(phases)} if used else {}),
         )
 
     def called(self) -> dict[HandlerName, HandlerStats]:
@@ -112,40 +167,59 @@ class Profile:
         """The registered handlers that no call reached, in order of their names."""
         return sorted(name for name, stats in self.handlers.items() if not stats.calls)
 
+    def tests_of(self) -> dict[HandlerName, int]:
+        """In how many tests each called handler was called."""
+        tests = dict.fromkeys(self.called(), 0)
+        for phases in self.tests.values():
+            for name in set().union(*(phase.handlers for phase in phases.values())):
+                tests[name] += 1
+        return tests
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-able data, from which `from_dict` makes the same profile."""
+        """Plain JSON-able data, from which `from_dict` makes the same profile.
+
+        ``profile.schema.json`` in this package describes it.
+        """
         return {
             "schema": SCHEMA,
             "version": VERSION,
+            "run": None
+            if self.run is None
+            else {
+                "created": self.run.created,
+                "command": list(self.run.command),
+                "machine": dict(self.run.machine),
+                "versions": dict(self.run.versions),
+            },
+            "complete": not self.incomplete,
+            "incomplete": list(self.incomplete),
             "handlers": [
-                {"switcher": name.switcher, "handler": name.handler, **stats.to_dict()}
-                for name, stats in self.handlers.items()
+                {**name._asdict(), **stats.to_dict()} for name, stats in self.handlers.items()
             ],
-            "slowest": [
+            "uncalled": [name._asdict() for name in self.uncalled()],
+            "tests": [
                 {
-                    "switcher": call.name.switcher,
-                    "handler": call.name.handler,
-                    "elapsed": call.elapsed,
-                    "arguments": call.arguments,
-                    "error": call.error,
-                    "test": call.test,
+                    "test": test,
+                    "phases": {
+                        when: {
+                            "outcome": phase.outcome,
+                            "duration": phase.duration,
+                            "handlers": [
+                                {**name._asdict(), **usage._asdict()}
+                                for name, usage in phase.handlers.items()
+                            ],
+                        }
+                        for when, phase in phases.items()
+                    },
                 }
-                for call in self.slowest
+                for test, phases in self.tests.items()
             ],
+            "slowest": [_named(call) for call in self.slowest],
+            "raised": [_named(one) for one in self.raised],
             "repeats": [
-                {
-                    "parent": list(one.parent),
-                    "child": list(one.child),
-                    "times": one.times,
-                    "parents": one.parents,
-                    "same": one.same,
-                }
+                {**one._asdict(), "parent": one.parent._asdict(), "child": one.child._asdict()}
                 for one in self.repeats
             ],
-            "tests": {
-                test: [[*name, *usage] for name, usage in used.items()]
-                for test, used in self.tests.items()
-            },
         }
 
     @classmethod
@@ -159,80 +233,135 @@ class Profile:
             raise ValueError(f"no {SCHEMA}; accepted: what Profile.to_dict() returns")
         version = plain.get("version")
         if version != VERSION:
-            raise ValueError(f"{SCHEMA} version {version!r} is not accepted; accepted: {VERSION}")
+            newer = isinstance(version, int) and version > VERSION
+            hint = "; it was written by a newer smartcollect" if newer else ""
+            raise ValueError(
+                f"{SCHEMA} version {version!r} is not accepted; accepted: {VERSION}{hint}"
+            )
         try:
             return cls._from_plain(plain)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ValueError(f"damaged {SCHEMA}: {type(error).__name__}: {error}") from None
 
     @classmethod
     def _from_plain(cls, plain: Mapping[str, Any]) -> Profile:
-        handlers = {_name(one): HandlerStats.from_dict(one) for one in plain["handlers"]}
-        slowest = (
-            SlowCall(
-                _name(one),
-                float(one["elapsed"]),
-                str(one["arguments"]),
-                str(one["error"]),
-                str(one["test"]),
-            )
-            for one in plain["slowest"]
-        )
-        repeats = (
-            Repeat(
-                HandlerName(*map(str, one["parent"])),
-                HandlerName(*map(str, one["child"])),
-                int(one["times"]),
-                int(one["parents"]),
-                bool(one["same"]),
-            )
-            for one in plain["repeats"]
-        )
-        tests = {
-            str(test): MappingProxyType(
-                {
-                    HandlerName(str(switcher), str(handler)): Usage(
-                        int(calls), int(errors), float(total)
-                    )
-                    for switcher, handler, calls, errors, total in used
-                }
-            )
-            for test, used in plain["tests"].items()
-        }
+        run = plain["run"]
         return cls(
-            MappingProxyType(handlers), tuple(slowest), tuple(repeats), MappingProxyType(tests)
+            handlers=MappingProxyType(
+                {_name(one): HandlerStats.from_dict(one) for one in plain["handlers"]}
+            ),
+            slowest=tuple(
+                SlowCall(
+                    _name(one),
+                    float(one["elapsed"]),
+                    str(one["arguments"]),
+                    str(one["error"]),
+                    str(one["test"]),
+                )
+                for one in plain["slowest"]
+            ),
+            raised=tuple(
+                Raised(
+                    _name(one),
+                    str(one["type"]),
+                    str(one["message"]),
+                    int(one["calls"]),
+                    str(one["test"]),
+                )
+                for one in plain["raised"]
+            ),
+            repeats=tuple(
+                Repeat(
+                    _name(one["parent"]),
+                    _name(one["child"]),
+                    int(one["times"]),
+                    int(one["parents"]),
+                    bool(one["same"]),
+                    str(one["test"]),
+                )
+                for one in plain["repeats"]
+            ),
+            tests=MappingProxyType(
+                {
+                    str(one["test"]): MappingProxyType(
+                        {str(when): _phase(phase) for when, phase in one["phases"].items()}
+                    )
+                    for one in plain["tests"]
+                }
+            ),
+            run=None
+            if run is None
+            else Run(
+                float(run["created"]),
+                tuple(map(str, run["command"])),
+                MappingProxyType({str(key): str(text) for key, text in run["machine"].items()}),
+                MappingProxyType({str(key): str(text) for key, text in run["versions"].items()}),
+            ),
+            incomplete=tuple(map(str, plain["incomplete"])),
         )
+
+
+def _named(one: SlowCall | Raised) -> dict[str, Any]:
+    plain = one._asdict()
+    return {**plain.pop("name")._asdict(), **plain}
 
 
 def _name(plain: Mapping[str, Any]) -> HandlerName:
     return HandlerName(str(plain["switcher"]), str(plain["handler"]))
 
 
+def _phase(plain: Mapping[str, Any]) -> Phase:
+    handlers = {
+        _name(one): Usage(int(one["calls"]), int(one["errors"]), float(one["total_time"]))
+        for one in plain["handlers"]
+    }
+    return Phase(str(plain["outcome"]), float(plain["duration"]), MappingProxyType(handlers))
+
+
 def merge(profiles: Iterable[Profile]) -> Profile:
     """The profile of all calls of ``profiles``; that of none is empty.
 
-    The order of the profiles makes no difference to counts and percentiles.
+    The order of the profiles makes no difference to counts and percentiles. What made it (``run``)
+    is told where all say the same.
+
+    Example:
+        >>> import smartcollect
+        >>> smartcollect.merge([]) == smartcollect.Profile()
+        True
     """
     handlers: dict[HandlerName, HandlerStats] = {}
-    tests: dict[str, dict[HandlerName, Usage]] = {}
+    tests: dict[str, dict[str, Phase]] = {}
     slowest: list[SlowCall] = []
-    repeats: dict[tuple[HandlerName, HandlerName], Repeat] = {}
+    raised: dict[tuple[Any, ...], Raised] = {}
+    repeats: dict[tuple[Any, ...], Repeat] = {}
+    runs: list[Run | None] = []
+    incomplete: dict[str, None] = {}
     for profile in profiles:
         for name, stats in profile.handlers.items():
             handlers.setdefault(name, HandlerStats()).merge(stats)
-        for test, used in profile.tests.items():
+        for test, phases in profile.tests.items():
             merged = tests.setdefault(test, {})
-            for name, usage in used.items():
-                merged[name] = merged.get(name, Usage(0, 0, 0.0)).plus(usage)
-        for repeat in profile.repeats:
-            pair = repeat[:2]
-            repeats[pair] = repeats[pair].merged(repeat) if pair in repeats else repeat
+            for when, phase in phases.items():
+                merged[when] = merged[when].plus(phase) if when in merged else phase
+        _merge_noted(raised, profile.raised)
+        _merge_noted(repeats, profile.repeats)
         slowest = heapq.nlargest(
             SLOWEST, [*slowest, *profile.slowest], key=lambda call: call.elapsed
         )
+        runs.append(profile.run)
+        incomplete.update(dict.fromkeys(profile.incomplete))
     return Profile(
         MappingProxyType(handlers),
         tuple(slowest),
+        tuple(sorted(raised.values(), key=lambda one: (-one.calls, one))),
         tuple(sorted(repeats.values(), key=lambda one: (-one.times, one))),
-        MappingProxyType({test: MappingProxyType(used) for test, used in tests.items()}),
+        MappingProxyType({test: MappingProxyType(phases) for test, phases in tests.items()}),
+        runs[0] if runs and all(run == runs[0] for run in runs) else None,
+        tuple(incomplete),
     )
+
+
+def _merge_noted(kept: dict[tuple[Any, ...], Noted], more: Iterable[Noted]) -> None:
+    for one in more:
+        key = one[:2]
+        kept[key] = kept[key].merged(one) if key in kept else one

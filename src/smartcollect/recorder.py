@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random as _random
+import sys
 from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from inspect import CO_ITERABLE_COROUTINE
@@ -24,8 +25,16 @@ from .nesting import (
     ended,
     parent_of,
 )
-from .snapshot import CONTAINED, REDACTED, Failure, Snapshot, failure, secret_positions
-from .store import Store
+from .snapshot import (
+    CONTAINED,
+    REDACTED,
+    Failure,
+    Snapshot,
+    failure,
+    plain_code,
+    secret_positions,
+)
+from .store import Place, Store
 
 # Not the application's own generator: a suite that seeds `random` must draw the same numbers.
 _draw = _random.Random().random
@@ -33,6 +42,8 @@ _DEFERRED = frozenset({CoroutineType, GeneratorType, AsyncGeneratorType})
 _NO_KEYWORDS: dict[str, Any] = {}
 OWN_FILES = frozenset({__file__, nesting.__file__, __file__.replace("recorder", "instrument")})
 """The files whose frames stay out of recorded tracebacks."""
+# Packages whose frames only pass a call on to a handler.
+_BETWEEN = frozenset({"asyncio", "concurrent", "smartcollect", "smartswitch", "threading"})
 
 
 class Probe:
@@ -120,6 +131,19 @@ class Probe:
             return Failure(type(error).__name__, self.snapshot.note_failure(own), ())
 
 
+def _place() -> Place | None:
+    """The line that made the call which is running now: the nearest outside of all machinery."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        # The stand-in of a watched function has the names of that one.
+        if package not in _BETWEEN and plain_code(code) is code:
+            return code.co_filename, frame.f_lineno
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
 def record(probe: Probe, target: Callable[..., Any]) -> Callable[..., Any]:
     """A callable that does what ``target`` does, each call remembered by ``probe``.
 
@@ -148,6 +172,7 @@ def record(probe: Probe, target: Callable[..., Any]) -> Callable[..., Any]:
         ):
             return target(*args, **kwargs)
         taken = probe.take_arguments(args, kwargs)
+        where = _place() if store.locates else None
         parent = parent_of(outer, store)
         frame: nesting.Frame = [store, outer, 0, 0.0, 0.0, None]
         token = set_current(frame)
@@ -160,14 +185,14 @@ def record(probe: Probe, target: Callable[..., Any]) -> Callable[..., Any]:
             elapsed = leave(token, frame, parent) - start
             if parent is not None:
                 child_called(parent, probe.name, taken, probe.serialize)
-            _remember(probe, frame, start, elapsed, taken, None, error)
+            _remember(probe, frame, start, elapsed, taken, where, None, error)
             raise
         elapsed = leave(token, frame, parent) - start
         if type(result) in _DEFERRED:
-            return _deferred(_Deferred(probe, taken), result)
+            return _deferred(_Deferred(probe, taken, where), result)
         if parent is not None:
             child_called(parent, probe.name, taken, probe.serialize)
-        _remember(probe, frame, start, elapsed, taken, result, None)
+        _remember(probe, frame, start, elapsed, taken, where, result, None)
         return result
 
     return recorded
@@ -179,6 +204,7 @@ def _remember(
     began: float,
     elapsed: float,
     taken: tuple[Any, Any],
+    where: Place | None,
     result: Any,
     error: BaseException | None,
 ) -> None:
@@ -194,6 +220,7 @@ def _remember(
             *taken,
             None if error is None else probe.take_failure(error),
             None if error is not None else probe.take_result(result),
+            where,
         )
     )
 
@@ -201,11 +228,22 @@ def _remember(
 class _Deferred:
     """A call that returned before it did its work, and now runs in one or more stretches."""
 
-    __slots__ = ("_began", "_frame", "_parent", "_probe", "_spent", "_start", "_taken", "_token")
+    __slots__ = (
+        "_began",
+        "_frame",
+        "_parent",
+        "_probe",
+        "_spent",
+        "_start",
+        "_taken",
+        "_token",
+        "_where",
+    )
 
-    def __init__(self, probe: Probe, taken: tuple[Any, Any]) -> None:
+    def __init__(self, probe: Probe, taken: tuple[Any, Any], where: Place | None) -> None:
         self._probe = probe
         self._taken = taken
+        self._where = where
         self._began: float | None = None
         self._spent = 0.0
         self._frame: nesting.Frame = [probe.store, None, 0, 0.0, 0.0, None]
@@ -242,7 +280,9 @@ class _Deferred:
     def end(self, result: Any = None, error: BaseException | None = None) -> None:
         """Remembers the call, which ended with ``result`` or ``error``."""
         began = self._start if self._began is None else self._began
-        _remember(self._probe, self._frame, began, self._spent, self._taken, result, error)
+        _remember(
+            self._probe, self._frame, began, self._spent, self._taken, self._where, result, error
+        )
 
 
 class _Unawaited:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from math import ceil, inf
 from typing import Any, TypedDict
 
@@ -155,16 +156,17 @@ class HandlerStats:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-able data, from which `from_dict` makes the same statistics."""
+        """Plain JSON-able data, from which `from_dict` makes the same statistics.
+
+        Returns:
+            The fields of `Statistics` and ``histogram``, a list of pairs: the middle of a bucket
+            in seconds, and how many calls fell into it.
+        """
         return {
-            "calls": self.calls,
-            "errors": self.errors,
-            "total_time": self.total_time,
-            "self_time": self.self_time,
-            "min_time": self.min_time if self.calls else None,
-            "max_time": self.max_time,
-            "last_call": self.last_call,
-            "histogram": {str(bucket): count for bucket, count in self.histogram.items()},
+            **self.statistics(),
+            "histogram": [
+                [_written(bucket), self.histogram[bucket]] for bucket in sorted(self.histogram)
+            ],
         }
 
     @classmethod
@@ -179,11 +181,17 @@ class HandlerStats:
         made.errors = int(plain["errors"])
         made.total_time = float(plain["total_time"])
         made.self_time = float(plain["self_time"])
-        made.min_time = inf if plain["min_time"] is None else float(plain["min_time"])
+        made.min_time = float(plain["min_time"]) if made.calls else inf
         made.max_time = float(plain["max_time"])
         made.last_call = None if plain["last_call"] is None else float(plain["last_call"])
-        made.histogram = {int(key): int(count) for key, count in plain["histogram"].items()}
+        made.histogram = {bucket_of(float(time)): int(count) for time, count in plain["histogram"]}
         return made
+
+
+@lru_cache(maxsize=4096)
+def _written(bucket: int) -> float:
+    """The middle of a bucket to four figures: enough to find the bucket again."""
+    return float(f"{middle_of(bucket):.4g}")
 
 
 class Stats(dict[str, Statistics]):

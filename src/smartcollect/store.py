@@ -8,21 +8,25 @@ import weakref
 from collections import deque
 from itertools import count
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from .clock import SYSTEM, Clock
 from .names import HandlerName
 from .nesting import Children
-from .snapshot import Failure
+from .snapshot import Failure, cut
 from .stats import HandlerStats
 
 MAX_HANDLERS = 10_000
 """Names with statistics of their own; the calls of any further ones are counted together."""
 OTHERS = HandlerName("(other)", "(handlers)")
 
+Place = tuple[str, int]
+"""A line: file and number."""
+
 # A call that ended, as the recorder appends it. A plain tuple: it is made once for each call.
-#   (name, when it began on the monotonic clock, elapsed, self time, args, kwargs, failure, result)
-Ended = tuple[HandlerName, float, float, float, Any, Any, Failure | None, Any]
+#   (name, when it began on the monotonic clock, elapsed, self time, args, kwargs, failure, result,
+#    the line that called)
+Ended = tuple[HandlerName, float, float, float, Any, Any, Failure | None, Any, Place | None]
 
 
 class Call(NamedTuple):
@@ -36,6 +40,31 @@ class Call(NamedTuple):
     kwargs: dict[str, Any]
     failure: Failure | None
     result: Any
+    where: Place | None
+
+
+class Raised(NamedTuple):
+    """The calls of one handler that ended with exceptions of one type.
+
+    Attributes:
+        name: the handler.
+        type: the name of the exception's class.
+        message: that of one of them, cut short.
+        calls: how many.
+        test: where it came from: a test's node id, or ``""``.
+    """
+
+    name: HandlerName
+    type: str
+    message: str
+    calls: int
+    test: str = ""
+
+    def merged(self, other: Raised) -> Raised:
+        """Both together, of the same handler and type."""
+        # Which came first is not known of two processes, so the order of names decides.
+        shown = min(self, other, key=lambda one: (one.test, one.message))
+        return shown._replace(calls=self.calls + other.calls)
 
 
 class Repeat(NamedTuple):
@@ -45,9 +74,10 @@ class Repeat(NamedTuple):
         parent: the handler that calls.
         child: the handler that is called.
         times: how often under one call of the parent, at the most.
-        parents: under how many calls of the parent it was called ten times or more.
+        parents: under how many calls of the parent it was called so often that it is noted.
         same: whether the arguments were alike each time, so that the answer could be kept;
             otherwise one call could ask for all at once.
+        test: where it was called most: a test's node id, or ``""``.
     """
 
     parent: HandlerName
@@ -55,26 +85,29 @@ class Repeat(NamedTuple):
     times: int
     parents: int
     same: bool
+    test: str = ""
 
     def merged(self, other: Repeat) -> Repeat:
         """Both together, of the same two handlers."""
-        return self._replace(
-            times=max(self.times, other.times),
-            parents=self.parents + other.parents,
-            same=self.same and other.same,
-        )
+        most = min(self, other, key=lambda one: (-one.times, one.test))
+        return most._replace(parents=self.parents + other.parents, same=self.same and other.same)
+
+
+Noted = TypeVar("Noted", Raised, Repeat)
 
 
 class Summary(NamedTuple):
-    """What a store remembers beside its ring: statistics, slowest calls first, repeats."""
+    """What a store remembers beside its ring: statistics, slowest calls first, and the rest."""
 
     handlers: dict[HandlerName, HandlerStats]
     slowest: list[Call]
+    raised: list[Raised]
     repeats: list[Repeat]
 
 
 REPEATED = 10
 """From how many calls of one handler under one call of another on these are noted."""
+_MAX_MESSAGE = 200
 
 
 class Store:
@@ -87,12 +120,18 @@ class Store:
         max_history: how many calls the ring keeps.
         top: how many of the slowest calls are kept for `Profile`, whatever the ring forgets.
         clock: what calls are timed with.
+
+    Attributes:
+        locates: whether calls tell the line that made them.
+        repeated: from how many calls under one call on repeats are noted.
     """
 
     FOLD_AT = 256
 
     def __init__(self, max_history: int, top: int = 0, clock: Clock = SYSTEM) -> None:
         self.clock = clock
+        self.locates = False
+        self.repeated = REPEATED
         self.pending: deque[Ended] = deque()
         self._pending_repeats: deque[Repeat] = deque()
         # Reentrant: objects that the ring lets go may have destructors that ask this very log.
@@ -108,6 +147,7 @@ class Store:
         self._handlers: dict[HandlerName, HandlerStats] = {}
         self._slowest: list[tuple[float, int, Call]] = []
         self._order = count()
+        self._raised: dict[tuple[HandlerName, str], Raised] = {}
         self._repeats: dict[tuple[HandlerName, HandlerName], Repeat] = {}
 
     def add(self, call: Ended) -> None:
@@ -139,6 +179,11 @@ class Store:
             call = Call(name, start + to_wall, *rest)
             self._ring.append(call)
             self._of(name).add(call.elapsed, call.self_time, call.began, call.failure is not None)
+            if call.failure is not None:
+                self._note(
+                    self._raised,
+                    Raised(name, call.failure.type, cut(call.failure.message, _MAX_MESSAGE), 1),
+                )
             if self._top:
                 ranked = (call.elapsed, -next(self._order), call)
                 if len(self._slowest) < self._top:
@@ -147,18 +192,21 @@ class Store:
                     heapq.heapreplace(self._slowest, ranked)
 
         for _ in range(len(self._pending_repeats)):
-            repeat = self._pending_repeats.popleft()
-            pair = repeat[:2]
-            before = self._repeats.get(pair)
-            if before is not None:
-                self._repeats[pair] = before.merged(repeat)
-            elif len(self._repeats) < MAX_HANDLERS:
-                self._repeats[pair] = repeat
+            self._note(self._repeats, self._pending_repeats.popleft())
+
+    @staticmethod
+    def _note(kept: dict[Any, Noted], new: Noted) -> None:
+        key = new[:2]
+        before = kept.get(key)
+        if before is not None:
+            kept[key] = before.merged(new)
+        elif len(kept) < MAX_HANDLERS:
+            kept[key] = new
 
     def note_children(self, parent: HandlerName, children: dict[HandlerName, Children]) -> None:
         """Notes which handlers one call of ``parent`` called too often."""
         for name, child in children.items():
-            if child.calls >= REPEATED:
+            if child.calls >= self.repeated:
                 self._pending_repeats.append(Repeat(parent, name, child.calls, 1, child.same))
 
     def _of(self, name: HandlerName) -> HandlerStats:
@@ -227,7 +275,7 @@ class Store:
 
     def _summary(self, handlers: dict[HandlerName, HandlerStats]) -> Summary:
         slowest = [call for _, _, call in sorted(self._slowest, reverse=True)]
-        return Summary(handlers, slowest, list(self._repeats.values()))
+        return Summary(handlers, slowest, list(self._raised.values()), list(self._repeats.values()))
 
     def resize(self, max_history: int) -> None:
         """Keeps at most ``max_history`` calls from now on; the last ones stay."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from .units import duration
 
 NUMBER_COLUMNS = frozenset(
-    {"calls", "errors", "tests", "total", "self", "avg", "p50", "p95", "max"}
+    {
+        *("calls", "errors", "tests", "total", "self", "avg", "p50", "p95", "max"),
+        *("times", "before", "after", "ratio", "p"),
+    }
 )
 _MAX_CELL = 60
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=[>)])")
@@ -24,6 +29,11 @@ def one_line(value: object, limit: int | None = None) -> str:
     if limit is not None and len(text) > limit:
         return f"{text[: limit - 1]}…"
     return text
+
+
+def plural(count: int, noun: str) -> str:
+    """``count`` and ``noun``, which takes an s where there is not one."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def table(rows: Iterable[Mapping[str, object]], format: str = "simple") -> str:
@@ -52,10 +62,11 @@ def statistics(rows: Sequence[Mapping[str, Any]], format: str = "simple") -> str
     if not rows:
         text = "no handler was called"
         return f"<p>{html.escape(text)}</p>" if format == "html" else text
-    return table([_statistics_row(row) for row in rows], format)
+    return table([statistics_row(row) for row in rows], format)
 
 
-def _statistics_row(row: Mapping[str, Any]) -> dict[str, object]:
+def statistics_row(row: Mapping[str, Any]) -> dict[str, object]:
+    """One handler's statistics as they are shown."""
     shown: dict[str, object] = {
         "handler": row["handler"],
         "calls": f"{row['calls']:,}",
@@ -86,18 +97,28 @@ def _argument(value: object) -> str:
     return str(value)
 
 
-def calls(entries: Sequence[Mapping[str, Any]], name: Callable[[Mapping[str, Any]], str]) -> str:
-    """A table of calls: handler, elapsed, arguments and how it ended."""
-    return table(
+def calls(calls: Iterable[Any]) -> str:
+    """A table of calls (`smartcollect.store.Call`): what was called, how it ended, and where."""
+    rows: list[dict[str, object]] = [
         {
-            "handler": name(entry),
-            "elapsed": duration(entry["elapsed"]),
-            "arguments": arguments(entry["args"], entry["kwargs"]),
-            "raised": one_line(
-                f"{entry['exception']['type']}: {entry['exception']['message']}", _MAX_CELL
-            )
-            if "exception" in entry
+            "handler": call.name.handler,
+            "elapsed": duration(call.elapsed),
+            "arguments": arguments(call.args, call.kwargs),
+            "raised": one_line(f"{call.failure.type}: {call.failure.message}", _MAX_CELL)
+            if call.failure is not None
             else "",
+            "where": "" if call.where is None else f"{short_path(call.where[0])}:{call.where[1]}",
         }
-        for entry in entries
-    )
+        for call in calls
+    ]
+    if not any(row["where"] for row in rows):
+        for row in rows:
+            del row["where"]
+    return table(rows)
+
+
+def short_path(path: str | Path) -> str:
+    """``path`` as it is written from the working directory, where it is below that."""
+    with suppress(ValueError, OSError):
+        return str(Path(path).relative_to(Path.cwd()))
+    return str(path)

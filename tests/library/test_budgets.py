@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from smartcollect import HandlerName, HandlerStats
-from smartcollect.budgets import LIMITED, budget, check, parse
+from smartcollect.budgets import LIMITED, budget, over, parse, unreached
 
 
 def test_parse():
@@ -45,22 +45,55 @@ def test_counts_are_whole_numbers(value):
         budget("*", {"calls": value})
 
 
-def test_check():
+def lines(violations):
+    return [str(one) for one in violations]
+
+
+@pytest.fixture
+def handlers():
     stats = HandlerStats()
     stats.add(2.0, 2.0, 0.0, failed=True)
-    handlers = {
+    return {
         HandlerName("api", "a"): stats,
         HandlerName("api", "b"): stats,
         HandlerName("api", "idle"): HandlerStats(),
     }
-    assert check(parse("* calls<=1 max_time<=2s"), handlers) == []
-    assert [str(one) for one in check(parse("[ab] errors<=0"), handlers)] == [
+
+
+def test_over(handlers):
+    assert over([[parse("* calls<=1 max_time<=2s")]], handlers) == []
+    assert over([[parse("idle calls<=5")]], handlers) == []
+    assert lines(over([[parse("[ab] errors<=0"), parse("api.a max_time<=1")]], handlers)) == [
         "a: errors is 1, the budget is 0",
         "b: errors is 1, the budget is 0",
+        "a: max_time is 2.00 s, the budget is 1.00 s",
     ]
-    assert [str(one) for one in check(parse("api.a max_time<=1"), handlers)] == [
-        "a: max_time is 2.00 s, the budget is 1.00 s"
+
+
+def test_budgets_of_one_rank_hold_together(handlers):
+    strict, loose = parse("a calls<=0"), parse("* calls<=1")
+    for rank in ([strict, loose], [loose, strict]):
+        assert lines(over([rank], handlers)) == ["a: calls is 1, the budget is 0"]
+
+
+def test_a_nearer_budget_takes_the_place_of_a_farther_one(handlers):
+    far = [parse("* calls<=0 errors<=0")]
+    assert lines(over([[parse("a calls<=5")], far], handlers)) == [
+        "a: errors is 1, the budget is 0",
+        "b: calls is 1, the budget is 0",
+        "b: errors is 1, the budget is 0",
     ]
-    assert [str(one) for one in check(parse("idle calls<=5"), handlers)] == [
-        "idle: never called; the budget is idle calls<=5"
+    assert lines(over([far, [parse("a calls<=5")]], handlers))[0] == (
+        "a: calls is 1, the budget is 0"
+    )
+
+
+def test_unreached(handlers):
+    assert unreached([parse("a calls<=5"), parse("idle calls<=0")], handlers) == []
+    assert lines(unreached([parse("idle calls<=5"), parse("aidle calls<=0")], handlers)) == [
+        "idle: never called; the budget is idle calls<=5",
+        (
+            "aidle: never called; the budget is aidle calls<=0; no handler is named 'aidle'; "
+            "did you mean 'idle'?"
+        ),
     ]

@@ -21,8 +21,8 @@ def profile_of(calls, test=""):
         handlers.setdefault(name, HandlerStats()).add(elapsed, elapsed, 0.0, failed=False)
         slowest.append(SlowCall(name, elapsed, "1", "", ""))
     slowest.sort(key=lambda call: -call.elapsed)
-    made = Profile(handlers, tuple(slowest[:SLOWEST]), (Repeat(A, B, 10, 1, True),))
-    return made.in_test(test) if test else made
+    made = Profile(handlers, tuple(slowest[:SLOWEST]), repeats=(Repeat(A, B, 10, 1, True),))
+    return made.in_test(test, "call", "passed", 1.0) if test else made
 
 
 some = st.lists(st.tuples(st.sampled_from([A, B]), st.sampled_from([0.0, 0.5, 1.0, 2.0])))
@@ -77,7 +77,7 @@ def test_the_profile_of_nothing():
         ([], "no smartcollect/profile"),
         ({"schema": "other"}, "no smartcollect/profile"),
         ({"schema": "smartcollect/profile", "version": 99}, "version 99 is not accepted"),
-        ({"schema": "smartcollect/profile", "version": 1}, "damaged .*handlers"),
+        ({"schema": "smartcollect/profile", "version": 1}, "damaged .*run"),
         ({**Profile().to_dict(), "slowest": [{"elapsed": "x"}]}, "damaged"),
         ({**Profile().to_dict(), "tests": 5}, "damaged"),
     ],
@@ -92,9 +92,9 @@ def test_the_store_bounds_what_it_remembers(monkeypatch):
     store = Store(max_history=2, top=2)
     for number in range(1000):
         name = HandlerName("api", str(number))
-        store.add((name, 0.0, float(number), 0.0, (), {}, None, None))
+        store.add((name, 0.0, float(number), 0.0, (), {}, None, None, None))
     assert [call.elapsed for call in store.calls()] == [998, 999]
-    handlers, slowest, _ = store.summary()
+    handlers, slowest, *_ = store.summary()
     assert sum(stats.calls for stats in handlers.values()) == 1000
     assert set(handlers) == {
         *(HandlerName("api", str(number)) for number in range(3)),
