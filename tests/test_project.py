@@ -20,6 +20,7 @@ SOURCES = ROOT / "src"
 LAYERS = [
     "units",
     "clock",
+    "machine",
     "names",
     "nesting",
     "snapshot",
@@ -33,16 +34,25 @@ LAYERS = [
     "profile",
     "export",
     "budgets",
+    "baseline",
     "assertions",
     "calllog",
     "plugin",
     "__init__",
 ]
 PYTEST_LAYERS = [
+    "hookspecs",
     "options",
+    "marker",
+    "selection",
     "capture",
     "session",
+    "checks",
+    "summary",
     "terminal",
+    "report",
+    "junit",
+    "profiler",
     "plugin",
     "__init__",
 ]
@@ -112,8 +122,9 @@ def test_the_version_is_in_the_changelog():
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
-def readme_blocks(language: str) -> list[str]:
-    text = (ROOT / "README.md").read_text("utf-8")
+def blocks(page: str, language: str) -> list[str]:
+    """What the page has of one language, block by block."""
+    text = (ROOT / page).read_text("utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
 
 
@@ -138,7 +149,7 @@ def test_the_summary_in_the_readme_is_the_real_one():
         check=True,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
-    shown = readme_blocks("text")[0]
+    shown = blocks("README.md", "text")[0]
     real = result.stdout[result.stdout.index("= smartcollect =") :]
     real = real[real.index("\n") : real.rindex("\n=")]
     shown = shown[shown.index("= smartcollect =") :]
@@ -146,21 +157,43 @@ def test_the_summary_in_the_readme_is_the_real_one():
     assert masked(shown) == masked(real)
 
 
+@pytest.fixture
+def in_the_shop(pytester):
+    """Runs tests of a page in the shop, with the ini file and the hooks of that page."""
+
+    def in_the_shop(page, tests):
+        for number, test in enumerate(tests):
+            name = "conftest" if test.startswith("# conftest.py") else f"tests/test_page_{number}"
+            (pytester.path / f"{name}.py").write_text(test, "utf-8")
+        (ini,) = blocks(page, "ini")
+        pytester.makeini(f"{ini}testpaths = tests\npythonpath = .\n")
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", "--smartcollect", "-s")
+
+    shutil.copytree(ROOT / "examples/shop", pytester.path, dirs_exist_ok=True)
+    (pytester.path / "pytest.ini").unlink()
+    return in_the_shop
+
+
 @needs_get
-def test_the_python_in_the_readme_runs(pytester):
-    *tests, library = readme_blocks("python")
+def test_the_python_in_the_readme_runs(in_the_shop):
+    *tests, library = blocks("README.md", "python")
     exec(compile(library, "README.md", "exec"), {"__name__": "readme"})
-    for number, test in enumerate(tests):
-        pytester.makepyfile(**{f"test_{number}": test})
-    shutil.copytree(ROOT / "examples/shop/shop", pytester.path / "shop")
-    shutil.copy(ROOT / "examples/shop/tests/conftest.py", pytester.path)
-    pytester.makeini("[pytest]\npythonpath = .")
-    assert tests
-    assert pytester.runpytest_subprocess("-p", "no:cacheprovider").ret == 0
+    result = in_the_shop("README.md", tests)
+    result.assert_outcomes(passed=46)
+    assert result.ret == 0
+
+
+@needs_get
+def test_the_python_in_the_docs_runs(in_the_shop):
+    result = in_the_shop("docs/pytest.md", blocks("docs/pytest.md", "python"))
+    result.assert_outcomes(passed=45)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["slowest: shop.* in tests/*"])
+    result.stdout.no_fnmatch_line("not judged*")
 
 
 def test_ci_runs_the_readmes_test_command():
-    commands = readme_blocks("sh")[1].strip().splitlines()
+    commands = blocks("README.md", "sh")[1].strip().splitlines()
     ci = (ROOT / ".ci/run").read_text("utf-8")
     assert "README.md" in ci
     assert commands[-1] == ".venv/bin/tox"
@@ -174,7 +207,7 @@ def test_the_readmes_main_job_runs_in_a_clean_clone(tmp_path):
     for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTEST_ADDOPTS"):
         env.pop(name, None)
     result = subprocess.run(
-        ["bash", "-e", "-c", readme_blocks("sh")[0]],
+        ["bash", "-e", "-c", blocks("README.md", "sh")[0]],
         cwd=tmp_path / "clone",
         env=env,
         capture_output=True,

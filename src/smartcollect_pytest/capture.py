@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import warnings
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smartcollect import CallLog, HandlerName, Profile
+    from smartcollect import CallLog, HandlerName, HandlerStats, Profile
+    from smartcollect.profile import SlowCall
+    from smartcollect.store import Call
 
 ATTRIBUTE = "smartcollect"
 """The attribute of a report. Its value is one JSON string, which every serializer can carry."""
+HISTORY = 1_000
+"""Calls that are kept of one phase, to be shown when a budget is broken."""
 
 
 class Capture:
-    """Records the calls of each handler in this process."""
+    """Records the calls of each handler in this process.
 
-    def __init__(self) -> None:
+    Args:
+        repeat_threshold: from how many calls under one call on repeats are noted, where that is
+            less than usual; 0 for the usual.
+    """
+
+    def __init__(self, repeat_threshold: int = 0) -> None:
+        self._repeat_threshold = repeat_threshold
         self._log: CallLog | None = None
         self._watching = ExitStack()
         # The handlers that were registered outside of tests, and those that a report told of.
         self._registered: set[HandlerName] = set()
         self._told: set[HandlerName] = set()
+        self._sent: list[float] = []
+
+    @property
+    def begun(self) -> bool:
+        """Whether handlers are watched."""
+        return self._log is not None
 
     def begin(self) -> None:
         """Watches all handlers from now on, those included that are registered already."""
@@ -36,12 +54,15 @@ class Capture:
             except ImportError:  # without smartswitch there is no handler to watch
                 return
 
-        self._log = CallLog(Settings(max_history=0))
+        self._log = CallLog(Settings(max_history=HISTORY))
+        store = self._log.store
+        store.repeated = min(store.repeated, self._repeat_threshold or store.repeated)
         self._watching.enter_context(everywhere(self._log))
 
     def end(self) -> None:
-        """The run is over."""
+        """Watches no longer."""
         self._watching.close()
+        self._log = None
 
     def discard(self) -> None:
         """Forgets what was called outside of a test: xdist would count it once a worker.
@@ -52,27 +73,64 @@ class Capture:
         if self._log is not None:
             self._registered.update(self._log.store.take().handlers)
 
-    def load(self, report: Any) -> None:
-        """Puts on ``report`` what was called since the last report."""
+    def locate(self, wanted: bool) -> None:
+        """Notes, or does no longer, which line made a call."""
+        if self._log is not None:
+            self._log.store.locates = wanted
+
+    def phase(self) -> tuple[dict[HandlerName, HandlerStats], list[Call]]:
+        """What was called since the last report: statistics of all handlers, and the calls."""
         if self._log is None:
-            return
+            return {}, []
+        from smartcollect import HandlerStats
+
+        handlers = {name: HandlerStats() for name in self._registered}
+        return {**handlers, **self._log.store.handlers()}, self._log.store.calls()
+
+    def load(self, report: Any) -> dict[HandlerName, HandlerStats]:
+        """Puts on ``report`` what was called since the last report, and returns its statistics."""
+        if self._log is None:
+            return {}
         from smartcollect import HandlerStats, Profile
 
         summary = self._log.store.take()
         handlers = {name: stats for name, stats in summary.handlers.items() if stats.calls}
+        called = dict(handlers)
         for name in self._registered - self._told:
             handlers.setdefault(name, HandlerStats())
         self._told |= self._registered
         profile = Profile.of(summary._replace(handlers=handlers))
         if profile.handlers:
-            setattr(report, ATTRIBUTE, json.dumps(profile.to_dict(), allow_nan=False))
+            profile = replace(profile, slowest=self._among_slowest(profile.slowest))
+            setattr(
+                report,
+                ATTRIBUTE,
+                json.dumps(profile.to_dict(), allow_nan=False, separators=(",", ":")),
+            )
+        return called
+
+    def _among_slowest(self, calls: tuple[SlowCall, ...]) -> tuple[SlowCall, ...]:
+        """Those that can be among the slowest of the run: most phases of a long run have none."""
+        from smartcollect.profile import SLOWEST
+
+        kept = []
+        for call in calls:
+            if len(self._sent) < SLOWEST:
+                heapq.heappush(self._sent, call.elapsed)
+            elif call.elapsed > self._sent[0]:
+                heapq.heapreplace(self._sent, call.elapsed)
+            else:
+                break
+            kept.append(call)
+        return tuple(kept)
 
 
 def unload(report: Any) -> Profile | None:
-    """The profile that rides on ``report``, as that of its test."""
+    """The profile that rides on ``report``, as that of its phase of its test."""
     from smartcollect import Profile
 
     text = getattr(report, ATTRIBUTE, None)
     if text is None:
         return None
-    return Profile.from_dict(json.loads(text)).in_test(report.nodeid)
+    profile = Profile.from_dict(json.loads(text))
+    return profile.in_test(report.nodeid, report.when, report.outcome, report.duration)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from types import SimpleNamespace
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import options
+from . import marker, options
 
 if TYPE_CHECKING:
     from smartcollect import CallLog
 
     from .capture import Capture
-    from .session import Session
+    from .options import Settings
 
 HISTORY = 10_000
 """Calls that the ``collect`` fixture retains."""
@@ -26,69 +25,79 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from . import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+@pytest.hookimpl
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", marker.SIGNATURE)
     settings = options.read(config)
+    if not settings.active:
+        return
+    from .capture import Capture
+
+    capture = Capture(settings.repeat_threshold)
+    config.add_cleanup(capture.end)
     if settings.profile:
-        from .capture import Capture
-        from .session import Session
+        from .profiler import Profiler
 
-        capture = Capture()
-        config.add_cleanup(capture.end)
-        profiler = Profiler(config, capture, Session(settings))
+        profiler = Profiler(config, capture, settings)
         config.pluginmanager.register(profiler, "smartcollect-profiler")
+    budgets = BudgetHooks(capture, settings)
+    config.pluginmanager.register(budgets, "smartcollect-budgets")
 
 
-class Profiler:
-    """The hooks of a run that is profiled."""
+class BudgetHooks:
+    """The hooks that hold a test to its budgets."""
 
-    def __init__(self, config: pytest.Config, capture: Capture, session: Session) -> None:
-        self._config = config
+    def __init__(self, capture: Capture, settings: Settings) -> None:
         self._capture = capture
-        self._session = session
-        self._rest: SimpleNamespace | None = None
+        self._settings = settings
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self) -> None:
-        # Not earlier: what is imported before tests are collected is lost to pytest-cov.
-        if not self._config.getoption("collectonly"):
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        if self._settings.test_budgets and not session.config.getoption("collectonly"):
             self._capture.begin()
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
-        self._capture.discard()
-        self._rest = SimpleNamespace(nodeid=item.nodeid)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        # A marker that is wrong is refused before anything runs for it.
+        _marked(item)
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self) -> Generator[None, Any, Any]:
-        report = yield
-        self._capture.load(report)
-        return report
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        ranks = _marked(item)
+        if not ranks and not self._settings.test_budgets:
+            return (yield)
+        capture = self._capture
+        begun = capture.begun
+        if not begun:
+            capture.begin()
+        elif not self._settings.profile:
+            capture.discard()
+        capture.locate(True)
+        try:
+            result = yield
+            failure = marker.failure(ranks, self._settings.test_budgets, *capture.phase())
+        finally:
+            capture.locate(False)
+            if not begun:
+                capture.end()
+        if failure is not None:
+            pytest.fail(failure, pytrace=False)
+        return result
 
-    @pytest.hookimpl
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        # A worker of xdist logs its reports too; they count where they are all together.
-        if not hasattr(self._config, "workerinput"):
-            self._session.add(report)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        # A test that is interrupted has no report of what it did last.
-        if self._rest is not None and not hasattr(self._config, "workerinput"):
-            self._capture.load(self._rest)
-            self._session.add(self._rest)
-
-    @pytest.hookimpl
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if not self._config.getoption("collectonly"):
-            from .terminal import summary
-
-            settings = self._session.settings
-            verbosity = (
-                self._config.get_verbosity()
-                if hasattr(self._config, "get_verbosity")
-                else self._config.option.verbose
-            )
-            summary(terminalreporter, self._session.profile(), settings, verbosity)
+def _marked(item: pytest.Item) -> Sequence[Any]:
+    if item.get_closest_marker(marker.NAME) is None:
+        return ()
+    try:
+        return marker.budgets_of(item)
+    except ValueError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture
@@ -97,4 +106,5 @@ def collect() -> Iterator[CallLog]:
     from smartcollect import collecting
 
     with collecting(max_history=HISTORY) as log:
+        log.store.locates = True
         yield log

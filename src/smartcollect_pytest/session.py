@@ -1,26 +1,31 @@
-"""The whole run: reports of tests become one ``Profile``."""
+"""The whole run: reports of tests become one ``Profile``, and what is missing of it is noted."""
 
 from __future__ import annotations
 
+import importlib.metadata
+import platform
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .capture import ATTRIBUTE, unload
-from .options import Settings
 
 if TYPE_CHECKING:
+    import pytest
+
     from smartcollect import Profile
+    from smartcollect.profile import Run
+
+_PACKAGES = ("pytest", "pytest-xdist", "smartcollect", "smartswitch")
 
 
 class Session:
-    """Gathers what rides on reports, wherever the tests ran.
+    """Gathers what rides on reports, wherever the tests ran."""
 
-    Args:
-        settings: the options of the run.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self) -> None:
         self._profiles: list[Profile] = []
+        self._workers_lost = 0
+        self._ended_early = ""
 
     def add(self, report: Any) -> None:
         """Takes what rides on ``report``."""
@@ -29,13 +34,50 @@ class Session:
             if profile is not None:
                 self._profiles.append(profile)
 
-    def profile(self) -> Profile | None:
-        """The profile of all tests so far; ``None`` where no report carried one.
+    def lose_worker(self) -> None:
+        """A worker died, and took along what its running test did."""
+        self._workers_lost += 1
 
-        A suite without handlers does not need the library, and may be without smartswitch.
+    def end_early(self, why: str) -> None:
+        """Tests that were to run did not."""
+        self._ended_early = self._ended_early or why
+
+    def profile(self, config: pytest.Config) -> Profile | None:
+        """The profile of all tests so far; ``None`` where smartswitch cannot be imported.
+
+        Args:
+            config: of the run, which the profile tells of.
         """
-        if not self._profiles:
+        try:
+            from smartcollect import merge
+            from smartcollect.tables import plural
+        except ImportError:
             return None
-        from smartcollect import merge
 
-        return merge(self._profiles)
+        missing = []
+        if self._workers_lost:
+            missing.append(f"{plural(self._workers_lost, 'worker')} lost")
+        if self._ended_early:
+            missing.append(self._ended_early)
+        return replace(merge(self._profiles), run=_run(config), incomplete=tuple(missing))
+
+
+def _run(config: pytest.Config) -> Run:
+    from smartcollect.machine import fingerprint
+    from smartcollect.profile import Run
+
+    machine = fingerprint()
+    for more in config.hook.pytest_smartcollect_machine_info(config=config):
+        machine.update({str(key): str(text) for key, text in (more or {}).items()})
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return Run(
+        created=time.time(),
+        command=("pytest", *map(str, config.invocation_params.args)),
+        machine=machine,
+        versions=versions,
+    )

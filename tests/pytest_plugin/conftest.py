@@ -59,6 +59,12 @@ SUITE = {
 }
 
 
+@pytest.fixture(autouse=True)
+def no_other_plugin(pytester, monkeypatch):
+    """Leaves hypothesis' plugin out of the runs: it takes twice the time of all the rest."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+
+
 @pytest.fixture
 def suite(pytester):
     """The small suite, in a directory of its own."""

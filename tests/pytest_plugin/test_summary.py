@@ -19,9 +19,15 @@ def test_the_summary_counts_what_tests_call(suite, run):
         [
             "*= smartcollect =*",
             "slowest calls",
+            "errors",
+            "users.show *1 *ValueError *no such user *test_one.py::test_refused",
+            "",
             "repeated calls under one call",
-            "index *users.show *12 *different: ask for all at once",
+            "index *users.show *12 *different: ask for all at once *test_two.py::test_index",
+            "",
             "never called: users.delete",
+            "never called with an error: index",
+            "",
             "20 calls of 2 handlers in 6 tests",
         ]
     )

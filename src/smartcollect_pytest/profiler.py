@@ -1,0 +1,164 @@
+"""The hooks of a run that is profiled: from what tests call to the summary and the exit status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from . import options, report, terminal
+from .capture import Capture
+from .checks import Verdict, judge
+from .junit import Totals
+from .options import Settings
+from .selection import left_out
+from .session import Session
+from .summary import Section, sections
+
+if TYPE_CHECKING:
+    from smartcollect import Profile
+
+
+class Profiler:
+    """What a profiled run does, on its own, on a worker of xdist and where the workers report.
+
+    Raises:
+        pytest.UsageError: a file that was given cannot be used.
+    """
+
+    def __init__(self, config: pytest.Config, capture: Capture, settings: Settings) -> None:
+        self._config = config
+        self._capture = capture
+        self._settings = settings
+        self._session = Session()
+        self._totals = Totals()
+        self._deselected = 0
+        self._running: pytest.Item | None = None
+        self._profile: Profile | None = None
+        self._verdict = Verdict()
+        self._files: list[Path] = []
+        self._worker = hasattr(config, "workerinput")
+        # With --collect-only and the like no test runs.
+        self._idle = any(config.getoption(name, False) for name in ("collectonly", "setupplan"))
+        self._baseline = None if self._worker else _baseline(config, settings)
+        if not self._worker:
+            for path in settings.report:
+                refusal = report.refusal(path)
+                if refusal is not None:
+                    raise options.refuse(config, "report", path, refusal)
+
+    # -- where tests run -------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        # Not earlier: what is imported before tests are collected is lost to pytest-cov.
+        if not self._idle:
+            self._capture.begin()
+
+    @pytest.hookimpl
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        self._deselected += len(items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        self._capture.discard()
+        self._running = item
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, Any, Any]:
+        made = yield
+        handlers = self._capture.load(made)
+        if self._settings.junit:
+            self._totals.add(made, handlers)
+        return made
+
+    # -- where reports arrive --------------------------------------------------------------------
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # A worker of xdist logs its reports too; they count where they are all together.
+        if not self._worker:
+            self._session.add(report)
+
+    @pytest.hookimpl
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._session.end_early("a collection failed")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object | None) -> None:
+        if error == "keyboard-interrupt":
+            self._session.end_early("interrupted")
+        elif error:
+            self._session.lose_worker()
+        told = getattr(node, "workeroutput", None) or {}
+        self._deselected = max(self._deselected, json.loads(told.get("smartcollect", "0")))
+
+    # -- when all is over ------------------------------------------------------------------------
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._worker:
+            self._config.workeroutput["smartcollect"] = json.dumps(  # type: ignore[attr-defined]
+                self._deselected
+            )
+            return
+        if self._idle:
+            return
+        if self._running is not None:
+            # A test that is interrupted has no report of what it did last.
+            rest = SimpleNamespace(
+                nodeid=self._running.nodeid, when="call", outcome="interrupted", duration=0.0
+            )
+            self._capture.load(rest)
+            self._session.add(rest)
+        if exitstatus not in (0, 1, 5):
+            self._session.end_early("interrupted")
+        elif session.shouldfail or session.shouldstop:
+            self._session.end_early("stopped early")
+        failures = self._finish()
+        if failures and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _finish(self) -> bool:
+        """Judges the run and writes its files; whether it fails."""
+        profile = self._profile = self._session.profile(self._config)
+        if profile is None:
+            return False
+        partial = left_out(self._config, self._deselected) or "".join(profile.incomplete[:1])
+        self._verdict = judge(profile, self._settings, self._baseline, partial)
+        self._config.hook.pytest_smartcollect_profile(config=self._config, profile=profile)
+        for path in self._settings.report:
+            try:
+                report.write(path, profile, self._sections(whole=False))
+            except OSError as error:
+                self._verdict = self._verdict.failing(f"{path}: not written: {error.strerror}")
+            else:
+                self._files.append(path)
+        return bool(self._verdict.failures)
+
+    def _sections(self, whole: bool) -> Sequence[Section]:
+        return sections(self._profile, self._verdict, self._settings, whole)
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self._idle:
+            verbosity = self._config.option.verbose
+            terminal.write(
+                terminalreporter, self._sections(verbosity > 0), self._files, verbosity < 0
+            )
+
+
+def _baseline(config: pytest.Config, settings: Settings) -> Profile | None:
+    if settings.compare is None:
+        return None
+    from smartcollect.baseline import load
+
+    try:
+        return load(settings.compare)
+    except ValueError as error:
+        raise options.refuse(config, "compare", settings.compare, str(error)) from None

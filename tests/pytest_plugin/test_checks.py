@@ -1,0 +1,205 @@
+"""What a whole run is judged by, beside budgets: handlers never called, and repeated calls."""
+
+from __future__ import annotations
+
+import pytest
+
+UNCALLED = "never called, though smartcollect_fail_uncalled is set: "
+
+
+@pytest.fixture
+def ini(suite):
+    """Sets the ini file."""
+
+    def ini(*lines):
+        suite.makeini("\n".join(["[pytest]", "pythonpath = .", *lines]))
+
+    return ini
+
+
+def test_uncalled_handlers_fail_the_run(suite, run, ini):
+    ini("smartcollect_fail_uncalled = true")
+    result = run("--smartcollect")
+    result.assert_outcomes(passed=7)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"{UNCALLED}shop.users.delete"])
+
+
+def test_the_command_line_has_the_last_word(suite, ini):
+    def status(*options):
+        return suite.runpytest_subprocess(*options).ret
+
+    ini("smartcollect_fail_uncalled = true")
+    assert status() == 0  # the ini file alone asks for no profile
+    assert status("--smartcollect", "--no-smartcollect-fail-uncalled") == 0
+    ini()
+    assert status("--smartcollect-fail-uncalled") == 1
+
+
+@pytest.mark.parametrize("pattern", ["users.delete", "shop.users.d*", "*"])
+def test_some_handlers_need_not_be_called(suite, ini, pattern):
+    ini("smartcollect_fail_uncalled = true", "smartcollect_allow_uncalled =", f"  {pattern}")
+    result = suite.runpytest_subprocess("--smartcollect")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["never called: users.delete"])
+
+
+@pytest.mark.parametrize("arguments", [("-k", "not test_index"), ("-m", "not slow")])
+def test_partial_runs_miss_nothing(suite, run, arguments):
+    suite.makepyfile(
+        test_three="""
+        import pytest
+
+        @pytest.mark.slow
+        def test_slow(): ...
+        """
+    )
+    suite.makeini("[pytest]\npythonpath = .\nmarkers = slow: slow")
+    result = run("--smartcollect-fail-uncalled", *arguments)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [f"not judged, since 1 test deselected: {UNCALLED}*shop.users.delete"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--deselect", "test_one.py::test_refused"), "1 test deselected"),
+        (("test_one.py",), "test_two.py is not run"),
+        (("test_one.py::test_refused",), "only test_one.py::test_refused and the like is run"),
+        (("--ignore=test_two.py",), "--ignore is given"),
+        (("--lf",), "--lf is given"),
+    ],
+)
+def test_other_ways_to_run_a_part(suite, arguments, why):
+    result = suite.runpytest_subprocess("--smartcollect-fail-uncalled", *arguments)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"not judged, since {why}: {UNCALLED}*shop.users.delete"])
+
+
+@pytest.mark.parametrize("arguments", [(), (".",), ("test_one.py", "test_two.py"), ("../{name}",)])
+def test_the_whole_suite_by_other_words(suite, arguments):
+    arguments = [argument.format(name=suite.path.name) for argument in arguments]
+    result = suite.runpytest_subprocess("--smartcollect-fail-uncalled", *arguments)
+    assert result.ret == 1
+
+
+def test_testpaths_are_the_suite(suite, ini):
+    suite.mkdir("unit")
+    suite.mkdir("slow")
+    suite.path.joinpath("test_one.py").rename(suite.path / "unit/test_one.py")
+    suite.path.joinpath("test_two.py").rename(suite.path / "slow/test_two.py")
+
+    def status(*arguments):
+        return suite.runpytest_subprocess("--smartcollect-fail-uncalled", *arguments).ret
+
+    assert status("unit") == 0
+    assert status("unit", "slow") == 1
+    ini("testpaths = unit")
+    assert status("unit") == status() == 1
+    assert status("slow") == 0
+
+
+def test_a_handler_that_a_test_registers_need_not_be_called(suite):
+    suite.path.joinpath("test_one.py").unlink()
+    suite.makepyfile(
+        test_two="""
+        import app
+        from smartswitch import Switcher
+
+        def test_it():
+            Switcher("local")(lambda: None)
+            app.index(1)
+            app.users._methods["delete"]._wrapped(1)
+        """
+    )
+    result = suite.runpytest_subprocess("--smartcollect-fail-uncalled")
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("never called:*")
+
+
+def test_which_handlers_were_called_with_and_without_errors(suite, run):
+    suite.makepyfile(
+        test_three="""
+        import pytest
+        import app
+
+        def test_wrong():
+            with pytest.raises(TypeError):
+                app.delete()
+        """
+    )
+    run("--smartcollect").stdout.fnmatch_lines(
+        ["only called with an error: users.delete", "never called with an error: index"]
+    )
+
+
+def test_repeated_calls_fail_the_run(suite, run):
+    line = "repeated: one call of index made 12 of users.show, {} are too many (*test_index)"
+    result = run("--smartcollect", "--smartcollect-repeat-threshold=12")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([line.format(12)])
+
+
+def test_fewer_repeats_are_shown_and_fail_nothing(suite):
+    for option in ("--smartcollect-repeat-threshold=13", "--smartcollect"):
+        result = suite.runpytest_subprocess(option)
+        assert result.ret == 0
+        result.stdout.fnmatch_lines(["index *users.show *12 *"])
+
+
+def test_a_threshold_below_ten_is_noted_too(suite, run):
+    suite.makepyfile(
+        test_two="""
+        import app
+
+        def test_few(): app.index(2)
+        def test_more(): app.index(3)
+        """
+    )
+    result = run("--smartcollect-repeat-threshold=3")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["repeated: one call of index made 3 of users.show, 3 are too many (*::test_more)"]
+    )
+    result = run("--smartcollect")
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("repeated calls*")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "status"),
+    [
+        ("index > users.show", 0),
+        ("shop.* > users.*", 0),
+        ("users.show", 0),
+        ("users.delete", 1),
+        ("users.* > users.show", 1),
+        ("users.show > index", 1),
+    ],
+)
+def test_some_repeats_are_allowed(suite, allowed, status):
+    option = f"--smartcollect-allow-repeats={allowed}"
+    result = suite.runpytest_subprocess("--smartcollect-repeat-threshold=10", option)
+    assert result.ret == status
+    result.stdout.fnmatch_lines(["index *users.show *12 *"])
+
+
+def test_calls_with_the_same_arguments_could_be_kept(pytester, run):
+    pytester.makepyfile(
+        """
+        from smartswitch import Switcher
+
+        api = Switcher("api")
+
+        @api
+        def rate(currency): ...
+
+        @api
+        def bill(): [rate("EUR") for _ in range(10)]
+
+        def test_it(): bill()
+        """
+    )
+    run("--smartcollect").stdout.fnmatch_lines(["bill *rate *10 *the same: keep the answer *"])

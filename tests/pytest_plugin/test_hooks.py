@@ -1,0 +1,63 @@
+"""The hooks for other plugins, and the properties in the JUnit file."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from smartcollect.baseline import load
+
+
+def test_the_hooks_are_called_once(suite, run):
+    suite.makeconftest(
+        """
+        def pytest_smartcollect_machine_info(config):
+            print("asked")
+            return {"runner": "large", "cpus": 64}
+
+        def pytest_smartcollect_profile(config, profile):
+            print("calls", sum(stats.calls for stats in profile.handlers.values()))
+            print("runner", profile.run.machine["runner"], profile.run.machine["cpus"])
+        """
+    )
+    result = run("--smartcollect-report=profile.json", "-s")
+    for line in ["asked", "calls 20", "runner large 64"]:
+        assert sum(one.endswith(line) for one in result.outlines) == 1
+    assert load(suite.path / "profile.json").run.machine["runner"] == "large"
+
+
+def test_the_hooks_are_known_without_a_profile(suite):
+    suite.makeconftest("def pytest_smartcollect_profile(profile): raise SystemExit")
+    result = suite.runpytest("--strict-config")
+    assert result.ret == 0
+    suite.makeconftest("def pytest_smartcollect_profile(prfile): ...")
+    result = suite.runpytest_subprocess()
+    assert result.ret != 0
+
+
+def properties(path):
+    return {
+        case.get("name"): {one.get("name"): one.get("value") for one in case.iter("property")}
+        for case in ElementTree.parse(path).iter("testcase")
+    }
+
+
+def test_junit(suite, run):
+    result = run("--smartcollect-junit", "--junit-xml=junit.xml")
+    result.stdout.fnmatch_lines(["*= smartcollect =*"])
+    found = properties(suite.path / "junit.xml")
+    assert set(found["test_index"]) == {"smartcollect.shop.index", "smartcollect.shop.users.show"}
+    told = found["test_index"]["smartcollect.shop.users.show"].split()
+    assert told[:2] == ["calls=14", "errors=0"]
+    name, time = told[2].split("=")
+    assert name == "total_time"
+    assert float(time) > 0
+    assert found["test_refused"]["smartcollect.shop.users.show"].startswith("calls=1 errors=1 ")
+    assert found["test_nothing"] == {}
+
+
+@pytest.mark.parametrize("option", ["--smartcollect", "--no-smartcollect"])
+def test_junit_is_off(suite, option):
+    suite.runpytest(option, "--junit-xml=junit.xml")
+    assert not any(properties(suite.path / "junit.xml").values())

@@ -1,0 +1,179 @@
+"""The report files: the whole profile as JSON, the summary as Markdown."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import jsonschema
+import pytest
+
+from smartcollect import HandlerName, Profile
+from smartcollect.baseline import load
+
+SCHEMA = json.loads(files("smartcollect").joinpath("profile.schema.json").read_text("utf-8"))
+
+
+def numbers(profile):
+    """What is the same in each run: no times."""
+    return {
+        "handlers": {name: (one.calls, one.errors) for name, one in profile.handlers.items()},
+        "tests": {
+            test: {
+                when: (
+                    phase.outcome,
+                    {name: (one.calls, one.errors) for name, one in phase.handlers.items()},
+                )
+                for when, phase in phases.items()
+            }
+            for test, phases in profile.tests.items()
+        },
+        "raised": profile.raised,
+        "repeats": profile.repeats,
+        "slowest": sorted(
+            (one.name, one.arguments, one.error, one.test) for one in profile.slowest
+        ),
+        "incomplete": profile.incomplete,
+    }
+
+
+def test_the_json_report_has_the_whole_profile(suite, run):
+    result = run("--smartcollect", "--smartcollect-report=out/profile.json")
+    result.stdout.fnmatch_lines(["-* generated smartcollect report: out/profile.json -*"])
+    path = suite.path / "out/profile.json"
+    plain = json.loads(path.read_text("utf-8"))
+    jsonschema.validate(plain, SCHEMA)
+    profile = load(path)
+    index, show, delete = (
+        HandlerName("shop", name) for name in ("index", "users.show", "users.delete")
+    )
+    found = numbers(profile)
+    assert found["handlers"] == {index: (1, 0), show: (19, 1), delete: (0, 0)}
+    assert found["tests"]["test_two.py::test_index"] == {
+        "setup": ("passed", {show: (1, 0)}),
+        "call": ("passed", {index: (1, 0), show: (12, 0)}),
+        "teardown": ("passed", {show: (1, 0)}),
+    }
+    assert len(found["tests"]) == 6
+    (raised,) = profile.raised
+    assert raised == (show, "ValueError", "no such user", 1, "test_one.py::test_refused")
+    (repeat,) = profile.repeats
+    assert repeat == (index, show, 12, 1, False, "test_two.py::test_index")
+    assert len(profile.slowest) == 20
+    assert plain["uncalled"] == [{"switcher": "shop", "handler": "users.delete"}]
+    assert plain["complete"] is True
+    run_of = profile.run
+    assert run_of.command[-2:] == ("--smartcollect", "--smartcollect-report=out/profile.json")
+    assert set(run_of.machine) == {"cpu", "cpus", "platform", "python"}
+    assert {"pytest", "python", "smartcollect", "smartswitch"} <= set(run_of.versions)
+    assert Profile.from_dict(plain).to_dict() == plain
+    for phases in profile.tests.values():
+        for phase in phases.values():
+            assert phase.duration >= sum(one.total_time for one in phase.handlers.values()) * 0.01
+
+
+def test_the_same_numbers_however_the_tests_run(suite):
+    found = []
+    for way in ("-p", "no:xdist"), ("-n0",), ("-n2",), ("-n2", "--dist", "loadfile"):
+        suite.runpytest_subprocess("--smartcollect-report=profile.json", *way)
+        found.append(numbers(load(suite.path / "profile.json")))
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+def test_more_than_one_report(suite, run):
+    suite.makeini("[pytest]\npythonpath = .\nsmartcollect_report =\n  out/one.json\n  out/two.MD\n")
+    assert run("--smartcollect").ret == 0
+    assert load(suite.path / "out/one.json").called()
+    assert (suite.path / "out/two.MD").read_text().startswith("## smartcollect\n")
+    run("--smartcollect-report=three.json", "--smartcollect-report=four.md")
+    assert (suite.path / "three.json").exists()
+    assert (suite.path / "four.md").exists()
+
+
+def test_markdown(suite, run):
+    suite.makepyfile(
+        test_three="""
+        import pytest
+        import app
+
+        def test_it(): app.show(2)
+
+        def test_hostile():
+            with pytest.raises(TypeError):
+                app.show("<b>|_x_` @you")
+        """
+    )
+    result = run(
+        "--smartcollect-report=summary.md",
+        "--smartcollect-budgets=users.show calls<=1",
+        "--smartcollect-slowest=100",
+    )
+    assert result.ret == 1
+    text = (suite.path / "summary.md").read_text("utf-8")
+    lines = text.splitlines()
+    assert lines[:2] == ["## smartcollect", ""]
+    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == (
+        ["handler", "calls", "errors", "total", "self", "avg", "p95", "max", "tests"]
+    )
+    assert "### slowest calls" in lines
+    assert "never called: users.delete" in lines
+    assert "**over budget: users.show: calls is 21, the budget is 1**" in lines
+    assert r"'\<b\>\|\_x\_\` @you'" in text
+    assert "test_three.py::test_hostile" in text
+    for line in lines:
+        assert not line.startswith("| ") or line.replace("\\|", "").count("|") in (6, 7, 10)
+
+
+def test_a_suite_without_handlers_has_a_report_too(pytester):
+    pytester.makepyfile("def test_it(): ...")
+    result = pytester.runpytest_subprocess("--smartcollect-report=profile.json")
+    assert result.ret == 0
+    assert load(pytester.path / "profile.json").handlers == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("report.txt", "'report.txt' is not accepted; accepted: a file name that ends in .json or"),
+        ("report", "'report' is not accepted; accepted: a file name that ends in .json or .md"),
+        ("", "'' is not accepted; accepted: a file name"),
+        ("folder.json", "folder.json' is not accepted; it is a directory; accepted: a file"),
+        ("app.py/x.json", "app.py/x.json' is not accepted; '*app.py' is no directory"),
+    ],
+)
+def test_reports_that_cannot_be_written(suite, name, message):
+    suite.mkdir("folder.json")
+    result = suite.runpytest_subprocess(f"--smartcollect-report={name}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --smartcollect-report (command line): *{message}*"])
+    assert "Traceback" not in result.stderr.str()
+
+
+def test_a_disk_that_fills_up_fails_the_run(suite):
+    suite.makeconftest(
+        """
+        import errno, os
+
+        def pytest_sessionfinish():
+            def fsync(descriptor): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync = fsync
+        """
+    )
+    result = suite.runpytest_subprocess("--smartcollect-report=profile.json")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*profile.json: not written: No space left on device"])
+    result.stdout.no_fnmatch_line("*generated*")
+    assert not (suite.path / "profile.json").exists()
+
+
+def test_no_report_without_a_run(suite):
+    for option in ("--collect-only", "--setup-plan"):
+        result = suite.runpytest_subprocess(option, "--smartcollect-report=profile.json")
+        assert result.ret == 0
+        result.stdout.no_fnmatch_line("*= smartcollect =*")
+    assert not (suite.path / "profile.json").exists()
+
+
+def test_report_and_no_smartcollect(suite):
+    suite.runpytest("--smartcollect-report=profile.json", "--no-smartcollect")
+    assert not (suite.path / "profile.json").exists()

@@ -1,0 +1,80 @@
+"""Workers that die, and runs that stop early."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support import table
+
+from smartcollect.baseline import load
+
+CRASHING = """
+    import os, signal
+    import app
+
+    def test_crash():
+        app.index(3)
+        {death}
+    """
+
+
+def calls(result):
+    return {row[0]: int(row[1]) for row in table(result)}
+
+
+@pytest.mark.parametrize("death", ["os._exit(1)", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_a_lost_worker_loses_its_running_test_alone(suite, death):
+    # The last test: to a worker that has just died, xdist could not send another one.
+    suite.makepyfile(test_two="", test_zzz=CRASHING.format(death=death))
+    result = suite.runpytest_subprocess(
+        "-n2", "--smartcollect-fail-uncalled", "--smartcollect-report=profile.json"
+    )
+    result.assert_outcomes(passed=5, failed=1)
+    assert result.ret == 1
+    assert calls(result) == {"users.show": 5}
+    result.stdout.fnmatch_lines(["incomplete: 1 worker lost", "not judged, since 1 worker lost: *"])
+    plain = json.loads((suite.path / "profile.json").read_text())
+    assert (plain["complete"], plain["incomplete"]) == (False, ["1 worker lost"])
+    assert load(suite.path / "profile.json").incomplete == ("1 worker lost",)
+
+
+@pytest.mark.parametrize(
+    "way", [("--dist", "load"), ("--dist", "loadgroup"), ("--dist", "loadscope"), ("--maxfail=3",)]
+)
+def test_the_same_numbers_with_each_distribution(suite, way):
+    result = suite.runpytest_subprocess("-n2", "--smartcollect", *way)
+    assert calls(result) == {"users.show": 19, "index": 1}
+    result.stdout.fnmatch_lines(["20 calls of 2 handlers in 6 tests"])
+    result.stdout.no_fnmatch_line("incomplete*")
+
+
+@pytest.mark.parametrize("way", [(), ("-n0",), ("-n1",)])
+def test_a_run_that_stops_early_is_incomplete(suite, way):
+    suite.makepyfile(
+        test_one="""
+        import app
+        def test_passes(): app.show(1)
+        def test_fails():
+            app.show(2)
+            assert False
+        def test_not_reached(): app.show(3)
+        def test_nor_this(): app.show(3)
+        """,
+        test_two="",
+    )
+    result = suite.runpytest_subprocess("-x", "--smartcollect-fail-uncalled", *way)
+    assert result.ret in (1, 2)
+    if way != ("-n1",):  # there a test more may have begun
+        assert calls(result) == {"users.show": 2}
+    result.stdout.re_match_lines([r"incomplete: (stopped early|interrupted)", "not judged, since "])
+
+
+def test_a_collection_error_makes_a_run_incomplete(suite, run):
+    suite.makepyfile(test_one="import nothing_of_this_name")
+    result = run("--smartcollect", "--continue-on-collection-errors")
+    result.stdout.fnmatch_lines(["incomplete: a collection failed"])
+    assert calls(result) == {"users.show": 14, "index": 1}
+    result = run("--smartcollect")
+    assert result.ret in (1, 2)  # as xdist has it, and as it is without
+    assert "INTERNALERROR" not in result.stdout.str()
