@@ -58,11 +58,6 @@ class BudgetHooks:
         self._settings = settings
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
-        if self._settings.test_budgets and not session.config.getoption("collectonly"):
-            self._capture.begin()
-
-    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         # A marker that is wrong is refused before anything runs for it.
         _marked(item)
@@ -73,8 +68,8 @@ class BudgetHooks:
         if not ranks and not self._settings.test_budgets:
             return (yield)
         capture = self._capture
-        begun = capture.begun
-        if not begun:
+        if not capture.begun:
+            # To the end of the run: to watch anew for each test would take milliseconds.
             capture.begin()
         elif not self._settings.profile:
             capture.discard()
@@ -84,8 +79,6 @@ class BudgetHooks:
             failure = marker.failure(ranks, self._settings.test_budgets, *capture.phase())
         finally:
             capture.locate(False)
-            if not begun:
-                capture.end()
         if failure is not None:
             pytest.fail(failure, pytrace=False)
         return result
