@@ -231,6 +231,11 @@ class Store:
                 del self._handlers[old]
             self._of(new)
 
+    def names(self) -> set[HandlerName]:
+        """The handlers that are registered."""
+        with self._lock:
+            return set(self._handlers)
+
     def calls(self) -> list[Call]:
         """The calls in the ring, in the order in which they ended."""
         with self._lock:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 import json
 import warnings
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -67,11 +68,22 @@ class Capture:
     def discard(self) -> None:
         """Forgets what was called outside of a test: xdist would count it once a worker.
 
-        What was registered there is kept. Handlers that a test registers are its own affair, and
-        nobody misses their calls.
+        What was registered there is kept. Handlers that a test registers, or a fixture that it
+        alone has, are its own affair, and nobody misses their calls.
         """
         if self._log is not None:
             self._registered.update(self._log.store.take().handlers)
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """What is registered meanwhile is no single test's affair, though a test runs."""
+        store = None if self._log is None else self._log.store
+        before = set() if store is None else store.names()
+        try:
+            yield
+        finally:
+            if store is not None:
+                self._registered |= store.names() - before
 
     def locate(self, wanted: bool) -> None:
         """Notes, or does no longer, which line made a call."""

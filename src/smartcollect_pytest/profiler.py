@@ -69,6 +69,14 @@ class Profiler:
         self._running = item
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        # An application that a fixture builds for many tests is none of a single test.
+        if fixturedef.scope == "function":
+            return (yield)
+        with self._capture.outside():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, Any, Any]:
         made = yield
         handlers = self._capture.load(made)

@@ -119,6 +119,40 @@ def test_a_handler_that_a_test_registers_need_not_be_called(suite):
     result.stdout.no_fnmatch_line("never called:*")
 
 
+def test_an_application_that_a_fixture_builds(pytester, run):
+    pytester.makepyfile(
+        """
+        import pytest
+        from smartswitch import Switcher
+
+        @pytest.fixture(scope="module")
+        def api():
+            api = Switcher("made")
+            @api
+            def used(): ...
+
+            @api
+            def idle(): ...
+
+            api.used = used
+            return api
+
+        @pytest.fixture
+        def own():
+            api = Switcher("own")
+
+            @api
+            def local(): ...
+
+        def test_one(api, own): api.used()
+        def test_two(api): api.used()
+        """
+    )
+    result = run("--smartcollect-fail-uncalled")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"{UNCALLED}made.idle"])
+
+
 def test_which_handlers_were_called_with_and_without_errors(suite, run):
     suite.makepyfile(
         test_three="""
