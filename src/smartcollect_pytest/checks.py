@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,19 +27,21 @@ class Verdict:
     notes: tuple[str, ...] = ()
     comparison: Comparison | None = None
 
-    def failing(self, failure: str) -> Verdict:
-        """The same, with one more cause to fail."""
-        return replace(self, failures=(*self.failures, failure))
+    def failing(self, *failures: str) -> Verdict:
+        """The same, with more causes to fail."""
+        return replace(self, failures=(*self.failures, *failures))
 
 
-def judge(profile: Profile, settings: Settings, baseline: Profile | None, partial: str) -> Verdict:
+def judge(
+    profile: Profile, settings: Settings, baseline: Profile | None, partial: Callable[[], str]
+) -> Verdict:
     """Judges a run.
 
     Args:
         profile: that of the run.
         settings: the options.
         baseline: that of an earlier run, to be compared with.
-        partial: why only a part of the suite ran; ``""`` where all of it did.
+        partial: tells why only a part of the suite ran; ``""`` where all of it did.
     """
     from smartcollect.baseline import MINIMUM, compare
     from smartcollect.budgets import over, unreached
@@ -50,8 +52,9 @@ def judge(profile: Profile, settings: Settings, baseline: Profile | None, partia
     missed += _uncalled(profile, settings)
     notes = [f"budget of each test of {one}" for one in unreached(settings.test_budgets, handlers)]
     # What did not run cannot be missed.
-    if partial:
-        notes += [f"not judged, since {partial}: {one}" for one in missed]
+    why = partial() if missed else ""
+    if why:
+        notes += [f"not judged, since {why}: {one}" for one in missed]
     else:
         failures += missed
     failures += _repeated(profile, settings)

@@ -24,10 +24,13 @@ class Totals:
                 self._handlers[name].merge(stats)
             else:
                 self._handlers[name] = stats.copy()
-        if report.when == "teardown":
+        if report.when == "teardown" and self._handlers:
+            from smartcollect.tables import one_line
+
             report.user_properties += [
                 (
-                    f"smartcollect.{name.full}",
+                    # XML has no control characters, not even escaped.
+                    f"smartcollect.{one_line(name.full)}",
                     f"calls={stats.calls} errors={stats.errors} total_time={stats.total_time:.9f}",
                 )
                 for name, stats in sorted(self._handlers.items())

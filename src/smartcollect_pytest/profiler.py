@@ -38,8 +38,10 @@ class Profiler:
         self._totals = Totals()
         self._deselected = 0
         self._running: pytest.Item | None = None
+        self._finished: set[str] = set()
         self._profile: Profile | None = None
         self._verdict = Verdict()
+        self._broken_hooks: list[str] = []
         self._files: list[Path] = []
         self._worker = hasattr(config, "workerinput")
         # With --collect-only and the like no test runs.
@@ -93,6 +95,10 @@ class Profiler:
             self._session.add(report)
 
     @pytest.hookimpl
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self._finished.add(nodeid)
+
+    @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self._session.end_early("a collection failed")
@@ -126,7 +132,8 @@ class Profiler:
             self._session.add(rest)
         if exitstatus not in (0, 1, 5):
             self._session.end_early("interrupted")
-        elif session.shouldfail or session.shouldstop:
+        # Where xdist distributes the tests there are no items, and it interrupts the run itself.
+        elif not self._finished.issuperset(item.nodeid for item in getattr(session, "items", ())):
             self._session.end_early("stopped early")
         failures = self._finish()
         if failures and exitstatus == pytest.ExitCode.OK:
@@ -134,12 +141,17 @@ class Profiler:
 
     def _finish(self) -> bool:
         """Judges the run and writes its files; whether it fails."""
-        profile = self._profile = self._session.profile(self._config)
+        more = self._tell("pytest_smartcollect_machine_info")
+        profile = self._profile = self._session.profile(self._config, more)
         if profile is None:
             return False
-        partial = left_out(self._config, self._deselected) or "".join(profile.incomplete[:1])
-        self._verdict = judge(profile, self._settings, self._baseline, partial)
-        self._config.hook.pytest_smartcollect_profile(config=self._config, profile=profile)
+
+        def partial() -> str:
+            return left_out(self._config, self._deselected) or "".join(profile.incomplete[:1])
+
+        verdict = judge(profile, self._settings, self._baseline, partial)
+        self._tell("pytest_smartcollect_profile", profile=profile)
+        self._verdict = verdict.failing(*self._broken_hooks)
         for path in self._settings.report:
             try:
                 report.write(path, profile, self._sections(whole=False))
@@ -148,6 +160,14 @@ class Profiler:
             else:
                 self._files.append(path)
         return bool(self._verdict.failures)
+
+    def _tell(self, hook: str, **given: object) -> list[Any]:
+        """What the implementations of a hook of ours return; none may take the summary along."""
+        try:
+            return list(getattr(self._config.hook, hook)(config=self._config, **given))
+        except Exception as error:
+            self._broken_hooks.append(f"{hook} raised {type(error).__name__}: {error}")
+            return []
 
     def _sections(self, whole: bool) -> Sequence[Section]:
         return sections(self._profile, self._verdict, self._settings, whole)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +43,14 @@ class Session:
         """Tests that were to run did not."""
         self._ended_early = self._ended_early or why
 
-    def profile(self, config: pytest.Config) -> Profile | None:
+    def profile(
+        self, config: pytest.Config, machine: Iterable[Mapping[str, str] | None]
+    ) -> Profile | None:
         """The profile of all tests so far; ``None`` where smartswitch cannot be imported.
 
         Args:
             config: of the run, which the profile tells of.
+            machine: what plugins tell of the machine.
         """
         try:
             from smartcollect import merge
@@ -59,16 +63,16 @@ class Session:
             missing.append(f"{plural(self._workers_lost, 'worker')} lost")
         if self._ended_early:
             missing.append(self._ended_early)
-        return replace(merge(self._profiles), run=_run(config), incomplete=tuple(missing))
+        return replace(merge(self._profiles), run=_run(config, machine), incomplete=tuple(missing))
 
 
-def _run(config: pytest.Config) -> Run:
+def _run(config: pytest.Config, more: Iterable[Mapping[str, str] | None]) -> Run:
     from smartcollect.machine import fingerprint
     from smartcollect.profile import Run
 
     machine = fingerprint()
-    for more in config.hook.pytest_smartcollect_machine_info(config=config):
-        machine.update({str(key): str(text) for key, text in (more or {}).items()})
+    for told in more:
+        machine.update({str(key): str(text) for key, text in (told or {}).items()})
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:

@@ -260,6 +260,13 @@ def test_budgets_of_the_run_are_checked_in_a_profiled_run(suite):
     assert status("--smartcollect", loose) == 0
 
 
+def test_a_broken_budget_is_red(suite):
+    option = "--smartcollect-budgets=users.show calls<=18"
+    result = suite.runpytest_subprocess(option, "--color=yes")
+    (line,) = [line for line in result.outlines if "over budget" in line]
+    assert line.startswith(("\x1b[31m\x1b[1mover budget: ", "\x1b[1m\x1b[31mover budget: "))
+
+
 def test_budgets_of_a_handler_that_was_never_called(suite, run):
     option = "--smartcollect-budgets=users.delete max_time<=1s"
     result = run("--smartcollect", option)

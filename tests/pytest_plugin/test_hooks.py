@@ -36,6 +36,17 @@ def test_the_hooks_are_known_without_a_profile(suite):
     assert result.ret != 0
 
 
+@pytest.mark.parametrize("hook", ["machine_info(config)", "profile(profile)"])
+def test_a_hook_that_raises_fails_the_run(suite, hook):
+    suite.makeconftest(f"def pytest_smartcollect_{hook}: raise ValueError('sorry')")
+    result = suite.runpytest_subprocess("--smartcollect")
+    assert result.ret == 1
+    name = hook.partition("(")[0]
+    result.stdout.fnmatch_lines(
+        ["users.show *19 *", f"pytest_smartcollect_{name} raised ValueError: sorry"]
+    )
+
+
 def properties(path):
     return {
         case.get("name"): {one.get("name"): one.get("value") for one in case.iter("property")}
@@ -55,6 +66,24 @@ def test_junit(suite, run):
     assert float(time) > 0
     assert found["test_refused"]["smartcollect.shop.users.show"].startswith("calls=1 errors=1 ")
     assert found["test_nothing"] == {}
+
+
+def test_junit_with_a_name_that_xml_cannot_hold(pytester):
+    pytester.makepyfile(
+        r"""
+        from smartswitch import Switcher
+
+        api = Switcher("api")
+
+        @api("odd\x1b<name>")
+        def odd(): ...
+
+        def test_it(): odd()
+        """
+    )
+    pytester.runpytest_subprocess("--smartcollect-junit", "--junit-xml=junit.xml")
+    found = properties(pytester.path / "junit.xml")
+    assert set(found["test_it"]) == {r"smartcollect.api.odd\x1b<name>"}
 
 
 @pytest.mark.parametrize("option", ["--smartcollect", "--no-smartcollect"])

@@ -70,6 +70,26 @@ def test_a_run_that_stops_early_is_incomplete(suite, way):
     result.stdout.re_match_lines([r"incomplete: (stopped early|interrupted)", "not judged, since "])
 
 
+def test_a_test_that_ends_the_run(suite):
+    suite.makepyfile(
+        test_three="""
+        import pytest
+        def test_exit(): pytest.exit("enough", returncode=0)
+        def test_not_reached(): ...
+        """
+    )
+    result = suite.runpytest_subprocess("--smartcollect-fail-uncalled")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["incomplete: stopped early", "not judged, since stopped early: *"])
+
+
+def test_a_failure_of_the_last_test_stops_nothing(suite):
+    suite.makepyfile(test_zzz="def test_it(): assert False")
+    result = suite.runpytest_subprocess("-x", "--smartcollect-fail-uncalled")
+    assert result.ret == 1
+    result.stdout.no_fnmatch_line("incomplete*")
+
+
 def test_a_collection_error_makes_a_run_incomplete(suite, run):
     suite.makepyfile(test_one="import nothing_of_this_name")
     result = run("--smartcollect", "--continue-on-collection-errors")
