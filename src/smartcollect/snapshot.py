@@ -126,6 +126,9 @@ class Snapshot:
         self._serializers = dict(serializers or {})
         self._by_type: dict[type, Callable[[Any], Any] | None] = {}
         self._secret = secret
+        # A serializer may be for one of these.
+        self.atoms: frozenset[type] = frozenset() if self._serializers else _ATOMS
+        """The types whose values are plain data as they are."""
         self.failures = 0
         """Values whose own methods, or whose serializer, failed."""
 
@@ -148,7 +151,7 @@ class Snapshot:
     def keywords(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Each value of ``kwargs`` as plain data; secret ones as ``"***"``."""
         return {
-            name: REDACTED if self._secret(name) else self.value(value)
+            name: REDACTED if self._secret(name) else self.arguments((value,))[0]
             for name, value in kwargs.items()
         }
 

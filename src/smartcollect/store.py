@@ -43,6 +43,10 @@ class Call(NamedTuple):
     where: Place | None
 
 
+def _call(ended: Ended, to_wall: float) -> Call:
+    return Call._make((ended[0], ended[1] + to_wall, *ended[2:]))
+
+
 class Raised(NamedTuple):
     """The calls of one handler that ended with exceptions of one type.
 
@@ -105,6 +109,8 @@ class Summary(NamedTuple):
     repeats: list[Repeat]
 
 
+FOLD_AT = 256
+"""How many calls may be pending until they are folded."""
 REPEATED = 10
 """From how many calls of one handler under one call of another on these are noted."""
 _MAX_MESSAGE = 200
@@ -125,8 +131,6 @@ class Store:
         locates: whether calls tell the line that made them.
         repeated: from how many calls under one call on repeats are noted.
     """
-
-    FOLD_AT = 256
 
     def __init__(self, max_history: int, top: int = 0, clock: Clock = SYSTEM) -> None:
         self.clock = clock
@@ -153,8 +157,13 @@ class Store:
     def add(self, call: Ended) -> None:
         """Remembers a call that ended."""
         self.pending.append(call)
-        # Never waits: somebody who folds already takes this call too, or the next one does.
-        if len(self.pending) >= self.FOLD_AT and self._lock.acquire(blocking=False):
+        if len(self.pending) >= FOLD_AT:
+            self.fold()
+
+    def fold(self) -> None:
+        """Works out what the pending calls change, unless somebody does so already."""
+        # Never waits: who folds takes these calls too, or the next one does.
+        if self._lock.acquire(blocking=False):
             try:
                 self._fold()
             finally:
@@ -174,25 +183,33 @@ class Store:
         # their difference is measured anew for each batch.
         to_wall = self.clock.wall() - self.clock.monotonic()
         pending = self.pending
-        for _ in range(len(pending)):
-            name, start, *rest = pending.popleft()
-            call = Call(name, start + to_wall, *rest)
-            self._ring.append(call)
-            self._of(name).add(call.elapsed, call.self_time, call.began, call.failure is not None)
-            if call.failure is not None:
-                self._note(
-                    self._raised,
-                    Raised(name, call.failure.type, cut(call.failure.message, _MAX_MESSAGE), 1),
-                )
-            if self._top:
-                ranked = (call.elapsed, -next(self._order), call)
-                if len(self._slowest) < self._top:
-                    heapq.heappush(self._slowest, ranked)
-                elif ranked > self._slowest[0]:
-                    heapq.heapreplace(self._slowest, ranked)
+        batch = [pending.popleft() for _ in range(len(pending))]
+        by_name: dict[HandlerName, list[Ended]] = {}
+        for ended in batch:
+            by_name.setdefault(ended[0], []).append(ended)
+        for name, calls in by_name.items():
+            _, began, elapsed, self_time, _, _, outcomes, _, _ = zip(*calls, strict=True)
+            failures = [outcome for outcome in outcomes if outcome is not None]
+            self._of(name).add(elapsed, self_time, max(began) + to_wall, len(failures))
+            for one in failures:
+                self._note(self._raised, Raised(name, one.type, cut(one.message, _MAX_MESSAGE), 1))
+        self._rank(batch, to_wall)
+        kept = self._ring.maxlen or 0
+        self._ring.extend(_call(ended, to_wall) for ended in batch[max(0, len(batch) - kept) :])
 
         for _ in range(len(self._pending_repeats)):
             self._note(self._repeats, self._pending_repeats.popleft())
+
+    def _rank(self, batch: list[Ended], to_wall: float) -> None:
+        """Keeps those of ``batch`` that are among the slowest; of equals the earlier ones."""
+        slowest = self._slowest
+        for ended in batch if self._top else ():
+            if len(slowest) < self._top:
+                ranked = (ended[2], -next(self._order), _call(ended, to_wall))
+                heapq.heappush(slowest, ranked)
+            elif ended[2] > slowest[0][0]:
+                ranked = (ended[2], -next(self._order), _call(ended, to_wall))
+                heapq.heapreplace(slowest, ranked)
 
     @staticmethod
     def _note(kept: dict[Any, Noted], new: Noted) -> None:
