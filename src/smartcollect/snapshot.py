@@ -106,6 +106,19 @@ def cut(text: str, limit: int = MAX_TEXT) -> str:
     return f"{str.__getitem__(text, slice(limit))}{_CUT} ({length - limit:,} more characters)"
 
 
+def small(values: Iterable[Any]) -> bool:
+    """Whether all are scalars that need no snapshot: they are plain data, and not large."""
+    for value in values:
+        kind = type(value)
+        if not (
+            kind in _ATOMS
+            or (kind is int and -_MAX_INT < value < _MAX_INT)
+            or (kind is str and len(value) <= MAX_TEXT)
+        ):
+            return False
+    return True
+
+
 class Snapshot:
     """Turns values into plain data: scalars, lists, dicts, and text for all else.
 
@@ -126,26 +139,15 @@ class Snapshot:
         self._serializers = dict(serializers or {})
         self._by_type: dict[type, Callable[[Any], Any] | None] = {}
         self._secret = secret
-        # A serializer may be for one of these.
-        self.atoms: frozenset[type] = frozenset() if self._serializers else _ATOMS
-        """The types whose values are plain data as they are."""
+        self.by_default = not self._serializers
+        """Whether no type has a serializer."""
         self.failures = 0
         """Values whose own methods, or whose serializer, failed."""
 
     def arguments(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Each of ``args`` as plain data."""
-        if not self._serializers:
-            # Most calls have scalars only, which need no copy.
-            for value in args:
-                kind = type(value)
-                if not (
-                    kind in _ATOMS
-                    or (kind is str and len(value) <= MAX_TEXT)
-                    or (kind is int and -_MAX_INT < value < _MAX_INT)
-                ):
-                    break
-            else:
-                return args
+        if not self._serializers and small(args):
+            return args
         return tuple([self.value(value) for value in args])
 
     def keywords(self, kwargs: dict[str, Any]) -> dict[str, Any]:

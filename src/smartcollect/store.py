@@ -114,6 +114,7 @@ FOLD_AT = 256
 REPEATED = 10
 """From how many calls of one handler under one call of another on these are noted."""
 _MAX_MESSAGE = 200
+_SAME_TIME = 0.001
 
 
 class Store:
@@ -141,7 +142,9 @@ class Store:
         # Reentrant: objects that the ring lets go may have destructors that ask this very log.
         self._lock = RLock()
         self._folding = False
-        self._ring: deque[Call] = deque(maxlen=max_history)
+        # Raw, because most calls leave it before anybody asks.
+        self._ring: deque[Ended] = deque(maxlen=max_history)
+        self._to_wall: deque[tuple[float, float]] = deque(maxlen=100)
         self._top = top
         self._reset()
         _stores.add(self)
@@ -175,15 +178,17 @@ class Store:
         self._folding = True
         try:
             self._fold_pending()
+            for _ in range(len(self._pending_repeats)):
+                self._note(self._repeats, self._pending_repeats.popleft())
         finally:
             self._folding = False
 
     def _fold_pending(self) -> None:
-        # A wall clock may be set and a monotonic one may stand still in a suspended machine, so
-        # their difference is measured anew for each batch.
-        to_wall = self.clock.wall() - self.clock.monotonic()
         pending = self.pending
         batch = [pending.popleft() for _ in range(len(pending))]
+        if not batch:
+            return
+        to_wall = self._measure(batch[0][1])
         by_name: dict[HandlerName, list[Ended]] = {}
         for ended in batch:
             by_name.setdefault(ended[0], []).append(ended)
@@ -194,11 +199,19 @@ class Store:
             for one in failures:
                 self._note(self._raised, Raised(name, one.type, cut(one.message, _MAX_MESSAGE), 1))
         self._rank(batch, to_wall)
-        kept = self._ring.maxlen or 0
-        self._ring.extend(_call(ended, to_wall) for ended in batch[max(0, len(batch) - kept) :])
+        self._ring.extend(batch)
 
-        for _ in range(len(self._pending_repeats)):
-            self._note(self._repeats, self._pending_repeats.popleft())
+    def _measure(self, since: float) -> float:
+        """What to add to the monotonic clock, for calls that began ``since`` then or later.
+
+        The wall clock may be set and the monotonic one may stand still while a machine sleeps, so
+        this is measured for each batch, and noted where it changed.
+        """
+        to_wall = self.clock.wall() - self.clock.monotonic()
+        if self._to_wall and abs(to_wall - self._to_wall[-1][1]) < _SAME_TIME:
+            return self._to_wall[-1][1]
+        self._to_wall.append((since, to_wall))
+        return to_wall
 
     def _rank(self, batch: list[Ended], to_wall: float) -> None:
         """Keeps those of ``batch`` that are among the slowest; of equals the earlier ones."""
@@ -257,7 +270,14 @@ class Store:
         """The calls in the ring, in the order in which they ended."""
         with self._lock:
             self._fold()
-            return list(self._ring)
+            return [_call(ended, self._at(ended[1])) for ended in list(self._ring)]
+
+    def _at(self, began: float) -> float:
+        """What to add to the monotonic clock for a call that ``began`` then."""
+        return next(
+            (to_wall for since, to_wall in reversed(self._to_wall) if began >= since),
+            self._to_wall[0][1],
+        )
 
     def handlers(self) -> dict[HandlerName, HandlerStats]:
         """A copy of the statistics of each registered handler."""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartcollect import HandlerName, HandlerStats, Profile, merge
+from smartcollect.clock import Clock
 from smartcollect.profile import SLOWEST, SlowCall
 from smartcollect.store import Call, Repeat, Store
 
@@ -102,3 +103,13 @@ def test_the_store_bounds_what_it_remembers(monkeypatch):
     }
     assert [call.elapsed for call in slowest] == [999, 998]
     assert isinstance(slowest[0], Call)
+
+
+def test_a_wall_clock_that_is_set_changes_later_calls_only():
+    ahead = 1000.0
+    now = 0.0
+    store = Store(max_history=10, clock=Clock(lambda: now, lambda: now + ahead))
+    for now, ahead in [(1.0, 1000.0), (2.0, 1000.0002), (3.0, 5000.0), (4.0, 2000.0)]:
+        store.add((A, now, 0.5, 0.5, (), {}, None, None, None))
+        store.calls()
+    assert [call.began for call in store.calls()] == [1001.0, 1002.0, 5003.0, 2004.0]
