@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import FakeTime
 
 from smartcollect import HandlerName, HandlerStats, Profile, merge
 from smartcollect.clock import Clock
@@ -106,10 +107,11 @@ def test_the_store_bounds_what_it_remembers(monkeypatch):
 
 
 def test_a_wall_clock_that_is_set_changes_later_calls_only():
-    ahead = 1000.0
-    now = 0.0
-    store = Store(max_history=10, clock=Clock(lambda: now, lambda: now + ahead))
-    for now, ahead in [(1.0, 1000.0), (2.0, 1000.0002), (3.0, 5000.0), (4.0, 2000.0)]:
+    time = FakeTime()
+    ahead = 0.0
+    store = Store(max_history=10, clock=Clock(lambda: time.now, lambda: time.now + ahead))
+    for now, set_to in [(1.0, 1000.0), (2.0, 1000.0002), (3.0, 5000.0), (4.0, 2000.0)]:
+        time.now, ahead = now, set_to
         store.add((A, now, 0.5, 0.5, (), {}, None, None, None))
         store.calls()
     assert [call.began for call in store.calls()] == [1001.0, 1002.0, 5003.0, 2004.0]
