@@ -123,7 +123,7 @@ class Profiler:
             return
         if self._idle:
             return
-        if self._running is not None:
+        if self._running is not None and self._running.nodeid not in self._finished:
             # A test that is interrupted has no report of what it did last.
             rest = SimpleNamespace(
                 nodeid=self._running.nodeid, when="call", outcome="interrupted", duration=0.0

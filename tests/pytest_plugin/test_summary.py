@@ -169,6 +169,17 @@ def test_an_interrupted_test_counts(pytester):
     assert counts(result) == {"work": (2, 0, 2)}
 
 
+def test_calls_after_the_last_test_do_not_count(suite, run):
+    suite.makeconftest(
+        """
+        def pytest_sessionfinish():
+            import app
+            app.show(0)
+        """
+    )
+    assert counts(run("--smartcollect")) == {"users.show": (19, 1, 6), "index": (1, 0, 1)}
+
+
 def test_switchers_that_exist_before_pytest_starts(pytester):
     pytester.makepyfile(
         early="""
