@@ -99,12 +99,14 @@ class Comparison:
         went: handlers that were called then only.
         elsewhere: how the machines differ, a text for each difference; regressions of profiles of
             different machines say nothing, and there is none.
+        incomplete: what is missing of the earlier profile.
     """
 
     changes: tuple[Change, ...]
     came: tuple[HandlerName, ...]
     went: tuple[HandlerName, ...]
     elsewhere: tuple[str, ...]
+    incomplete: tuple[str, ...]
 
     @property
     def regressions(self) -> tuple[Change, ...]:
@@ -144,6 +146,7 @@ def compare(
         tuple(sorted(after.keys() - before.keys())),
         tuple(sorted(before.keys() - after.keys())),
         elsewhere,
+        old.incomplete,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -141,8 +141,7 @@ class Profiler:
 
     def _finish(self) -> bool:
         """Judges the run and writes its files; whether it fails."""
-        more = self._tell("pytest_smartcollect_machine_info")
-        profile = self._profile = self._session.profile(self._config, more)
+        profile = self._profile = self._session.profile(self._config, self._machine())
         if profile is None:
             return False
 
@@ -160,6 +159,16 @@ class Profiler:
             else:
                 self._files.append(path)
         return bool(self._verdict.failures)
+
+    def _machine(self) -> dict[str, str]:
+        """What other plugins tell of the machine."""
+        hook, machine = "pytest_smartcollect_machine_info", {}
+        for told in self._tell(hook):
+            if isinstance(told, Mapping):
+                machine.update({str(key): str(text) for key, text in told.items()})
+            elif told is not None:
+                self._broken_hooks.append(f"{hook} returned {told!r}; accepted: a dict of texts")
+        return machine
 
     def _tell(self, hook: str, **given: object) -> list[Any]:
         """What the implementations of a hook of ours return; none may take the summary along."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -43,14 +43,12 @@ class Session:
         """Tests that were to run did not."""
         self._ended_early = self._ended_early or why
 
-    def profile(
-        self, config: pytest.Config, machine: Iterable[Mapping[str, str] | None]
-    ) -> Profile | None:
+    def profile(self, config: pytest.Config, machine: Mapping[str, str]) -> Profile | None:
         """The profile of all tests so far; ``None`` where smartswitch cannot be imported.
 
         Args:
             config: of the run, which the profile tells of.
-            machine: what plugins tell of the machine.
+            machine: what plugins tell of the machine, by name.
         """
         try:
             from smartcollect import merge
@@ -66,13 +64,10 @@ class Session:
         return replace(merge(self._profiles), run=_run(config, machine), incomplete=tuple(missing))
 
 
-def _run(config: pytest.Config, more: Iterable[Mapping[str, str] | None]) -> Run:
+def _run(config: pytest.Config, machine: Mapping[str, str]) -> Run:
     from smartcollect.machine import fingerprint
     from smartcollect.profile import Run
 
-    machine = fingerprint()
-    for told in more:
-        machine.update({str(key): str(text) for key, text in (told or {}).items()})
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -82,6 +77,6 @@ def _run(config: pytest.Config, more: Iterable[Mapping[str, str] | None]) -> Run
     return Run(
         created=time.time(),
         command=("pytest", *map(str, config.invocation_params.args)),
-        machine=machine,
+        machine={**fingerprint(), **machine},
         versions=versions,
     )

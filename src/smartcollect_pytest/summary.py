@@ -171,6 +171,7 @@ def _comparison(verdict: Verdict, settings: Settings, names: Names, whole: bool)
     for what, which in (("new since then", found.came), ("not called any more", found.went)):
         if which:
             lines.append(f"{what}: {_listed([names[name] for name in which], whole)}")
+    lines += [f"the baseline is incomplete: {why}" for why in found.incomplete]
     if found.elsewhere:
         lines.append(
             "the baseline is of another machine, so it fails nothing: " + "; ".join(found.elsewhere)
@@ -191,7 +192,7 @@ def _comparison(verdict: Verdict, settings: Settings, names: Names, whole: bool)
         ],
         lines,
         tone="failure" if found.regressions else "",
-        essential=bool(found.regressions or found.elsewhere),
+        essential=bool(found.regressions or found.elsewhere or found.incomplete),
     )
 
 

@@ -108,6 +108,15 @@ def test_a_baseline_of_another_machine_fails_nothing(sleepy, pytester, run):
         assert {row[0] for row in compared(result)} == {"work", "rest", "old"}
 
 
+def test_an_incomplete_baseline(sleepy, pytester):
+    path = pytester.path / "base.json"
+    plain = json.loads(path.read_text())
+    path.write_text(json.dumps({**plain, "incomplete": ["1 worker lost"]}))
+    result = pytester.runpytest_subprocess(*FAIL, "-q")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["the baseline is incomplete: 1 worker lost"])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

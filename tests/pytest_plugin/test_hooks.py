@@ -47,6 +47,13 @@ def test_a_hook_that_raises_fails_the_run(suite, hook):
     )
 
 
+def test_machine_info_that_is_none(suite):
+    suite.makeconftest("def pytest_smartcollect_machine_info(): return 'large'")
+    result = suite.runpytest_subprocess("--smartcollect")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*machine_info returned 'large'; accepted: a dict of texts"])
+
+
 def properties(path):
     return {
         case.get("name"): {one.get("name"): one.get("value") for one in case.iter("property")}
