@@ -53,13 +53,13 @@ class CallLog(Assertions):
         self._snapshot.failures = failures
         self.store.resize(settings.max_history)
         for probe in list(self._probes):
-            probe.configure(self._snapshot, self._redactor)
             self._configure(probe)
 
     def _configure(self, probe: Probe) -> None:
-        probe.enabled = self._settings.enabled
-        probe.sample_rate = self._settings.sample_rate
-        probe.serialize = self._settings.serialize
+        probe.configure(self._snapshot, self._redactor, self._settings_of(probe))
+
+    def _settings_of(self, probe: Probe) -> Settings:
+        return self._settings
 
     def probe(self, name: HandlerName, subject: Any) -> Probe:
         """A probe that feeds this log with the calls of one handler.
@@ -69,9 +69,9 @@ class CallLog(Assertions):
             subject: the function that was registered, for the names of its parameters.
         """
         self.store.register(name)
-        probe = Probe(self.store, name, subject, self._snapshot, self._redactor)
-        self._probes.add(probe)
+        probe = Probe(self.store, name, subject)
         self._configure(probe)
+        self._probes.add(probe)
         return probe
 
     def rename(self, probe: Probe, name: HandlerName) -> None:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-from .recorder import Probe, record
+from .recorder import Probe, Recorded, calling, record
 from .snapshot import WATCHED, plain_code
 
 
@@ -30,7 +30,16 @@ class Instrument:
         original: the callable as it was registered.
     """
 
-    __slots__ = ("__weakref__", "_code", "_function", "_plain", "_signed", "call", "original")
+    __slots__ = (
+        "__weakref__",
+        "_code",
+        "_function",
+        "_plain",
+        "_signed",
+        "_unwatched",
+        "call",
+        "original",
+    )
 
     def __init__(self, original: Callable[..., Any]) -> None:
         self.original = original
@@ -39,7 +48,8 @@ class Instrument:
         self._plain: CodeType | None = None
         self._function: FunctionType | None = None
         function = original.__func__ if type(original) is staticmethod else original
-        self.call: Callable[..., Any] = function
+        self._unwatched: Recorded = lambda args, kwargs: function(*args, **kwargs)
+        self.call: Recorded = self._unwatched
         if type(function) is FunctionType:
             self._plain = plain_code(function.__code__)
             self._code = _code_that_calls(_Reference(self), self._plain)
@@ -54,12 +64,13 @@ class Instrument:
         """
         if not probes:
             self._leave()
+            self.call = self._unwatched
             return self.original
         function = self._function
         target = self.original if function is None else self._copy(function)
-        for probe in probes:
-            target = record(probe, target)
-        self.call = target
+        for probe in probes[:-1]:
+            target = calling(record(probe, target))
+        self.call = record(probes[-1], target)
         if function is None:
             return Proxy(self)
         if function.__code__ is not self._code:
@@ -117,25 +128,25 @@ _PLAIN = """
 def code(*args, **kwargs):
     __tracebackhide__ = True
     instrument = '<instrument>'
-    return instrument().call(*args, **kwargs)
+    return instrument().call(args, kwargs)
 """
 _COROUTINE = """
 async def code(*args, **kwargs):
     __tracebackhide__ = True
     instrument = '<instrument>'
-    return await instrument().call(*args, **kwargs)
+    return await instrument().call(args, kwargs)
 """
 _GENERATOR = """
 def code(*args, **kwargs):
     __tracebackhide__ = True
     instrument = '<instrument>'
-    return (yield from instrument().call(*args, **kwargs))
+    return (yield from instrument().call(args, kwargs))
 """
 _ASYNC_GENERATOR = """
 async def code(*args, **kwargs):
     __tracebackhide__ = True
     instrument = '<instrument>'
-    generator = instrument().call(*args, **kwargs)
+    generator = instrument().call(args, kwargs)
     step, given = generator.asend, None
     while True:
         try:
@@ -209,7 +220,7 @@ class Proxy:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        return object.__getattribute__(self, "_instrument").call(*args, **kwargs)
+        return object.__getattribute__(self, "_instrument").call(args, kwargs)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         binds = hasattr(type(_target(self)), "__get__")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from smartswitch import BasePlugin, MethodEntry, Switcher
 
 from .calllog import CallLog
-from .recorder import Probe, record
+from .recorder import Probe, calling, record
 from .settings import DEFAULTS, FLAGS, HANDLER_SETTINGS, Settings, changed, check
 from .snapshot import SECRET_NAMES
 from .switcher import WatchingPlugin, chain, specification
@@ -109,7 +110,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
             return call_next
         self.log._by_handler[probe] = (self, entry.name)
         self.log._configure(probe)
-        return record(probe, call_next)
+        return calling(record(probe, call_next))
 
     def to_spec(self) -> Any:
         """What a child's copy is made of: it feeds this log.
@@ -181,15 +182,13 @@ class CollectPlugin(CallLog, WatchingPlugin):
             raise
         self._apply(settings)
 
-    def _configure(self, probe: Probe) -> None:
-        super()._configure(probe)
+    def _settings_of(self, probe: Probe) -> Settings:
         # A handler is configured at the root by its selector, or at its own switcher by its name.
         overrides = dict(self._handler_configs.get(probe.name.handler, {}))
         if probe in self._by_handler:
             plugin, name = self._by_handler[probe]
             overrides.update(plugin._handler_configs.get(name, {}))
-        for setting, value in overrides.items():
-            setattr(probe, setting, value)
+        return replace(self._settings, **overrides) if overrides else self._settings
 
     # A copy has no settings of its own; it asks the log that it feeds.
     def __getattr__(self, name: str) -> Any:

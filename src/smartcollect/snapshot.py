@@ -55,9 +55,10 @@ SECRET_NAMES = (
 )
 """The parameter names that are redacted unless ``redact=`` says otherwise."""
 
-_ATOMS = frozenset({type(None), bool, float})
-# The largest int that is kept as it is. CPython refuses to print one of more than 4,300 digits.
-_MAX_INT = 1 << 1024
+ATOMS = frozenset({type(None), bool, float})
+"""Types whose values are all small and plain."""
+MAX_BITS = 1024
+"""Of the largest int that is kept as it is. CPython refuses to print one of over 4,300 digits."""
 _CUT = "…"
 WATCHED = "<watched>"
 """Marks code that stands in for a function's own, which is the constant after this one."""
@@ -111,8 +112,8 @@ def small(values: Iterable[Any]) -> bool:
     for value in values:
         kind = type(value)
         if not (
-            kind in _ATOMS
-            or (kind is int and -_MAX_INT < value < _MAX_INT)
+            kind in ATOMS
+            or (kind is int and value.bit_length() <= MAX_BITS)
             or (kind is str and len(value) <= MAX_TEXT)
         ):
             return False
@@ -204,13 +205,13 @@ class _Walk:
             if serializer is not None:
                 done = self._snapshot.call(serializer, value, "its serializer")
                 return self.plain(done, depth, serialized=True)
-        if kind in _ATOMS:
+        if kind in ATOMS:
             return value
         # `issubclass(type(x), …)`, not `isinstance`: a `__class__` may lie or raise.
         if kind is str:
             return cut(value)
         if kind is int:
-            if -_MAX_INT < value < _MAX_INT:
+            if value.bit_length() <= MAX_BITS:
                 return value
             return f"<int of {value.bit_length():,} bits>"
         if issubclass(kind, (list, tuple, dict)):
@@ -251,7 +252,7 @@ class _Walk:
                 name: Any = cut(key)
                 hidden = self._snapshot._secret(key)
             else:
-                name = key if kind in _ATOMS or kind is int else self.text(key, depth)
+                name = key if kind in ATOMS or kind is int else self.text(key, depth)
                 if kind is int:
                     name = self.plain(key, depth, serialized=True)
                 hidden = False

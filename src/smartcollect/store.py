@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import os
 import weakref
-from collections import deque
+from collections import defaultdict, deque
 from itertools import count
 from threading import RLock
 from typing import Any, NamedTuple, TypeVar
@@ -137,7 +137,7 @@ class Store:
         self.clock = clock
         self.locates = False
         self.repeated = REPEATED
-        self.pending: deque[Ended] = deque()
+        self.pending: list[Ended] = []
         self._pending_repeats: deque[Repeat] = deque()
         # Reentrant: objects that the ring lets go may have destructors that ask this very log.
         self._lock = RLock()
@@ -185,20 +185,28 @@ class Store:
 
     def _fold_pending(self) -> None:
         pending = self.pending
-        batch = [pending.popleft() for _ in range(len(pending))]
+        # Other threads append meanwhile, at the end: what is taken and what is deleted is the same.
+        batch = pending[:]
+        del pending[: len(batch)]
         if not batch:
             return
         to_wall = self._measure(batch[0][1])
-        by_name: dict[HandlerName, list[Ended]] = {}
+        by_name: defaultdict[HandlerName, list[Ended]] = defaultdict(list)
         for ended in batch:
-            by_name.setdefault(ended[0], []).append(ended)
+            by_name[ended[0]].append(ended)
         for name, calls in by_name.items():
-            _, began, elapsed, self_time, _, _, outcomes, _, _ = zip(*calls, strict=True)
-            failures = [outcome for outcome in outcomes if outcome is not None]
-            self._of(name).add(elapsed, self_time, max(began) + to_wall, len(failures))
+            elapsed = [ended[2] for ended in calls]
+            failures = [ended[6] for ended in calls if ended[6] is not None]
+            self._of(name).add(
+                elapsed,
+                [ended[3] for ended in calls],
+                max([ended[1] for ended in calls]) + to_wall,
+                len(failures),
+            )
             for one in failures:
                 self._note(self._raised, Raised(name, one.type, cut(one.message, _MAX_MESSAGE), 1))
-        self._rank(batch, to_wall)
+            if self._top and (len(self._slowest) < self._top or max(elapsed) > self._slowest[0][0]):
+                self._rank(calls, to_wall)
         self._ring.extend(batch)
 
     def _measure(self, since: float) -> float:
@@ -213,10 +221,10 @@ class Store:
         self._to_wall.append((since, to_wall))
         return to_wall
 
-    def _rank(self, batch: list[Ended], to_wall: float) -> None:
-        """Keeps those of ``batch`` that are among the slowest; of equals the earlier ones."""
+    def _rank(self, calls: list[Ended], to_wall: float) -> None:
+        """Keeps those of ``calls`` that are among the slowest; of equals the earlier ones."""
         slowest = self._slowest
-        for ended in batch if self._top else ():
+        for ended in calls:
             if len(slowest) < self._top:
                 ranked = (ended[2], -next(self._order), _call(ended, to_wall))
                 heapq.heappush(slowest, ranked)
