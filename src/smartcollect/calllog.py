@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import heapq
+import operator
 import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,12 +22,13 @@ from .recorder import Probe
 from .settings import DEFAULTS, Settings, changed
 from .snapshot import Redactor, Snapshot
 from .stats import HandlerStats, Statistics, Stats
-from .store import Call, Store
+from .store import ELAPSED, Call, Ended, Select, Store
 from .switcher import Switcher
 from .units import seconds
 
 SCHEMA = "smartcollect/log"
 VERSION = 1
+_SOME = 1_000
 
 
 class CallLog(Assertions):
@@ -129,8 +132,7 @@ class CallLog(Assertions):
 
     def _ranked(self, n: int, handler: str | None, slowest: bool) -> list[dict[str, Any]]:
         _count("n", n)
-        calls = sorted(self._calls(handler), key=lambda call: call.elapsed, reverse=slowest)
-        return self._entries(calls[:n])
+        return self._entries(self._calls(handler, lambda calls: _extreme(calls, n, slowest)))
 
     def slower_than(
         self, threshold: float | str, handler: str | None = None
@@ -270,9 +272,12 @@ class CallLog(Assertions):
                 [name for name, stats in handlers.items() if stats.calls or name in live], handler
             )
 
-    def _calls(self, handler: str | None = None) -> list[Call]:
-        calls = self.store.calls()
-        return calls if handler is None else [call for call in calls if call.name.fits(handler)]
+    def _calls(self, handler: str | None = None, select: Select = list) -> list[Call]:
+        if handler is None:
+            return self.store.calls(select)
+        return self.store.calls(
+            lambda calls: select([one for one in calls if one[0].fits(handler)])
+        )
 
     def _entries(self, calls: Iterable[Call]) -> list[dict[str, Any]]:
         return [_entry(call, self._settings.include_context) for call in calls]
@@ -295,6 +300,21 @@ def _entry(call: Call, context: bool) -> dict[str, Any]:
             "traceback": call.failure.traceback(),
         }
     return entry
+
+
+def _extreme(calls: list[Ended], n: int, slowest: bool) -> list[Ended]:
+    """The ``n`` slowest or fastest of ``calls``; of equals the earlier ones."""
+    # What is not among the first of a thousand is not among the first of all: of many calls few
+    # are left by that, for a tenth of the time that ranking all takes.
+    elapsed = operator.itemgetter(ELAPSED)
+    ranked = heapq.nlargest if slowest else heapq.nsmallest
+    if 0 < n <= _SOME < len(calls):
+        bound = elapsed(ranked(n, calls[:_SOME], key=elapsed)[-1])
+        if slowest:
+            calls = [call for call in calls if call[ELAPSED] >= bound]
+        else:
+            calls = [call for call in calls if call[ELAPSED] <= bound]
+    return ranked(n, calls, key=elapsed)
 
 
 def _count(name: str, value: object) -> None:

@@ -6,6 +6,7 @@ import heapq
 import os
 import weakref
 from collections import defaultdict, deque
+from collections.abc import Callable
 from itertools import count
 from threading import RLock
 from typing import Any, NamedTuple, TypeVar
@@ -41,6 +42,11 @@ class Call(NamedTuple):
     failure: Failure | None
     result: Any
     where: Place | None
+
+
+ELAPSED = Call._fields.index("elapsed")
+"""Where a call that ended has its seconds."""
+Select = Callable[[list[Ended]], list[Ended]]
 
 
 def _call(ended: Ended, to_wall: float) -> Call:
@@ -274,11 +280,16 @@ class Store:
         with self._lock:
             return set(self._handlers)
 
-    def calls(self) -> list[Call]:
-        """The calls in the ring, in the order in which they ended."""
+    def calls(self, select: Select = list) -> list[Call]:
+        """The calls in the ring.
+
+        Args:
+            select: takes those that are wanted from all, which are in the order in which they
+                ended; they are looked at raw, because to make a `Call` of each takes longer.
+        """
         with self._lock:
             self._fold()
-            return [_call(ended, self._at(ended[1])) for ended in list(self._ring)]
+            return [_call(ended, self._at(ended[1])) for ended in select(list(self._ring))]
 
     def _at(self, began: float) -> float:
         """What to add to the monotonic clock for a call that ``began`` then."""

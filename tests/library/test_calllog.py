@@ -8,13 +8,14 @@ import threading
 import time as real_time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from smartswitch import Switcher
 from support import FakeTime
 
 import smartcollect
-from smartcollect import CollectPlugin, calllog, collecting, switcher
+from smartcollect import CallLog, CollectPlugin, calllog, collecting, switcher
+from smartcollect.names import HandlerName
 from smartcollect.settings import Settings
 
 
@@ -267,3 +268,17 @@ def test_a_fork_waits_for_the_locks(sw, which):
 def test_the_public_names():
     for name in smartcollect.__all__:
         assert getattr(smartcollect, name).__doc__
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(0, 2_500), st.integers(0, 1_100))
+def test_the_extremes_of_many_calls_are_those_of_a_sorted_list(random, calls, n):
+    log = CallLog(Settings(max_history=5_000))
+    name = HandlerName("api", "handler")
+    many = random.choices(range(400), k=calls)
+    for order, number in enumerate(many):
+        log.store.add((name, 0.0, float(number), 0.0, (order,), {}, None, None, None))
+    ranked = sorted(enumerate(many), key=lambda one: one[1])
+    assert [(call["args"][0], call["elapsed"]) for call in log.fastest(n)] == ranked[:n]
+    ranked = sorted(enumerate(many), key=lambda one: one[1], reverse=True)
+    assert [(call["args"][0], call["elapsed"]) for call in log.slowest(n)] == ranked[:n]
