@@ -1,0 +1,1 @@
+"""What collection costs, as ratios of what is measured side by side in one run."""

@@ -1,0 +1,76 @@
+"""``python -m benchmarks``: measures every row, prints the table and writes ``results.md``."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+import tabulate
+
+from smartcollect.machine import fingerprint
+
+from . import collected, queries, suites
+from .measure import Row
+
+RESULTS = Path(__file__).with_name("results.md")
+_GROUPS: tuple[Callable[[], Iterable[Row]], ...] = (
+    collected.single_calls,
+    collected.coroutines,
+    collected.threads,
+    collected.retained_bytes,
+    queries.statistics_of_many,
+    queries.retained,
+    suites.runs,
+)
+_PACKAGES = (
+    "smartcollect",
+    "smartswitch",
+    "pytest",
+    "pytest-xdist",
+    "prometheus-client",
+    "opentelemetry-sdk",
+    "statsd",
+)
+_INTRODUCTION = """# Results of `python -m benchmarks`
+
+Each row is the median of ratios, taken round by round, and their quartiles: the two sides of a
+ratio are timed in turns. Net is without the plain call. What a row does not reach is not hidden.
+
+"""
+
+
+def _table(rows: list[Row]) -> str:
+    cells = [
+        [
+            row.measure,
+            f"{row.ratio:.2f}",
+            f"{row.low:.2f} to {row.high:.2f}",
+            f"{'≥' if row.at_least else '≤'} {row.goal:g}",
+            "yes" if row.met else "no",
+            row.detail,
+        ]
+        for row in rows
+    ]
+    headers = ["measure", "ratio", "quartiles", "goal", "met", "medians"]
+    return tabulate.tabulate(cells, headers, tablefmt="github", disable_numparse=True)
+
+
+def main() -> None:
+    """Measures, prints and writes."""
+    rows = []
+    for group in _GROUPS:
+        for row in group():
+            print(f"{row.ratio:6.2f}  {row.measure}", flush=True)
+            rows.append(row)
+    table = _table(rows)
+    print(f"\n{table}")
+    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    machine = f"{', '.join(fingerprint().values())}; Python {platform.python_version()}"
+    ending = f"Measured on: {machine}; {versions}.\n"
+    RESULTS.write_text(f"{_INTRODUCTION}{table}\n\n{ending}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

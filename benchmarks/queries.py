@@ -1,0 +1,65 @@
+"""Rows about questions and exports."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from smartswitch import Switcher
+
+from smartcollect import CallLog, collecting
+
+from .measure import Row, in_turns, once, row
+
+RETAINED = 100_000
+
+
+def _filled(number: int, max_history: int) -> CallLog:
+    switcher = Switcher("benchmarks")
+
+    @switcher
+    def handler(number: int) -> int:
+        return number
+
+    with collecting(switcher, max_history=max_history) as log:
+        for one in range(number):
+            handler(one)
+    log.stats()  # folds what is pending
+    return log
+
+
+def statistics_of_many() -> Iterator[Row]:
+    """``stats()`` after ten million calls ÷ after ten thousand."""
+    many, few = _filled(10_000_000, 1_000), _filled(10_000, 1_000)
+    taken = in_turns({"many": once(many.stats), "few": once(few.stats)}, 101)
+    many_and_few = taken["many"], taken["few"]
+    yield row("stats() after 10,000,000 calls ÷ after 10,000", *many_and_few, 1.2, "ms")
+
+
+def retained() -> Iterator[Row]:
+    """``slowest`` and ``export`` of many retained calls ÷ the bare work."""
+    log = _filled(RETAINED, RETAINED)
+    times = [random.Random(1).random() for _ in range(RETAINED)]
+
+    def bare() -> list[dict[str, float]]:
+        return [{"elapsed": elapsed} for elapsed in heapq.nlargest(10, times)]
+
+    taken = in_turns({"ours": once(log.slowest), "bare": once(bare)}, 15)
+    ours_and_bare = taken["ours"], taken["bare"]
+    yield row("slowest(10) of 100,000 ÷ heapq.nlargest", *ours_and_bare, 1.2, "ms")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "calls.jsonl"
+
+        def dumped() -> None:
+            lines = [json.dumps(entry) for entry in entries]
+            path.write_text("\n".join(lines), encoding="utf-8")
+
+        log.export(path)
+        entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        taken = in_turns({"ours": once(lambda: log.export(path)), "bare": once(dumped)}, 5)
+    ours_and_bare = taken["ours"], taken["bare"]
+    yield row("export of 100,000 as JSONL ÷ json.dumps of each", *ours_and_bare, 1.3, "s")
