@@ -14,6 +14,8 @@ from typing import Any
 
 from .snapshot import unused
 
+_AS_THEY_ARE = frozenset({int, bool, type(None)})
+
 
 def json_text(value: Any, **options: Any) -> str:
     """Strict JSON: no NaN, no lone surrogates, each key a string."""
@@ -38,11 +40,16 @@ def strict(value: Any) -> Any:
         return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if kind is float:
         return value if math.isfinite(value) else str(value)
+    if kind in _AS_THEY_ARE:
+        return value
     if kind in (list, tuple):
         return [strict(item) for item in value]
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         made: dict[str, Any] = {}
         for key, item in value.items():
+            if type(key) is str and key.isascii():
+                made[key if key not in made else unused(key, made)] = strict(item)
+                continue
             # JSON's own words for these keys, as `json.dumps` writes them.
             name = (
                 {None: "null", True: "true", False: "false"}[key]
@@ -54,12 +61,17 @@ def strict(value: Any) -> Any:
     return value
 
 
+# What the writers are given is strict already; to make sure of that again takes as long as to
+# write it. One encoder for all, because `json.dumps` makes a new one for each.
+_encoded = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
+
+
 def _json(log: Mapping[str, Any]) -> str:
-    return json_text(log, indent=2) + "\n"
+    return json.dumps(log, allow_nan=False, ensure_ascii=False, indent=2) + "\n"
 
 
 def _jsonl(log: Mapping[str, Any]) -> str:
-    return "".join(f"{json_text(entry)}\n" for entry in log["history"])
+    return "".join([f"{_encoded(entry)}\n" for entry in log["history"]])
 
 
 _COLUMNS = (
@@ -83,9 +95,9 @@ def _csv(log: Mapping[str, Any]) -> str:
         raised = entry.get("exception", {})
         row = {
             **entry,
-            "args": json_text(entry["args"]),
-            "kwargs": json_text(entry["kwargs"]),
-            "result": json_text(entry["result"]) if "result" in entry else "",
+            "args": _encoded(entry["args"]),
+            "kwargs": _encoded(entry["kwargs"]),
+            "result": _encoded(entry["result"]) if "result" in entry else "",
             "exception_type": raised.get("type", ""),
             "exception_message": raised.get("message", ""),
         }
@@ -107,7 +119,7 @@ FORMATS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "jsonl": _jsonl,
     "csv": _csv,
 }
-"""The writers, by format: from what `CallLog.to_dict` returns to the file's text."""
+"""The writers, by format: from what `CallLog.to_dict` returns, which is strict, to the text."""
 
 
 def format_of(path: Path, format: str | None, accepted: Iterable[str] = FORMATS) -> str:

@@ -293,6 +293,9 @@ class Store:
 
     def _at(self, began: float) -> float:
         """What to add to the monotonic clock for a call that ``began`` then."""
+        since, to_wall = self._to_wall[-1]
+        if began >= since:
+            return to_wall
         return next(
             (to_wall for since, to_wall in reversed(self._to_wall) if began >= since),
             self._to_wall[0][1],
