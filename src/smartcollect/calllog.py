@@ -22,13 +22,14 @@ from .recorder import Probe
 from .settings import DEFAULTS, Settings, changed
 from .snapshot import Redactor, Snapshot
 from .stats import HandlerStats, Statistics, Stats
-from .store import ELAPSED, Call, Ended, Select, Store
+from .store import ELAPSED, NAME, Call, Ended, Select, Store
 from .switcher import Switcher
 from .units import seconds
 
 SCHEMA = "smartcollect/log"
 VERSION = 1
 _SOME = 1_000
+_elapsed = operator.itemgetter(ELAPSED)
 
 
 class CallLog(Assertions):
@@ -144,8 +145,12 @@ class CallLog(Assertions):
             handler: only those of this handler.
         """
         limit = seconds(threshold, "threshold")
-        calls = [call for call in self._calls(handler) if call.elapsed > limit]
-        return self._entries(sorted(calls, key=lambda call: call.elapsed, reverse=True))
+
+        def slower(calls: list[Ended]) -> list[Ended]:
+            over = [call for call in calls if call[ELAPSED] > limit]
+            return sorted(over, key=_elapsed, reverse=True)
+
+        return self._entries(self._calls(handler, slower))
 
     def errors(self, handler: str | None = None) -> list[dict[str, Any]]:
         """The retained calls that raised, in the order in which they ended."""
@@ -276,7 +281,7 @@ class CallLog(Assertions):
         if handler is None:
             return self.store.calls(select)
         return self.store.calls(
-            lambda calls: select([one for one in calls if one[0].fits(handler)])
+            lambda calls: select([one for one in calls if one[NAME].fits(handler)])
         )
 
     def _entries(self, calls: Iterable[Call]) -> list[dict[str, Any]]:
@@ -306,15 +311,14 @@ def _extreme(calls: list[Ended], n: int, slowest: bool) -> list[Ended]:
     """The ``n`` slowest or fastest of ``calls``; of equals the earlier ones."""
     # What is not among the first of a thousand is not among the first of all: of many calls few
     # are left by that, for a tenth of the time that ranking all takes.
-    elapsed = operator.itemgetter(ELAPSED)
     ranked = heapq.nlargest if slowest else heapq.nsmallest
     if 0 < n <= _SOME < len(calls):
-        bound = elapsed(ranked(n, calls[:_SOME], key=elapsed)[-1])
+        bound = ranked(n, calls[:_SOME], key=_elapsed)[-1][ELAPSED]
         if slowest:
             calls = [call for call in calls if call[ELAPSED] >= bound]
         else:
             calls = [call for call in calls if call[ELAPSED] <= bound]
-    return ranked(n, calls, key=elapsed)
+    return ranked(n, calls, key=_elapsed)
 
 
 def _count(name: str, value: object) -> None:

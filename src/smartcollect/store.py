@@ -8,8 +8,9 @@ import weakref
 from collections import defaultdict, deque
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from threading import RLock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from .clock import SYSTEM, Clock
 from .names import HandlerName
@@ -44,13 +45,18 @@ class Call(NamedTuple):
     where: Place | None
 
 
-ELAPSED = Call._fields.index("elapsed")
-"""Where a call that ended has its seconds."""
 Select = Callable[[list[Ended]], list[Ended]]
+
+# Where a call that ended has what.
+NAME: Final = 0
+BEGAN: Final = 1
+ELAPSED: Final = 2
+SELF_TIME: Final = 3
+FAILURE: Final = 6
 
 
 def _call(ended: Ended, to_wall: float) -> Call:
-    return Call._make((ended[0], ended[1] + to_wall, *ended[2:]))
+    return Call._make((ended[NAME], ended[BEGAN] + to_wall, *ended[ELAPSED:]))
 
 
 class Raised(NamedTuple):
@@ -196,23 +202,21 @@ class Store:
         del pending[: len(batch)]
         if not batch:
             return
-        to_wall = self._measure(batch[0][1])
+        to_wall = self._measure(batch[0][BEGAN])
         by_name: defaultdict[HandlerName, list[Ended]] = defaultdict(list)
         for ended in batch:
-            by_name[ended[0]].append(ended)
+            by_name[ended[NAME]].append(ended)
         for name, calls in by_name.items():
-            elapsed = [ended[2] for ended in calls]
-            failures = [ended[6] for ended in calls if ended[6] is not None]
+            failures = [ended[FAILURE] for ended in calls if ended[FAILURE] is not None]
             self._of(name).add(
-                elapsed,
-                [ended[3] for ended in calls],
-                max([ended[1] for ended in calls]) + to_wall,
+                [ended[ELAPSED] for ended in calls],
+                [ended[SELF_TIME] for ended in calls],
+                max([ended[BEGAN] for ended in calls]) + to_wall,
                 len(failures),
             )
             for one in failures:
                 self._note(self._raised, Raised(name, one.type, cut(one.message, _MAX_MESSAGE), 1))
-            if self._top and (len(self._slowest) < self._top or max(elapsed) > self._slowest[0][0]):
-                self._rank(calls, to_wall)
+        self._rank(batch, to_wall)
         self._ring.extend(batch)
 
     def _measure(self, since: float) -> float:
@@ -227,15 +231,19 @@ class Store:
         self._to_wall.append((since, to_wall))
         return to_wall
 
-    def _rank(self, calls: list[Ended], to_wall: float) -> None:
-        """Keeps those of ``calls`` that are among the slowest; of equals the earlier ones."""
+    def _rank(self, batch: list[Ended], to_wall: float) -> None:
+        """Keeps those of ``batch`` that are among the slowest; of equals the earlier ones."""
         slowest = self._slowest
-        for ended in calls:
+        if len(slowest) == self._top:
+            # Nearly always none is left, in half the time of the loop below.
+            bound = slowest[0][0] if slowest else inf
+            batch = [ended for ended in batch if ended[ELAPSED] > bound]
+        for ended in batch:
             if len(slowest) < self._top:
-                ranked = (ended[2], -next(self._order), _call(ended, to_wall))
+                ranked = (ended[ELAPSED], -next(self._order), _call(ended, to_wall))
                 heapq.heappush(slowest, ranked)
-            elif ended[2] > slowest[0][0]:
-                ranked = (ended[2], -next(self._order), _call(ended, to_wall))
+            elif ended[ELAPSED] > slowest[0][0]:
+                ranked = (ended[ELAPSED], -next(self._order), _call(ended, to_wall))
                 heapq.heapreplace(slowest, ranked)
 
     @staticmethod
@@ -289,17 +297,14 @@ class Store:
         """
         with self._lock:
             self._fold()
-            return [_call(ended, self._at(ended[1])) for ended in select(list(self._ring))]
+            return [_call(ended, self._at(ended[BEGAN])) for ended in select(list(self._ring))]
 
     def _at(self, began: float) -> float:
         """What to add to the monotonic clock for a call that ``began`` then."""
-        since, to_wall = self._to_wall[-1]
-        if began >= since:
-            return to_wall
-        return next(
-            (to_wall for since, to_wall in reversed(self._to_wall) if began >= since),
-            self._to_wall[0][1],
-        )
+        for since, to_wall in reversed(self._to_wall):
+            if began >= since:
+                return to_wall
+        return self._to_wall[0][1]
 
     def handlers(self) -> dict[HandlerName, HandlerStats]:
         """A copy of the statistics of each registered handler."""

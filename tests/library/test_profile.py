@@ -106,6 +106,14 @@ def test_the_store_bounds_what_it_remembers(monkeypatch):
     assert isinstance(slowest[0], Call)
 
 
+def test_of_equally_slow_calls_the_earlier_one_is_kept_whatever_its_handler():
+    store = Store(max_history=10, top=1)
+    other = HandlerName("api", "other")
+    for name, elapsed in [(A, 1.0), (other, 2.0), (A, 2.0)]:
+        store.add((name, 0.0, elapsed, elapsed, (), {}, None, None, None))
+    assert [call.name for call in store.summary().slowest] == [other]
+
+
 def test_a_wall_clock_that_is_set_changes_later_calls_only():
     time = FakeTime()
     ahead = 0.0
