@@ -15,11 +15,12 @@ from typing import Any
 from .snapshot import unused
 
 _AS_THEY_ARE = frozenset({int, bool, type(None)})
+_OPTIONS: dict[str, Any] = {"allow_nan": False, "ensure_ascii": False}
 
 
 def json_text(value: Any, **options: Any) -> str:
     """Strict JSON: no NaN, no lone surrogates, each key a string."""
-    return json.dumps(strict(value), allow_nan=False, ensure_ascii=False, **options)
+    return json.dumps(strict(value), **_OPTIONS, **options)
 
 
 def document(plain: Mapping[str, Any]) -> str:
@@ -47,9 +48,6 @@ def strict(value: Any) -> Any:
     if kind is dict or isinstance(value, Mapping):
         made: dict[str, Any] = {}
         for key, item in value.items():
-            if type(key) is str and key.isascii():
-                made[key if key not in made else unused(key, made)] = strict(item)
-                continue
             # JSON's own words for these keys, as `json.dumps` writes them.
             name = (
                 {None: "null", True: "true", False: "false"}[key]
@@ -63,11 +61,11 @@ def strict(value: Any) -> Any:
 
 # What the writers are given is strict already; to make sure of that again takes as long as to
 # write it. One encoder for all, because `json.dumps` makes a new one for each.
-_encoded = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
+_encoded = json.JSONEncoder(**_OPTIONS).encode
 
 
 def _json(log: Mapping[str, Any]) -> str:
-    return json.dumps(log, allow_nan=False, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(log, **_OPTIONS, indent=2) + "\n"
 
 
 def _jsonl(log: Mapping[str, Any]) -> str:

@@ -177,13 +177,11 @@ def record(probe: Probe, target: Callable[..., Any]) -> Recorded:
         plain = probe.simple
         for value in args:
             kind = type(value)
-            if kind is str:
-                if len(value) > MAX_TEXT:
-                    plain = False
-            elif kind is int:
-                if value.bit_length() > MAX_BITS:
-                    plain = False
-            elif kind not in ATOMS:
+            if not (
+                kind in ATOMS
+                or (kind is int and value.bit_length() <= MAX_BITS)
+                or (kind is str and len(value) <= MAX_TEXT)
+            ):
                 plain = False
         kept_args, kept_kwargs = args, _NO_KEYWORDS
         if kwargs:
