@@ -27,7 +27,9 @@ def _plain(number: int) -> int:
     return number
 
 
-def _handler(switcher: Switcher) -> Callable[[int], int]:
+def registered(switcher: Switcher) -> Callable[[int], int]:
+    """A handler of ``switcher`` that does next to nothing."""
+
     @switcher
     def handler(number: int) -> int:
         return number
@@ -37,14 +39,14 @@ def _handler(switcher: Switcher) -> Callable[[int], int]:
 
 def _watched(stack: ExitStack, **settings: Any) -> Callable[[int], int]:
     switcher = Switcher("benchmarks")
-    handler = _handler(switcher)
+    handler = registered(switcher)
     stack.enter_context(collecting(switcher, **settings))
     return handler
 
 
 def _plugged(plugin: str) -> Callable[[int], int]:
     switcher = Switcher("benchmarks").plug(plugin)
-    _handler(switcher)
+    registered(switcher)
     _switchers.append(switcher)
     called: Callable[[int], int] = switcher["handler"]
     return called
@@ -53,7 +55,7 @@ def _plugged(plugin: str) -> Callable[[int], int]:
 def single_calls() -> Iterator[Row]:
     """A call collected, sampled, dormant; through smartswitch; and the peers'."""
     with ExitStack() as stack:
-        dormant = _handler(Switcher("benchmarks"))
+        dormant = registered(Switcher("benchmarks"))
 
         def bare(*args: Any, **kwargs: Any) -> Any:
             return _plain(*args, **kwargs)
@@ -73,16 +75,31 @@ def single_calls() -> Iterator[Row]:
         }
         taken = in_turns({name: calls(one, CALLS) for name, one in timed.items()}, ROUNDS)
     collected = net(taken, "collected", "plain")
-    for peer, goal in [("prometheus", 0.50), ("opentelemetry", 0.06), ("statsd", 0.50)]:
-        shown = {"prometheus": "`Histogram.time()`", "opentelemetry": "OpenTelemetry span"}
-        measure = f"collected call, net ÷ {shown.get(peer, 'statsd timer')}, net"
+    for peer, shown, goal in [
+        ("prometheus", "`Histogram.time()`", 0.50),
+        ("opentelemetry", "OpenTelemetry span", 0.06),
+        ("statsd", "statsd timer", 0.50),
+    ]:
+        measure = f"collected call, net ÷ {shown}, net"
         yield row(measure, collected, net(taken, peer, "plain"), goal)
-    layers = [taken[name] for name in ("CollectPlugin", "no-op plugin")]
-    yield row("through smartswitch: CollectPlugin ÷ no-op plugin", *layers, 1.5)
-    layers = [net(taken, name, "plain") for name in ("CollectPlugin", "straightforward plugin")]
-    yield row("through smartswitch: CollectPlugin ÷ straightforward plugin, net", *layers, 1.0)
-    dormant_and_bare = [net(taken, name, "plain") for name in ("dormant", "bare wrapper")]
-    yield row("dormant handler, net ÷ bare wrapper, net", *dormant_and_bare, 3.0)
+    yield row(
+        "through smartswitch: CollectPlugin ÷ no-op plugin",
+        taken["CollectPlugin"],
+        taken["no-op plugin"],
+        1.5,
+    )
+    yield row(
+        "through smartswitch: CollectPlugin ÷ straightforward plugin, net",
+        net(taken, "CollectPlugin", "plain"),
+        net(taken, "straightforward plugin", "plain"),
+        1.0,
+    )
+    yield row(
+        "dormant handler, net ÷ bare wrapper, net",
+        net(taken, "dormant", "plain"),
+        net(taken, "bare wrapper", "plain"),
+        3.0,
+    )
     yield row("sample_rate=0.01 ÷ full, net", net(taken, "sampled", "plain"), collected, 0.25)
 
 
@@ -132,7 +149,7 @@ def threads() -> Iterator[Row]:
     def run(number: int) -> Timed:
         def timed() -> float:
             switcher = Switcher("benchmarks")
-            handler = _handler(switcher)
+            handler = registered(switcher)
             begin = threading.Barrier(number + 1)
 
             def work() -> None:
@@ -157,8 +174,7 @@ def threads() -> Iterator[Row]:
         return timed
 
     taken = in_turns({"one": run(1), "eight": run(8)}, 7)
-    eight_and_one = taken["eight"], taken["one"]
-    yield row("eight threads ÷ one", *eight_and_one, 0.8, "calls/s", at_least=True)
+    yield row("eight threads ÷ one", taken["eight"], taken["one"], 0.8, "calls/s", at_least=True)
 
 
 def retained_bytes() -> Iterator[Row]:
@@ -177,7 +193,8 @@ def retained_bytes() -> Iterator[Row]:
         tracemalloc.stop()
         return held / number
 
-    ours_and_theirs = ("collect", "straightforward")
-    taken = in_turns({name: lambda one=name: kept(one) for name in ours_and_theirs}, 3)
-    bytes_of = [taken[name] for name in ours_and_theirs]
-    yield row("bytes of a retained call ÷ straightforward dict's", *bytes_of, 0.4, "bytes")
+    taken = in_turns(
+        {"ours": lambda: kept("collect"), "theirs": lambda: kept("straightforward")}, 3
+    )
+    measure = "bytes of a retained call ÷ straightforward dict's"
+    yield row(measure, taken["ours"], taken["theirs"], 0.4, "bytes")

@@ -13,6 +13,7 @@ from smartswitch import Switcher
 
 from smartcollect import CallLog, collecting
 
+from .collected import registered
 from .measure import Row, in_turns, once, row
 
 RETAINED = 100_000
@@ -20,11 +21,7 @@ RETAINED = 100_000
 
 def _filled(number: int, max_history: int) -> CallLog:
     switcher = Switcher("benchmarks")
-
-    @switcher
-    def handler(number: int) -> int:
-        return number
-
+    handler = registered(switcher)
     with collecting(switcher, max_history=max_history) as log:
         for one in range(number):
             handler(one)
@@ -36,8 +33,8 @@ def statistics_of_many() -> Iterator[Row]:
     """``stats()`` after ten million calls ÷ after ten thousand."""
     many, few = _filled(10_000_000, 1_000), _filled(10_000, 1_000)
     taken = in_turns({"many": once(many.stats), "few": once(few.stats)}, 101)
-    many_and_few = taken["many"], taken["few"]
-    yield row("stats() after 10,000,000 calls ÷ after 10,000", *many_and_few, 1.2, "ms")
+    measure = "stats() after 10,000,000 calls ÷ after 10,000"
+    yield row(measure, taken["many"], taken["few"], 1.2, "ms")
 
 
 def retained() -> Iterator[Row]:
@@ -49,8 +46,7 @@ def retained() -> Iterator[Row]:
         return [{"elapsed": elapsed} for elapsed in heapq.nlargest(10, times)]
 
     taken = in_turns({"ours": once(log.slowest), "bare": once(bare)}, 15)
-    ours_and_bare = taken["ours"], taken["bare"]
-    yield row("slowest(10) of 100,000 ÷ heapq.nlargest", *ours_and_bare, 1.2, "ms")
+    yield row("slowest(10) of 100,000 ÷ heapq.nlargest", taken["ours"], taken["bare"], 1.2, "ms")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "calls.jsonl"
 
@@ -61,5 +57,5 @@ def retained() -> Iterator[Row]:
         log.export(path)
         entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         taken = in_turns({"ours": once(lambda: log.export(path)), "bare": once(dumped)}, 5)
-    ours_and_bare = taken["ours"], taken["bare"]
-    yield row("export of 100,000 as JSONL ÷ json.dumps of each", *ours_and_bare, 1.3, "s")
+    measure = "export of 100,000 as JSONL ÷ json.dumps of each"
+    yield row(measure, taken["ours"], taken["bare"], 1.3, "s")

@@ -43,7 +43,6 @@ def test_calls(number):
 
 def _pytest(folder: Path, *arguments: str) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    # Other plugins of this environment would add their own time to both sides.
     done = subprocess.run(
         command,
         cwd=folder,
@@ -66,8 +65,8 @@ def runs() -> Iterator[Row]:
             "without": once(lambda: _pytest(folder, "-p", "no:smartcollect")),
         }
         taken = in_turns(start, 25)
-        installed_or_not = taken["installed"], taken["without"]
-        yield row("start of pytest: installed ÷ not loaded", *installed_or_not, 1.02, "s")
+        measure = "start of pytest: installed ÷ not loaded"
+        yield row(measure, taken["installed"], taken["without"], 1.02, "s")
         (folder / "handlers.py").write_text(_HANDLERS, encoding="utf-8")
         (folder / "test_calls.py").write_text(_TESTS, encoding="utf-8")
         for workers in ([], ["-n2"]):
@@ -76,6 +75,5 @@ def runs() -> Iterator[Row]:
                 "plain": once(lambda more=workers: _pytest(folder, *more)),
             }
             taken = in_turns(suite, 5)
-            shown = " ".join(["pytest --smartcollect", *workers])
-            profiled_and_plain = taken["profiled"], taken["plain"]
-            yield row(f"{shown} ÷ plain, 200,000 calls", *profiled_and_plain, 1.05, "s")
+            measure = f"{' '.join(['pytest --smartcollect', *workers])} ÷ plain, 200,000 calls"
+            yield row(measure, taken["profiled"], taken["plain"], 1.05, "s")
