@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from . import budgets, tables
 from .names import HandlerName
+from .ring import Call
 from .stats import HandlerStats
-from .store import Call
 from .units import duration, seconds
 
 if TYPE_CHECKING:

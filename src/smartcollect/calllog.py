@@ -19,10 +19,11 @@ from .clock import SYSTEM, Clock
 from .names import AmbiguousHandler, HandlerName, find, short_names
 from .profile import SLOWEST, Profile
 from .recorder import Probe
+from .ring import ELAPSED, FAILURE, NAME, Call, Row, Select
 from .settings import DEFAULTS, Settings, changed
 from .snapshot import Redactor, Snapshot
 from .stats import HandlerStats, Statistics, Stats
-from .store import ELAPSED, NAME, Call, Ended, Select, Store
+from .store import Store
 from .switcher import Switcher
 from .units import seconds
 
@@ -114,14 +115,13 @@ class CallLog(Assertions):
         _count("first", first)
         if last is not None and first is not None:
             raise ValueError(f"last={last!r} and first={first!r} are both given; accepted: one")
-        calls = self._calls(handler)
-        if errors is not None:
-            calls = [call for call in calls if (call.failure is not None) == errors]
-        if last is not None:
-            calls = calls[len(calls) - min(last, len(calls)) :]
-        if first is not None:
-            calls = calls[:first]
-        return self._entries(calls)
+
+        def wanted(rows: list[Row]) -> list[Row]:
+            if errors is not None:
+                rows = [row for row in rows if (row[FAILURE] is not None) == errors]
+            return rows[:first] if last is None else rows[max(0, len(rows) - last) :]
+
+        return self._entries(self._calls(handler, wanted))
 
     def slowest(self, n: int = 10, handler: str | None = None) -> list[dict[str, Any]]:
         """The ``n`` retained calls that took longest, slowest first."""
@@ -133,7 +133,9 @@ class CallLog(Assertions):
 
     def _ranked(self, n: int, handler: str | None, slowest: bool) -> list[dict[str, Any]]:
         _count("n", n)
-        return self._entries(self._calls(handler, lambda calls: _extreme(calls, n, slowest)))
+        # Of one handler, the slowest may be far from the slowest of all.
+        least = self.store.slowest_from(n) if slowest and handler is None else 0.0
+        return self._entries(self._calls(handler, lambda rows: _extreme(rows, n, slowest), least))
 
     def slower_than(
         self, threshold: float | str, handler: str | None = None
@@ -146,11 +148,11 @@ class CallLog(Assertions):
         """
         limit = seconds(threshold, "threshold")
 
-        def slower(calls: list[Ended]) -> list[Ended]:
+        def slower(calls: list[Row]) -> list[Row]:
             over = [call for call in calls if call[ELAPSED] > limit]
             return sorted(over, key=_elapsed, reverse=True)
 
-        return self._entries(self._calls(handler, slower))
+        return self._entries(self._calls(handler, slower, limit))
 
     def errors(self, handler: str | None = None) -> list[dict[str, Any]]:
         """The retained calls that raised, in the order in which they ended."""
@@ -173,12 +175,11 @@ class CallLog(Assertions):
         Raises:
             KeyError: no such handler was ever registered; the error suggests the nearest.
         """
-        handlers = self._handlers()
         if handler is not None:
-            return handlers[self._find(handler)].statistics()
-        called = {name: stats for name, stats in handlers.items() if stats.calls}
+            return self._handlers()[self._find(handler)].statistics()
+        called = self.store.statistics()
         keys = short_names(called)
-        return Stats({keys[name]: stats.statistics() for name, stats in called.items()})
+        return Stats({keys[name]: statistics for name, statistics in called.items()})
 
     def uncalled(self) -> list[str]:
         """The registered handlers that no call has reached, in order of their names."""
@@ -277,11 +278,13 @@ class CallLog(Assertions):
                 [name for name, stats in handlers.items() if stats.calls or name in live], handler
             )
 
-    def _calls(self, handler: str | None = None, select: Select = list) -> list[Call]:
+    def _calls(
+        self, handler: str | None = None, select: Select = list, least: float = 0.0
+    ) -> list[Call]:
         if handler is None:
-            return self.store.calls(select)
+            return self.store.calls(select, least)
         return self.store.calls(
-            lambda calls: select([one for one in calls if one[NAME].fits(handler)])
+            lambda rows: select([row for row in rows if row[NAME].fits(handler)]), least
         )
 
     def _entries(self, calls: Iterable[Call]) -> list[dict[str, Any]]:
@@ -307,7 +310,7 @@ def _entry(call: Call, context: bool) -> dict[str, Any]:
     return entry
 
 
-def _extreme(calls: list[Ended], n: int, slowest: bool) -> list[Ended]:
+def _extreme(calls: list[Row], n: int, slowest: bool) -> list[Row]:
     """The ``n`` slowest or fastest of ``calls``; of equals the earlier ones."""
     # What is not among the first of a thousand is not among the first of all: of many calls few
     # are left by that, for a tenth of the time that ranking all takes.

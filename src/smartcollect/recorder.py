@@ -14,6 +14,7 @@ from typing import Any
 from . import nesting
 from .names import HandlerName
 from .nesting import INNER, OUTER, STORE, SUSPENDED, current, ended, inner_of, parent_of
+from .ring import Place
 from .settings import Settings
 from .snapshot import (
     ATOMS,
@@ -28,7 +29,7 @@ from .snapshot import (
     secret_positions,
     small,
 )
-from .store import FOLD_AT, Place, Store
+from .store import FOLD_AT, Store
 
 # Not the application's own generator: a suite that seeds `random` must draw the same numbers.
 _draw = _random.Random().random

@@ -6,57 +6,26 @@ import heapq
 import os
 import weakref
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from itertools import count
 from math import inf
 from threading import RLock
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .clock import SYSTEM, Clock
 from .names import HandlerName
 from .nesting import Children
-from .snapshot import Failure, cut
-from .stats import HandlerStats
+from .ring import BEGAN, ELAPSED, FAILURE, NAME, SELF_TIME, Call, Ring, Row, Select
+from .snapshot import cut
+from .stats import HandlerStats, Statistics, buckets_of
 
 MAX_HANDLERS = 10_000
 """Names with statistics of their own; the calls of any further ones are counted together."""
 OTHERS = HandlerName("(other)", "(handlers)")
 
-Place = tuple[str, int]
-"""A line: file and number."""
-
-# A call that ended, as the recorder appends it. A plain tuple: it is made once for each call.
-#   (name, when it began on the monotonic clock, elapsed, self time, args, kwargs, failure, result,
-#    the line that called)
-Ended = tuple[HandlerName, float, float, float, Any, Any, Failure | None, Any, Place | None]
-
-
-class Call(NamedTuple):
-    """A call that ended, as the ring keeps it; times in seconds, ``began`` in Unix seconds."""
-
-    name: HandlerName
-    began: float
-    elapsed: float
-    self_time: float
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    failure: Failure | None
-    result: Any
-    where: Place | None
-
-
-Select = Callable[[list[Ended]], list[Ended]]
-
-# Where a call that ended has what.
-NAME: Final = 0
-BEGAN: Final = 1
-ELAPSED: Final = 2
-SELF_TIME: Final = 3
-FAILURE: Final = 6
-
-
-def _call(ended: Ended, to_wall: float) -> Call:
-    return Call._make((ended[NAME], ended[BEGAN] + to_wall, *ended[ELAPSED:]))
+# A call that ended, as the recorder appends it: a `Row`, with the time on the monotonic clock when
+# it began. A plain tuple: it is made once for each call.
+Ended = Row
 
 
 class Raised(NamedTuple):
@@ -143,26 +112,27 @@ class Store:
     Attributes:
         locates: whether calls tell the line that made them.
         repeated: from how many calls under one call on repeats are noted.
+        slow_from: seconds; calls that took no longer are not among the slowest that are kept.
     """
 
     def __init__(self, max_history: int, top: int = 0, clock: Clock = SYSTEM) -> None:
         self.clock = clock
         self.locates = False
         self.repeated = REPEATED
+        self.slow_from = -inf
         self.pending: list[Ended] = []
         self._pending_repeats: deque[Repeat] = deque()
         # Reentrant: objects that the ring lets go may have destructors that ask this very log.
         self._lock = RLock()
         self._folding = False
-        # Raw, because most calls leave it before anybody asks.
-        self._ring: deque[Ended] = deque(maxlen=max_history)
-        self._to_wall: deque[tuple[float, float]] = deque(maxlen=100)
+        self._max_history = max_history
+        self._to_wall: float | None = None
         self._top = top
         self._reset()
         _stores.add(self)
 
     def _reset(self) -> None:
-        self._ring.clear()
+        self._ring = Ring(self._max_history)
         self._handlers: dict[HandlerName, HandlerStats] = {}
         self._slowest: list[tuple[float, int, Call]] = []
         self._order = count()
@@ -202,49 +172,65 @@ class Store:
         del pending[: len(batch)]
         if not batch:
             return
-        to_wall = self._measure(batch[0][BEGAN])
-        by_name: defaultdict[HandlerName, list[Ended]] = defaultdict(list)
-        for ended in batch:
-            by_name[ended[NAME]].append(ended)
-        for name, calls in by_name.items():
-            failures = [ended[FAILURE] for ended in calls if ended[FAILURE] is not None]
-            self._of(name).add(
-                [ended[ELAPSED] for ended in calls],
-                [ended[SELF_TIME] for ended in calls],
-                max([ended[BEGAN] for ended in calls]) + to_wall,
-                len(failures),
-            )
-            for one in failures:
-                self._note(self._raised, Raised(name, one.type, cut(one.message, _MAX_MESSAGE), 1))
-        self._rank(batch, to_wall)
-        self._ring.extend(batch)
+        to_wall = self._measure()
+        columns = list(zip(*batch, strict=True))
+        columns[BEGAN] = tuple([began + to_wall for began in columns[BEGAN]])
+        self._count(columns)
+        longest = max(columns[ELAPSED])
+        if longest > self._bound():
+            self._rank(zip(*columns, strict=True))
+        forgotten = self._ring.extend(columns, longest)
+        del batch, columns, forgotten
 
-    def _measure(self, since: float) -> float:
-        """What to add to the monotonic clock, for calls that began ``since`` then or later.
+    def _count(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Adds calls to the statistics of their handlers."""
+        names, began, elapsed, self_times = columns[: SELF_TIME + 1]
+        buckets = buckets_of(elapsed)
+        if names.count(names[0]) == len(names):
+            self._of(names[0]).add(elapsed, self_times, buckets, max(began))
+        else:
+            by_name: defaultdict[HandlerName, list[Any]] = defaultdict(list)
+            for one in zip(names, elapsed, self_times, buckets, began, strict=True):
+                by_name[one[NAME]].append(one)
+            for name, ones in by_name.items():
+                _, taken, left, binned, started = zip(*ones, strict=True)
+                self._of(name).add(taken, left, binned, max(started))
+        if any(columns[FAILURE]):
+            for name, failed in zip(names, columns[FAILURE], strict=True):
+                if failed is not None:
+                    self._of(name).errors += 1
+                    message = cut(failed.message, _MAX_MESSAGE)
+                    self._note(self._raised, Raised(name, failed.type, message, 1))
+
+    def _measure(self) -> float:
+        """What to add to the monotonic clock, for calls that ended just now.
 
         The wall clock may be set and the monotonic one may stand still while a machine sleeps, so
-        this is measured for each batch, and noted where it changed.
+        this is measured for each batch; but calls stay in order where it is the same.
         """
         to_wall = self.clock.wall() - self.clock.monotonic()
-        if self._to_wall and abs(to_wall - self._to_wall[-1][1]) < _SAME_TIME:
-            return self._to_wall[-1][1]
-        self._to_wall.append((since, to_wall))
-        return to_wall
+        if self._to_wall is None or abs(to_wall - self._to_wall) >= _SAME_TIME:
+            self._to_wall = to_wall
+        return self._to_wall
 
-    def _rank(self, batch: list[Ended], to_wall: float) -> None:
-        """Keeps those of ``batch`` that are among the slowest; of equals the earlier ones."""
+    def _bound(self) -> float:
+        """Seconds: what took no longer is not among the slowest."""
+        if len(self._slowest) < self._top:
+            return self.slow_from
+        return max(self.slow_from, self._slowest[0][0] if self._slowest else inf)
+
+    def _rank(self, rows: Iterable[Row]) -> None:
+        """Keeps those of ``rows`` that are among the slowest; of equals the earlier ones."""
         slowest = self._slowest
-        if len(slowest) == self._top:
-            # Nearly always none is left, in half the time of the loop below.
-            bound = slowest[0][0] if slowest else inf
-            batch = [ended for ended in batch if ended[ELAPSED] > bound]
-        for ended in batch:
-            if len(slowest) < self._top:
-                ranked = (ended[ELAPSED], -next(self._order), _call(ended, to_wall))
-                heapq.heappush(slowest, ranked)
-            elif ended[ELAPSED] > slowest[0][0]:
-                ranked = (ended[ELAPSED], -next(self._order), _call(ended, to_wall))
-                heapq.heapreplace(slowest, ranked)
+        bound = self._bound()
+        for row in rows:
+            if row[ELAPSED] > bound:
+                ranked = (row[ELAPSED], -next(self._order), Call._make(row))
+                if len(slowest) < self._top:
+                    heapq.heappush(slowest, ranked)
+                else:
+                    heapq.heapreplace(slowest, ranked)
+                bound = self._bound()
 
     @staticmethod
     def _note(kept: dict[Any, Noted], new: Noted) -> None:
@@ -288,23 +274,32 @@ class Store:
         with self._lock:
             return set(self._handlers)
 
-    def calls(self, select: Select = list) -> list[Call]:
-        """The calls in the ring.
+    def calls(self, select: Select = list, least: float = 0.0) -> list[Call]:
+        """The retained calls.
 
         Args:
             select: takes those that are wanted from all, which are in the order in which they
-                ended; they are looked at raw, because to make a `Call` of each takes longer.
+                ended.
+            least: seconds; calls that took less are not wanted.
         """
         with self._lock:
             self._fold()
-            return [_call(ended, self._at(ended[BEGAN])) for ended in select(list(self._ring))]
+            rows = self._ring.rows(least)
+        return [Call._make(row) for row in select(rows)]
 
-    def _at(self, began: float) -> float:
-        """What to add to the monotonic clock for a call that ``began`` then."""
-        for since, to_wall in reversed(self._to_wall):
-            if began >= since:
-                return to_wall
-        return self._to_wall[0][1]
+    def slowest_from(self, n: int) -> float:
+        """Seconds: the ``n`` slowest of the retained calls took so long or longer."""
+        with self._lock:
+            self._fold()
+            return self._ring.bound(n)
+
+    def statistics(self) -> dict[HandlerName, Statistics]:
+        """The numbers of each handler that was called."""
+        with self._lock:
+            self._fold()
+            return {
+                name: stats.statistics() for name, stats in self._handlers.items() if stats.calls
+            }
 
     def handlers(self) -> dict[HandlerName, HandlerStats]:
         """A copy of the statistics of each registered handler."""
@@ -318,7 +313,7 @@ class Store:
             self._fold()
             names = list(self._handlers)
             # Dies when the store is whole again: objects may have destructors that ask it.
-            forgotten = [*self._ring, *self._slowest]
+            forgotten = [self._ring, self._slowest]
             self._reset()
             for name in names:
                 self._of(name)
@@ -350,7 +345,9 @@ class Store:
         """Keeps at most ``max_history`` calls from now on; the last ones stay."""
         with self._lock:
             self._fold()
-            self._ring = deque(self._ring, maxlen=max_history)
+            self._max_history = max_history
+            forgotten = self._ring.resize(max_history)
+        del forgotten
 
 
 _stores: weakref.WeakSet[Store] = weakref.WeakSet()

@@ -7,13 +7,11 @@ import json
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from smartcollect import CallLog, HandlerName, HandlerStats, Profile
-    from smartcollect.profile import SlowCall
-    from smartcollect.store import Call
+    from smartcollect.ring import Call
 
 ATTRIBUTE = "smartcollect"
 """The attribute of a report. Its value is one JSON string, which every serializer can carry."""
@@ -111,9 +109,9 @@ class Capture:
         for name in self._registered - self._told:
             handlers.setdefault(name, HandlerStats())
         self._told |= self._registered
-        profile = Profile.of(summary._replace(handlers=handlers))
-        if profile.handlers:
-            profile = replace(profile, slowest=self._among_slowest(profile.slowest))
+        if handlers:
+            slowest = self._among_slowest(summary.slowest)
+            profile = Profile.of(summary._replace(handlers=handlers, slowest=slowest))
             setattr(
                 report,
                 ATTRIBUTE,
@@ -121,7 +119,7 @@ class Capture:
             )
         return called
 
-    def _among_slowest(self, calls: tuple[SlowCall, ...]) -> tuple[SlowCall, ...]:
+    def _among_slowest(self, calls: list[Call]) -> list[Call]:
         """Those that can be among the slowest of the run: most phases of a long run have none."""
         from smartcollect.profile import SLOWEST
 
@@ -134,7 +132,9 @@ class Capture:
             else:
                 break
             kept.append(call)
-        return tuple(kept)
+        if self._log is not None and len(self._sent) == SLOWEST:
+            self._log.store.slow_from = self._sent[0]
+        return kept
 
 
 def unload(report: Any) -> Profile | None:

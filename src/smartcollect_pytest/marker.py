@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from smartcollect import HandlerName, HandlerStats
     from smartcollect.budgets import Budget
-    from smartcollect.store import Call
+    from smartcollect.ring import Call
 
 NAME = "collect_budget"
 SIGNATURE = (

@@ -13,6 +13,7 @@ from smartcollect import HandlerName, HandlerStats, Profile
 from smartcollect.baseline import Rule, compare, load, parse, slower
 from smartcollect.machine import fingerprint
 from smartcollect.profile import Run
+from smartcollect.stats import bucket_of
 
 A, B = HandlerName("api", "a"), HandlerName("api", "b")
 HERE = Run(0.0, ("pytest",), fingerprint(), {})
@@ -25,7 +26,7 @@ def profile(run=HERE, **handlers):
     for name, times in handlers.items():
         stats = made[HandlerName("api", name)] = HandlerStats()
         for time in times:
-            stats.add([time], [time], 0.0)
+            stats.add([time], [time], [bucket_of(time)], 0.0)
     return Profile(made, run=run)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from smartcollect import HandlerName, HandlerStats
 from smartcollect.budgets import LIMITED, budget, over, parse, unreached
+from smartcollect.stats import bucket_of
 
 
 def test_parse():
@@ -52,7 +53,7 @@ def lines(violations):
 @pytest.fixture
 def handlers():
     stats = HandlerStats()
-    stats.add([2.0], [2.0], 0.0, errors=1)
+    stats.add([2.0], [2.0], [bucket_of(2.0)], 0.0, errors=1)
     return {
         HandlerName("api", "a"): stats,
         HandlerName("api", "b"): stats,

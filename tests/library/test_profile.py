@@ -10,6 +10,7 @@ from support import FakeTime
 from smartcollect import HandlerName, HandlerStats, Profile, merge
 from smartcollect.clock import Clock
 from smartcollect.profile import SLOWEST, SlowCall
+from smartcollect.stats import bucket_of
 from smartcollect.store import Call, Repeat, Store
 
 A, B = HandlerName("api", "a"), HandlerName("api", "b")
@@ -20,7 +21,9 @@ def profile_of(calls, test=""):
     handlers: dict[HandlerName, HandlerStats] = {}
     slowest = []
     for name, elapsed in calls:
-        handlers.setdefault(name, HandlerStats()).add([elapsed], [elapsed], 0.0)
+        handlers.setdefault(name, HandlerStats()).add(
+            [elapsed], [elapsed], [bucket_of(elapsed)], 0.0
+        )
         slowest.append(SlowCall(name, elapsed, "1", "", ""))
     slowest.sort(key=lambda call: -call.elapsed)
     made = Profile(handlers, tuple(slowest[:SLOWEST]), repeats=(Repeat(A, B, 10, 1, True),))

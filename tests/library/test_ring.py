@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import heapq
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartcollect.names import HandlerName
+from smartcollect.ring import ELAPSED, Ring
+
+NAME = HandlerName("api", "a")
+
+
+@given(
+    st.integers(0, 700),
+    st.lists(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 1.0]), min_size=1, max_size=300)),
+    st.integers(0, 20),
+    st.integers(0, 700),
+)
+def test_a_ring_is_the_end_of_a_list(max_history, batches, n, smaller):
+    ring, rows = Ring(max_history), []
+    for batch in batches:
+        added = [
+            (NAME, float(len(rows) + number), elapsed, elapsed, (number,), {}, None, number, None)
+            for number, elapsed in enumerate(batch)
+        ]
+        ring.extend(list(zip(*added, strict=True)), max(batch))
+        rows += added
+        kept = rows[len(rows) - min(max_history, len(rows)) :]
+        assert ring.rows() == kept
+        assert ring.rows(0.5) == [row for row in kept if row[ELAPSED] >= 0.5]
+        slowest = heapq.nlargest(n, kept, key=lambda row: row[ELAPSED])
+        assert heapq.nlargest(n, ring.rows(ring.bound(n)), key=lambda row: row[ELAPSED]) == slowest
+    ring.resize(smaller)
+    assert ring.rows() == rows[len(rows) - min(max_history, smaller, len(rows)) :]
