@@ -27,6 +27,7 @@ LAYERS = [
     "tables",
     "stats",
     "settings",
+    "ring",
     "store",
     "recorder",
     "instrument",

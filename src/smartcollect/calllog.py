@@ -200,25 +200,31 @@ class CallLog(Assertions):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data: schema name and version, settings, statistics and history."""
+        plain: dict[str, Any] = export.strict(
+            {**self._heading(), "history": list(self._exported())}
+        )
+        return plain
+
+    def _heading(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "settings": self._settings.to_dict(),
+            "recording_failures": self.recording_failures,
+            "stats": self.stats(),
+        }
+
+    def _exported(self) -> Iterator[dict[str, Any]]:
+        # One after the other: a hundred thousand at a time take longer, and much memory.
         serializer = Snapshot(self._settings.serializers, self._redactor)
-        history = self.history()
-        for entry in history:
+        for call in self._calls():
+            entry = _entry(call, self._settings.include_context)
             if not self._settings.serialize:
                 entry["args"] = serializer.arguments(entry["args"])
                 entry["kwargs"] = serializer.keywords(entry["kwargs"])
                 if "result" in entry:
                     entry["result"] = serializer.value(entry["result"])
-        plain: dict[str, Any] = export.strict(
-            {
-                "schema": SCHEMA,
-                "version": VERSION,
-                "settings": self._settings.to_dict(),
-                "recording_failures": self.recording_failures,
-                "stats": self.stats(),
-                "history": history,
-            }
-        )
-        return plain
+            yield entry
 
     def export(self, path: str | os.PathLike[str], format: str | None = None) -> None:
         """Writes the log to a file, whole or not at all.
@@ -233,7 +239,7 @@ class CallLog(Assertions):
             OSError: the file cannot be written; one that was there is as it was.
         """
         writer = export.FORMATS[export.format_of(Path(path), format)]
-        export.write(path, writer(self.to_dict()))
+        export.write(path, writer(self._heading(), self._exported()))
 
     def clear(self) -> None:
         """Forgets calls and statistics. Handlers stay known, and watched."""
