@@ -1,0 +1,85 @@
+"""Guards of what a recorded call costs: counted and not timed, so a busy machine says the same."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from smartswitch import Switcher
+
+from smartcollect import collecting
+from smartcollect.store import FOLD_AT
+
+
+def instructions(function: Callable[[], Any]) -> int:
+    """How many bytecode instructions ``function`` runs, in all the Python code that it calls."""
+    count = 0
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def a_call(call: Callable[[], Any]) -> float:
+    """Instructions of one call of many, what they take to be folded included."""
+
+    def many() -> None:
+        for _ in range(FOLD_AT):
+            call()
+
+    many()
+    return instructions(many) / FOLD_AT
+
+
+@pytest.fixture
+def handler():
+    api = Switcher("cost")
+
+    @api
+    def handler(number, more=0):
+        return number
+
+    return api, handler
+
+
+# A tenth more than the dearest of CPython 3.10 to 3.13 takes.
+@pytest.mark.parametrize(
+    ("call", "limit"),
+    [
+        (lambda handler: handler(1_000), 275),
+        (lambda handler: handler(1_000, more=1), 335),
+    ],
+    ids=["positional", "keyword"],
+)
+def test_a_recorded_call(handler, call, limit):
+    api, function = handler
+    bare = a_call(lambda: call(function))
+    with collecting(api):
+        assert 50 < a_call(lambda: call(function)) - bare <= limit
+
+
+def test_a_call_that_is_not_drawn(handler):
+    api, function = handler
+    bare = a_call(lambda: function(1_000))
+    with collecting(api, sample_rate=0.0):
+        assert 0 < a_call(lambda: function(1_000)) - bare <= 60
+
+
+def test_a_handler_that_nobody_watches_any_more(handler):
+    api, function = handler
+    bare = a_call(lambda: function(1_000))
+    with collecting(api):
+        function(1_000)
+    assert a_call(lambda: function(1_000)) == bare
