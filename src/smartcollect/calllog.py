@@ -19,7 +19,7 @@ from .clock import SYSTEM, Clock
 from .names import AmbiguousHandler, HandlerName, find, short_names
 from .profile import SLOWEST, Profile
 from .recorder import Probe
-from .ring import ELAPSED, FAILURE, NAME, Call, Row, Select
+from .ring import ELAPSED, NAME, Call, Row, Select, failed
 from .settings import DEFAULTS, Settings, changed
 from .snapshot import Redactor, Snapshot
 from .stats import HandlerStats, Statistics, Stats
@@ -118,7 +118,7 @@ class CallLog(Assertions):
 
         def wanted(rows: list[Row]) -> list[Row]:
             if errors is not None:
-                rows = [row for row in rows if (row[FAILURE] is not None) == errors]
+                rows = [row for row in rows if failed(row) == errors]
             return rows[:first] if last is None else rows[max(0, len(rows) - last) :]
 
         return self._entries(self._calls(handler, wanted))

@@ -10,9 +10,10 @@ from typing import Any
 from smartswitch import BasePlugin, MethodEntry, Switcher
 
 from .calllog import CallLog
-from .recorder import Probe, calling, record
+from .recorder import Probe
 from .settings import DEFAULTS, FLAGS, HANDLER_SETTINGS, Settings, changed, check
 from .snapshot import SECRET_NAMES
+from .standin import layer
 from .switcher import WatchingPlugin, chain, specification
 
 _FLAGS = "enabled,serialize:off"
@@ -110,7 +111,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
             return call_next
         self.log._by_handler[probe] = (self, entry.name)
         self.log._configure(probe)
-        return calling(record(probe, call_next))
+        return layer(probe.bound(call_next))
 
     def to_spec(self) -> Any:
         """What a child's copy is made of: it feeds this log.

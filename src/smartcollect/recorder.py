@@ -1,4 +1,4 @@
-"""The hot path: wraps a callable so that each of its calls is timed and remembered."""
+"""What the hot path leaves to others: values, nesting, and calls that work after they returned."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ import sys
 from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from inspect import CO_ITERABLE_COROUTINE
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from types import CoroutineType, GeneratorType
 from types import coroutine as as_coroutine
 from typing import Any
 
 from . import nesting
 from .names import HandlerName
-from .nesting import INNER, OUTER, STORE, SUSPENDED, current, ended, inner_of, parent_of
-from .ring import Place
+from .nesting import (
+    INNER,
+    OUTER,
+    STORE,
+    SUSPENDED,
+    Frame,
+    Inner,
+    current,
+    ended,
+    inner_of,
+    parent_of,
+)
+from .ring import Place, Rest
 from .settings import Settings
 from .snapshot import (
-    ATOMS,
     CONTAINED,
-    MAX_BITS,
-    MAX_TEXT,
     REDACTED,
     Failure,
     Snapshot,
@@ -29,17 +37,19 @@ from .snapshot import (
     secret_positions,
     small,
 )
-from .store import FOLD_AT, Store
+from .standin import FILE
+from .store import Store
 
 # Not the application's own generator: a suite that seeds `random` must draw the same numbers.
 _draw = _random.Random().random
-_DEFERRED = frozenset({CoroutineType, GeneratorType, AsyncGeneratorType})
 _NO_KEYWORDS: dict[str, Any] = {}
 _MAX_PUBLIC = 1_000
-OWN_FILES = frozenset({__file__, nesting.__file__, __file__.replace("recorder", "instrument")})
-"""The files whose frames stay out of recorded tracebacks."""
+_OWN_FILES = frozenset({__file__, nesting.__file__, FILE})
 # Packages whose frames only pass a call on to a handler.
 _BETWEEN = frozenset({"asyncio", "concurrent", "smartcollect", "smartswitch", "threading"})
+
+Bound = tuple["Probe", Store, Callable[..., Any], Callable[[], float], list[Any]]
+"""What the hot path begins with: probe, store, target, clock and pending calls."""
 
 
 class Probe:
@@ -49,6 +59,7 @@ class Probe:
         store: where its calls go.
         name: what they are called there.
         share: of the calls, those that are recorded, from 0.0 to 1.0; it may change at any time.
+        draw: a number from 0.0 to 1.0, by which it is decided.
         serialize: whether values become plain data; it may change at any time.
         simple: whether small arguments are remembered as they are, wherever they stand.
         public: names of keyword arguments that are known not to be secret.
@@ -58,6 +69,7 @@ class Probe:
         "__weakref__",
         "_secret_from",
         "_secrets",
+        "draw",
         "name",
         "public",
         "redactor",
@@ -78,6 +90,12 @@ class Probe:
         self.store = store
         self.name = name
         self.subject = subject
+        self.draw = _draw
+
+    def bound(self, target: Callable[..., Any]) -> Bound:
+        """What `standin` needs to record the calls of ``target``."""
+        store = self.store
+        return self, store, target, store.clock.monotonic, store.pending
 
     def configure(
         self, snapshot: Snapshot, redactor: Callable[[str], bool], settings: Settings
@@ -130,13 +148,87 @@ class Probe:
     def take_failure(self, error: BaseException) -> Failure:
         """What is remembered of the exception that ended a call."""
         try:
-            return failure(error, self.snapshot, OWN_FILES)
+            return failure(error, self.snapshot, _OWN_FILES)
         except CONTAINED as own:
             return Failure(type(error).__name__, self.snapshot.note_failure(own), ())
 
+    def plain(self, kwargs: dict[str, Any]) -> bool:
+        """Whether keyword arguments are known to be no secrets, and are small."""
+        return self.public.issuperset(kwargs) and small(kwargs.values())
+
+    def parent(self, outer: Frame) -> Frame | None:
+        """The frame of the call that a call in ``outer`` counts to."""
+        return outer if outer[STORE] is self.store else parent_of(outer, self.store)
+
+    def started(self, parent: Frame, at: float) -> None:
+        """A call inside of that of ``parent`` began."""
+        inner_of(parent).started(at)
+
+    def left(
+        self,
+        frame: Frame,
+        parent: Frame | None,
+        at: float,
+        elapsed: float,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Rest | None:
+        """The call of ``frame`` is over, which took ``elapsed``; returns what it has of its own."""
+        _stopped(frame, parent, at)
+        if parent is not None:
+            inner_of(parent).called(self.name, args, kwargs, self.serialize)
+        if frame[INNER] is None and not self.store.locates:
+            return None
+        return Rest(self.self_time(frame, elapsed), where=self.place())
+
+    def failed(
+        self,
+        frame: Frame,
+        parent: Frame | None,
+        start: float,
+        end: float,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        error: BaseException,
+    ) -> None:
+        """The call of ``frame`` raised ``error``."""
+        elapsed = end - start
+        left = self.left(frame, parent, end, elapsed, args, kwargs) or Rest(elapsed)
+        rest = left._replace(failure=self.take_failure(error))
+        self.store.add((self.name, start, elapsed, args, kwargs, None, rest))
+
+    def deferred(
+        self,
+        frame: Frame,
+        parent: Frame | None,
+        at: float,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+    ) -> Any:
+        """The call of ``frame`` returned ``result``, and has still to do its work.
+
+        Returns:
+            Something of the same type as ``result`` that does the same, and is recorded.
+        """
+        _stopped(frame, parent, at)
+        return _driver(_Deferred(self, args, kwargs, self.place()), result)
+
+    def place(self) -> Place | None:
+        """The line that made the call which is running now, where that is asked for."""
+        return _place() if self.store.locates else None
+
+    def self_time(self, frame: Frame, elapsed: float) -> float:
+        """Of ``elapsed`` seconds, those that the call of ``frame`` spent in no other handler."""
+        inner: Inner | None = frame[INNER]
+        if inner is None:
+            return elapsed
+        self.store.note_children(self.name, inner.children)
+        return max(0.0, elapsed - inner.spent)
+
 
 def _place() -> Place | None:
-    """The line that made the call which is running now: the nearest outside of all machinery."""
+    # The nearest outside of all machinery.
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
@@ -148,138 +240,11 @@ def _place() -> Place | None:
     return None
 
 
-Recorded = Callable[[tuple[Any, ...], dict[str, Any]], Any]
-"""What calls a handler with these arguments, and records that.
-
-They are passed on as they came and not unpacked: to pack them again takes 60 ns, 150 with keywords.
-"""
-
-
-def record(probe: Probe, target: Callable[..., Any]) -> Recorded:
-    """What does what ``target`` does, each call remembered by ``probe``.
-
-    Whether a handler is a coroutine, a generator or an asynchronous generator is decided by what
-    it returns, so that decorated ones and those bridged between sync and async are timed as what
-    they are.
-    """
-    store = probe.store
-    now = store.clock.monotonic
-    pending = store.pending
-    get_current, set_current, reset_current = current.get, current.set, current.reset
-
-    # Written out where a function of its own would be called for each call: one costs 50 ns.
-    def recorded(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if probe.share < 1.0 and _draw() >= probe.share:
-            return target(*args, **kwargs)
-        outer = get_current()
-        if outer is SUSPENDED:
-            return target(*args, **kwargs)
-        # Most calls have scalars only, which need no snapshot: `small`, written out.
-        plain = probe.simple
-        for value in args:
-            kind = type(value)
-            if not (
-                kind in ATOMS
-                or (kind is int and value.bit_length() <= MAX_BITS)
-                or (kind is str and len(value) <= MAX_TEXT)
-            ):
-                plain = False
-        kept_args, kept_kwargs = args, _NO_KEYWORDS
-        if kwargs:
-            plain = plain and probe.public.issuperset(kwargs) and small(kwargs.values())
-            kept_kwargs = kwargs
-        if not plain:
-            kept_args, kept_kwargs = probe.take_arguments(args, kwargs)
-        where = _place() if store.locates else None
-        parent = None
-        if outer is not None:
-            parent = outer if outer[STORE] is store else parent_of(outer, store)
-        frame: nesting.Frame = [store, outer, None]
-        token = set_current(frame)
-        start = now()
-        if parent is not None:
-            inner_of(parent).started(start)
-        try:
-            # Without the empty dict, 15 ns less.
-            result = target(*args, **kwargs) if kwargs else target(*args)
-        except BaseException as error:
-            end = now()
-            reset_current(token)
-            elapsed = end - start
-            self_time = _left(probe, frame, parent, end, elapsed, kept_args, kept_kwargs)
-            failed = probe.take_failure(error)
-            store.add(
-                (probe.name, start, elapsed, self_time, kept_args, kept_kwargs, failed, None, where)
-            )
-            raise
-        end = now()
-        reset_current(token)
-        kind = type(result)
-        if kind in _DEFERRED:
-            _stopped(frame, parent, end)
-            return _deferred(_Deferred(probe, kept_args, kept_kwargs, where), result)
-        elapsed = self_time = end - start
-        if parent is not None or frame[INNER] is not None:
-            self_time = _left(probe, frame, parent, end, elapsed, kept_args, kept_kwargs)
-        else:
-            # A task that was started inside keeps the frame, but nothing around it.
-            frame[OUTER] = None
-        if probe.simple and (
-            kind in ATOMS
-            or (kind is int and result.bit_length() <= MAX_BITS)
-            or (kind is str and len(result) <= MAX_TEXT)
-        ):
-            kept = result
-        else:
-            kept = probe.take_result(result)
-        pending.append(
-            (probe.name, start, elapsed, self_time, kept_args, kept_kwargs, None, kept, where)
-        )
-        if len(pending) >= FOLD_AT:
-            store.fold()
-        return result
-
-    return recorded
-
-
-def calling(recorded: Recorded) -> Callable[..., Any]:
-    """``recorded`` as those call it who call a handler."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return recorded(args, kwargs)
-
-    return call
-
-
-def _stopped(frame: nesting.Frame, parent: nesting.Frame | None, at: float) -> None:
+def _stopped(frame: Frame, parent: Frame | None, at: float) -> None:
     """The call of ``frame`` does not run any more: it is over, or waits."""
     ended(frame, at)
     if parent is not None:
         inner_of(parent).stopped(at)
-
-
-def _left(
-    probe: Probe,
-    frame: nesting.Frame,
-    parent: nesting.Frame | None,
-    at: float,
-    elapsed: float,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> float:
-    """The call of ``frame`` is over, which took ``elapsed``; returns its self time."""
-    _stopped(frame, parent, at)
-    if parent is not None:
-        inner_of(parent).called(probe.name, args, kwargs, probe.serialize)
-    return _self_time(probe, frame, elapsed)
-
-
-def _self_time(probe: Probe, frame: nesting.Frame, elapsed: float) -> float:
-    inner: nesting.Inner | None = frame[INNER]
-    if inner is None:
-        return elapsed
-    probe.store.note_children(probe.name, inner.children)
-    return max(0.0, elapsed - inner.spent)
 
 
 class _Deferred:
@@ -307,7 +272,7 @@ class _Deferred:
         self._where = where
         self._began: float | None = None
         self._spent = 0.0
-        self._frame: nesting.Frame = [probe.store, None, None]
+        self._frame: Frame = [probe.store, None, None]
 
     def __enter__(self) -> None:
         outer = current.get()
@@ -344,12 +309,14 @@ class _Deferred:
                 probe.name,
                 self._start if self._began is None else self._began,
                 self._spent,
-                _self_time(probe, self._frame, self._spent),
                 self._args,
                 self._kwargs,
-                None if error is None else probe.take_failure(error),
                 None if error is not None else probe.take_result(result),
-                self._where,
+                Rest(
+                    probe.self_time(self._frame, self._spent),
+                    None if error is None else probe.take_failure(error),
+                    self._where,
+                ),
             )
         )
 
@@ -370,8 +337,7 @@ class _Unawaited:
         self.coroutine.close()
 
 
-def _deferred(call: _Deferred, result: Any) -> Any:
-    """Something of the same type as ``result`` that does the same, recorded as ``call``."""
+def _driver(call: _Deferred, result: Any) -> Any:
     driver: Any
     if isinstance(result, CoroutineType):
         driver = _coroutine(call, _Unawaited(result))
@@ -459,3 +425,8 @@ async def _async_generator(
             raise
         except BaseException as thrown:
             given, step = thrown, generator.athrow
+
+
+UNWATCHED = Probe(Store(0), HandlerName("", ""), None)
+"""Records nothing."""
+UNWATCHED.share = 0.0

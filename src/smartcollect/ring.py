@@ -1,4 +1,4 @@
-"""The last calls, bounded, and in half the memory of a tuple for each."""
+"""The last calls, bounded, and in less than half the memory of a tuple for each."""
 
 from __future__ import annotations
 
@@ -29,30 +29,71 @@ class Call(NamedTuple):
     where: Place | None
 
 
-Row = tuple[HandlerName, float, float, float, Any, Any, Failure | None, Any, Place | None]
-"""The same as a plain tuple: to make a `Call` of each row takes as long as to look at three."""
+class Rest(NamedTuple):
+    """What most calls do not have: time in other handlers, an exception, a place."""
+
+    self_time: float
+    failure: Failure | None = None
+    where: Place | None = None
+
+
+Row = tuple[HandlerName, float, float, Any, Any, Any, "Rest | None"]
+"""A call as it is recorded: name, began, elapsed, args, kwargs, result, rest.
+
+To make a `Call` of each takes as long as to look at three.
+"""
 
 NAME: Final = 0
 BEGAN: Final = 1
 ELAPSED: Final = 2
-SELF_TIME: Final = 3
-FAILURE: Final = 6
-WHERE: Final = 8
+REST: Final = 6
+WIDTH: Final = 7
 
 Select = Callable[[list[Row]], list[Row]]
+
+
+def failed(row: Row) -> bool:
+    """Whether the call raised."""
+    rest = row[REST]
+    return rest is not None and rest.failure is not None
+
+
+def call_of(row: Row) -> Call:
+    """The call that was recorded as ``row``."""
+    name, began, elapsed, args, kwargs, result, rest = row
+    self_time, failure, where = rest or (elapsed, None, None)
+    return Call(name, began, elapsed, self_time, args, kwargs, failure, result, where)
+
+
+class Batch(NamedTuple):
+    """Calls that followed one another, by column.
+
+    Attributes:
+        columns: those of `Row`. ``began`` is on the clock's own scale.
+        began, elapsed: two of them as doubles, 8 bytes for each and not 32.
+        longest: seconds of the slowest of them.
+        to_wall: what to add to ``began`` for Unix time.
+    """
+
+    columns: list[list[Any]]
+    began: bytes
+    elapsed: bytes
+    longest: float
+    to_wall: float
 
 
 class _Block:
     """Calls that followed one another, by column."""
 
-    __slots__ = ("_longest", "columns")
+    __slots__ = ("_longest", "columns", "to_wall")
 
-    def __init__(self) -> None:
-        # Numbers in arrays take 8 bytes each, and not 32; the other columns are the objects.
-        self.columns: list[Any] = [
-            array("d") if BEGAN <= index <= SELF_TIME else [] for index in range(WHERE + 1)
-        ]
-        self._longest: float | None = 0.0
+    def __init__(self, batch: Batch) -> None:
+        # The lists that nobody else has are taken, not copied.
+        self.columns: list[Any] = list(batch.columns)
+        self.columns[BEGAN] = array("d", batch.began)
+        self.columns[ELAPSED] = array("d", batch.elapsed)
+        self.to_wall = batch.to_wall
+        self._longest: float | None = batch.longest
 
     def __len__(self) -> int:
         return len(self.columns[NAME])
@@ -64,9 +105,9 @@ class _Block:
             self._longest = max(self.columns[ELAPSED], default=0.0)
         return self._longest
 
-    def extend(self, columns: Sequence[Sequence[Any]], longest: float) -> None:
-        self._longest = max(self.longest, longest)
-        for mine, more in zip(self.columns, columns, strict=True):
+    def extend(self, batch: Batch) -> None:
+        self._longest = max(self.longest, batch.longest)
+        for mine, more in zip(self.columns, batch.columns, strict=True):
             mine.extend(more)
 
     def forget(self, number: int) -> object:
@@ -78,11 +119,13 @@ class _Block:
         return forgotten
 
     def rows(self, least: float) -> Iterable[Row]:
-        """The calls that took ``least`` seconds or longer."""
-        if not least:
-            return zip(*self.columns, strict=True)
-        slow = [index for index, one in enumerate(self.columns[ELAPSED]) if one >= least]
-        return [tuple([column[index] for column in self.columns]) for index in slow]
+        """The calls that took ``least`` seconds or longer, ``began`` in Unix time."""
+        columns = self.columns
+        if least:
+            slow = [index for index, one in enumerate(columns[ELAPSED]) if one >= least]
+            columns = [[column[index] for index in slow] for column in columns]
+        name, began, *others = columns
+        return zip(name, [one + self.to_wall for one in began], *others, strict=True)
 
 
 class Ring:
@@ -99,17 +142,19 @@ class Ring:
         self._blocks: deque[_Block] = deque()
         self._retained = 0
 
-    def extend(self, columns: Sequence[Sequence[Any]], longest: float) -> object:
-        """Adds calls, given by column, of which the longest took ``longest`` seconds.
+    def extend(self, batch: Batch) -> object:
+        """Adds calls.
 
         Returns:
             What is forgotten for them. Its destructors may ask the log, which is to be whole by
             then: let it go last.
         """
-        if not self._blocks or len(self._blocks[-1]) >= self._BLOCK:
-            self._blocks.append(_Block())
-        self._blocks[-1].extend(columns, longest)
-        self._retained += len(columns[NAME])
+        last = self._blocks[-1] if self._blocks else None
+        if last is None or len(last) >= self._BLOCK or last.to_wall != batch.to_wall:
+            self._blocks.append(_Block(batch))
+        else:
+            last.extend(batch)
+        self._retained += len(batch.columns[NAME])
         return self._forget()
 
     def resize(self, max_history: int) -> object:

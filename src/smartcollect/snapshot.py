@@ -383,7 +383,7 @@ def _frames(
     kept: deque[tuple[str, int, str]] = deque(maxlen=MAX_FRAMES)
     while trace is not None:
         code = trace.tb_frame.f_code
-        if code.co_filename not in own_files:
+        if code.co_filename not in own_files and plain_code(code) is code:
             kept.append((code.co_filename, trace.tb_lineno or 0, code.co_name))
         trace = trace.tb_next
     return tuple(kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from array import array
+import sys
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -40,20 +40,37 @@ _FEW = 20  # from so many on `Counter.update` is faster than a loop
 _SHIFT = 47  # of a double's 52 mantissa bits, five stay: 32 buckets for each power of two
 
 
-def buckets_of(elapsed: Sequence[float]) -> list[int]:
-    """The histogram bucket of each of ``elapsed`` seconds.
+# Where the upper two bytes of each eight are.
+_UPPER = slice(3, None, 4) if sys.byteorder == "little" else slice(0, None, 4)
+
+
+def doubles(values: Sequence[float]) -> bytes:
+    """``values`` side by side, 8 bytes for each."""
+    # A third of the time that `array("d", values)` takes.
+    return struct.pack(f"{len(values)}d", *values)
+
+
+def buckets_of(elapsed: bytes) -> Sequence[int]:
+    """The histogram bucket of each of some times.
 
     A double's exponent and the first bits of its mantissa, read as an integer, are a log-linear
     scale by construction, the one of HdrHistogram (Tene, 2012). A bucket's middle is within
     1/64 of each value in it.
+
+    Args:
+        elapsed: seconds, zero or more, as `doubles` returns them.
     """
-    # All at once: to pack and unpack each on its own takes four times as long.
-    return [bits >> _SHIFT for bits in memoryview(array("d", elapsed)).cast("B").cast("q")]
+    # Without the sign, which is the first bit of each, the bucket is the next 16. All are shifted
+    # as one large number: that takes 12 ns for each, to unpack and shift them takes 35.
+    shifted = int.from_bytes(elapsed, sys.byteorder) << 1
+    raw = shifted.to_bytes(len(elapsed) + 8, sys.byteorder)
+    raw = raw[:-8] if sys.byteorder == "little" else raw[8:]
+    return memoryview(raw).cast("H")[_UPPER]
 
 
 def bucket_of(elapsed: float) -> int:
     """The histogram bucket of ``elapsed`` seconds."""
-    return buckets_of([elapsed])[0]
+    return buckets_of(doubles([elapsed]))[0]
 
 
 def middle_of(bucket: int) -> float:
@@ -106,7 +123,7 @@ class HandlerStats:
     def add(
         self,
         elapsed: Sequence[float],
-        self_times: Sequence[float],
+        self_time: float,
         buckets: Sequence[int],
         last_call: float,
         errors: int = 0,
@@ -115,7 +132,7 @@ class HandlerStats:
 
         Args:
             elapsed: the seconds of each; one at least.
-            self_times: the same without other recorded handlers.
+            self_time: seconds of all of them without other recorded handlers.
             buckets: those of ``elapsed``, as `buckets_of` tells them.
             last_call: when the last of them began, in Unix seconds.
             errors: how many of them raised.
@@ -123,7 +140,7 @@ class HandlerStats:
         self.calls += len(elapsed)
         self.errors += errors
         self.total_time += sum(elapsed)
-        self.self_time += sum(self_times)
+        self.self_time += self_time
         self.min_time = min(self.min_time, min(elapsed))
         self.max_time = max(self.max_time, max(elapsed))
         if self.last_call is None or last_call > self.last_call:

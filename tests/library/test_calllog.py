@@ -279,7 +279,7 @@ def test_the_extremes_of_many_calls_are_those_of_a_sorted_list(seed, calls, n):
     name = HandlerName("api", "handler")
     many = random.choices(range(random.choice([3, 400])), k=calls)
     for order, number in enumerate(many):
-        log.store.add((name, 0.0, float(number), 0.0, (order,), {}, None, None, None))
+        log.store.add((name, 0.0, float(number), (order,), {}, None, None))
     ranked = sorted(enumerate(many), key=lambda one: one[1])
     assert [(call["args"][0], call["elapsed"]) for call in log.fastest(n)] == ranked[:n]
     ranked = sorted(enumerate(many), key=lambda one: one[1], reverse=True)

@@ -22,7 +22,7 @@ def profile_of(calls, test=""):
     slowest = []
     for name, elapsed in calls:
         handlers.setdefault(name, HandlerStats()).add(
-            [elapsed], [elapsed], [bucket_of(elapsed)], 0.0
+            [elapsed], elapsed, [bucket_of(elapsed)], 0.0
         )
         slowest.append(SlowCall(name, elapsed, "1", "", ""))
     slowest.sort(key=lambda call: -call.elapsed)
@@ -97,7 +97,7 @@ def test_the_store_bounds_what_it_remembers(monkeypatch):
     store = Store(max_history=2, top=2)
     for number in range(1000):
         name = HandlerName("api", str(number))
-        store.add((name, 0.0, float(number), 0.0, (), {}, None, None, None))
+        store.add((name, 0.0, float(number), (), {}, None, None))
     assert [call.elapsed for call in store.calls()] == [998, 999]
     handlers, slowest, *_ = store.summary()
     assert sum(stats.calls for stats in handlers.values()) == 1000
@@ -113,7 +113,7 @@ def test_of_equally_slow_calls_the_earlier_one_is_kept_whatever_its_handler():
     store = Store(max_history=10, top=1)
     other = HandlerName("api", "other")
     for name, elapsed in [(A, 1.0), (other, 2.0), (A, 2.0)]:
-        store.add((name, 0.0, elapsed, elapsed, (), {}, None, None, None))
+        store.add((name, 0.0, elapsed, (), {}, None, None))
     assert [call.name for call in store.summary().slowest] == [other]
 
 
@@ -123,6 +123,6 @@ def test_a_wall_clock_that_is_set_changes_later_calls_only():
     store = Store(max_history=10, clock=Clock(lambda: time.now, lambda: time.now + ahead))
     for now, set_to in [(1.0, 1000.0), (2.0, 1000.0002), (3.0, 5000.0), (4.0, 2000.0)]:
         time.now, ahead = now, set_to
-        store.add((A, now, 0.5, 0.5, (), {}, None, None, None))
+        store.add((A, now, 0.5, (), {}, None, None))
         store.calls()
     assert [call.began for call in store.calls()] == [1001.0, 1002.0, 5003.0, 2004.0]

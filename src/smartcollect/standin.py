@@ -1,0 +1,265 @@
+"""The hot path: code that stands in for a watched function's own, and records its calls.
+
+It is kept as text, because the code of a function has to be made for that function: with as many
+free variables, and of the same kind. Layers of a chain are made from the same text.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import sys
+import weakref
+from collections.abc import Callable
+from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType
+from typing import Any, Protocol
+
+from .nesting import current
+from .snapshot import ATOMS, MAX_BITS, MAX_TEXT, WATCHED, plain_code
+
+FILE = "<smartcollect>"
+"""What tracebacks call the file of a layer."""
+# What each call uses, as one tuple. A result that is `deferred` did not do its work yet.
+_SHARED: tuple[Any, ...] = (current.get, current.set, current.reset, ATOMS, {})
+_DEFERRED = frozenset({CoroutineType, GeneratorType, AsyncGeneratorType})
+
+# What is unusual here, and what it saves of a call on CPython 3.11:
+# - Most arguments and results are scalars, which need no snapshot. That they are is asked here and
+#   not by a function (`snapshot.small`), which would take 50 ns, twice.
+# - A handler is called without the empty dict: 15 ns.
+# - `pending` is extended by a tuple, which is not kept: see `Store`.
+# In the `except`, `enter` and not `leave`: an interrupt may come before there is a token.
+_RECORD = f"""
+DEF code(*args, **kwargs):
+    __tracebackhide__ = True
+    probe, store, target, now, pending = BOUND
+    outer_of, enter, leave, atoms, no_keywords = '<shared>'
+    if probe.share < 1.0 and probe.draw() >= probe.share:
+        return AWAIT target(*args, **kwargs) if kwargs else AWAIT target(*args)
+    outer = outer_of()
+    parent = None
+    if outer is not None:
+        if outer[0] is None:
+            return AWAIT target(*args, **kwargs)
+        parent = probe.parent(outer)
+    plain = probe.simple
+    for value in args:
+        kind = type(value)
+        if not (
+            kind in atoms
+            or (kind is int and value.bit_length() <= {MAX_BITS})
+            or (kind is str and len(value) <= {MAX_TEXT})
+        ):
+            plain = False
+            break
+    kept, keywords = args, no_keywords
+    if kwargs:
+        plain = plain and probe.plain(kwargs)
+        keywords = kwargs
+    if not plain:
+        kept, keywords = probe.take_arguments(args, kwargs)
+    frame = [store, outer, None]
+    start = now()
+    try:
+        token = enter(frame)
+        if parent is not None:
+            probe.started(parent, start)
+        result = AWAIT target(*args, **kwargs) if kwargs else AWAIT target(*args)
+        end = now()
+        LEAVE
+    except BaseException as error:
+        end = now()
+        enter(outer)
+        probe.failed(frame, parent, start, end, kept, keywords, error)
+        raise
+    taken = result
+    kind = type(result)
+    if not probe.simple or not (
+        kind in atoms
+        or (kind is int and result.bit_length() <= {MAX_BITS})
+        or (kind is str and len(result) <= {MAX_TEXT})
+    ):
+        if kind in '<deferred>':
+            return probe.deferred(frame, parent, end, kept, keywords, result)
+        taken = probe.take_result(result)
+    elapsed = end - start
+    rest = None
+    if outer is not None or frame[2] is not None or store.locates:
+        rest = probe.left(frame, parent, end, elapsed, kept, keywords)
+    pending.extend((probe.name, start, elapsed, kept, keywords, taken, rest))
+    if len(pending) >= store.full:
+        store.fold()
+    return result
+"""
+_SYNC = {"DEF": "def", "AWAIT ": "", "LEAVE": "leave(token)"}
+# A coroutine may end in another context than it began in, which has no token of this one.
+_ASYNC = {"DEF": "async def", "AWAIT ": "await ", "LEAVE": "enter(outer)"}
+# The instrument is gone where the garbage collector has just found its switcher.
+_OF_INSTRUMENT = """
+    reference = '<reference>'
+    instrument = reference()
+    if instrument is None:
+        return AWAIT reference.plain()(*args, **kwargs)
+    probe, store, target, now, pending = instrument.bound
+"""
+
+_GENERATOR = """
+def code(*args, **kwargs):
+    __tracebackhide__ = True
+    reference = '<reference>'
+    return (yield from reference.recorded()(*args, **kwargs))
+"""
+_ASYNC_GENERATOR = """
+async def code(*args, **kwargs):
+    __tracebackhide__ = True
+    reference = '<reference>'
+    generator = reference.recorded()(*args, **kwargs)
+    step, given = generator.asend, None
+    while True:
+        try:
+            item = await step(given)
+        except StopAsyncIteration:
+            return
+        try:
+            given = yield item
+            step = generator.asend
+        except GeneratorExit:
+            await generator.aclose()
+            raise
+        except BaseException as thrown:
+            step, given = generator.athrow, thrown
+"""
+
+
+def _filled(text: str, **words: str) -> str:
+    for word, meaning in words.items():
+        text = text.replace(word, meaning)
+    return text
+
+
+_STANDING_IN = _RECORD.replace("    probe, store, target, now, pending = BOUND", _OF_INSTRUMENT)
+_PLAIN = _filled(_STANDING_IN, **_SYNC)
+_COROUTINE = _filled(_STANDING_IN, **_ASYNC)
+
+
+class Instrument(Protocol):
+    """What records the calls of a function.
+
+    Attributes:
+        bound: what `_RECORD` begins with: probe, store, target, clock and pending calls.
+        recorded: does what the function does, and records that.
+    """
+
+    bound: tuple[Any, ...]
+    recorded: Callable[..., Any]
+
+
+class Reference(weakref.ref[Any]):
+    """How code finds its instrument: weak, because the collector does not see what code holds.
+
+    Args:
+        instrument: records the calls.
+        function: the function that the code is for.
+    """
+
+    __slots__ = ("_function",)
+    _function: weakref.ref[FunctionType]
+
+    def __new__(cls, instrument: Instrument, function: FunctionType) -> Reference:
+        made = super().__new__(cls, instrument)
+        made._function = weakref.ref(function)
+        return made
+
+    def plain(self) -> Callable[..., Any]:
+        """The function as it was."""
+        function = self._function()
+        assert function is not None
+        return copy_of(function)
+
+    def recorded(self) -> Callable[..., Any]:
+        """What records a call, or the function as it was where nothing does any more."""
+        instrument = self()
+        recorded: Callable[..., Any] = self.plain() if instrument is None else instrument.recorded
+        return recorded
+
+
+def copy_of(function: FunctionType) -> FunctionType:
+    """A function of the same behaviour with its own code, whatever stands in for that."""
+    copy = FunctionType(
+        plain_code(function.__code__),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__qualname__ = function.__qualname__
+    return copy
+
+
+def code_for(function: FunctionType, instrument: Instrument) -> CodeType:
+    """Code for ``function`` that lets ``instrument`` record each call."""
+    plain = plain_code(function.__code__)
+    flags = plain.co_flags
+    if flags & inspect.CO_ASYNC_GENERATOR:
+        text = _ASYNC_GENERATOR
+    elif flags & inspect.CO_COROUTINE:
+        text = _COROUTINE
+    else:
+        text = _GENERATOR if flags & inspect.CO_GENERATOR else _PLAIN
+    code = _template(text, len(plain.co_freevars))
+    constants = {
+        "<reference>": Reference(instrument, function),
+        "<shared>": _SHARED,
+        # What a coroutine returns is its result, whatever that is.
+        "<deferred>": () if text is _COROUTINE else _DEFERRED,
+    }
+    named: dict[str, Any] = {}
+    if sys.version_info >= (3, 11):
+        named["co_qualname"] = plain.co_qualname
+    return code.replace(
+        co_consts=(
+            *(constants.get(one, one) if type(one) is str else one for one in code.co_consts),
+            WATCHED,
+            plain,
+        ),
+        co_flags=code.co_flags | flags & inspect.CO_ITERABLE_COROUTINE,
+        co_freevars=plain.co_freevars,
+        co_name=plain.co_name,
+        co_filename=plain.co_filename,
+        co_firstlineno=plain.co_firstlineno,
+        **named,
+    )
+
+
+@functools.lru_cache
+def _template(text: str, free: int) -> CodeType:
+    """The code of ``text``, with as many free variables as the function has that it is for."""
+    names = [f"_{number}" for number in range(free)]
+    lines = text.strip().splitlines()
+    lines.append(f"    return {', '.join(names)}" if "yield" not in text else f"    {names}")
+    body = "\n".join(f"    {line}" for line in lines)
+    tree = ast.parse(f"def outer({', '.join(names)}):\n{body}\n    return code")
+    # All on one line, the first of the function: coverage is not to see lines that did not run.
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.expr, ast.stmt, ast.excepthandler, ast.arg)):
+            node.lineno = node.end_lineno = 1
+            node.col_offset = node.end_col_offset = 0
+    outer = next(one for one in compile(tree, "", "exec").co_consts if isinstance(one, CodeType))
+    return next(one for one in outer.co_consts if isinstance(one, CodeType))
+
+
+def _layers() -> Callable[[tuple[Any, ...]], Callable[..., Any]]:
+    words = {"BOUND": "bound", "'<shared>'": "shared", "'<deferred>'": "deferred"}
+    # Free variables and not constants: a target may hold what holds the layer, and the collector
+    # has to see that.
+    body = "".join(f"    {line}\n" for line in _filled(_RECORD, **_SYNC, **words).splitlines())
+    names: dict[str, Any] = {"shared": _SHARED, "deferred": _DEFERRED, "__name__": __name__}
+    exec(compile(f"def layer(bound):\n{body}    return code\n", FILE, "exec"), names)
+    made: Callable[[tuple[Any, ...]], Callable[..., Any]] = names["layer"]
+    return made
+
+
+layer = _layers()
+"""Makes a callable that does what ``target`` does, and records that; from a `Probe.bound`."""
