@@ -33,6 +33,20 @@ _SOME = 1_000
 _elapsed = operator.itemgetter(ELAPSED)
 
 
+class _Means:
+    """How a log records: its settings, and what they make of values."""
+
+    def __init__(self) -> None:
+        self.snapshot = Snapshot()
+
+    def change(self, settings: Settings) -> None:
+        self.settings = settings
+        self.redactor = Redactor(settings.redact)
+        failures = self.snapshot.failures
+        self.snapshot = Snapshot(settings.serializers, self.redactor)
+        self.snapshot.failures = failures
+
+
 class CallLog(Assertions):
     """Calls of handlers, and the answers to questions about them.
 
@@ -47,24 +61,20 @@ class CallLog(Assertions):
     def __init__(self, settings: Settings = DEFAULTS, clock: Clock = SYSTEM) -> None:
         self.store = Store(settings.max_history, SLOWEST, clock)
         self._probes: weakref.WeakSet[Probe] = weakref.WeakSet()
-        self._snapshot = Snapshot()
+        self._means = _Means()
         self._apply(settings)
 
     def _apply(self, settings: Settings) -> None:
-        self._settings = settings
-        self._redactor = Redactor(settings.redact)
-        failures = self._snapshot.failures
-        self._snapshot = Snapshot(settings.serializers, self._redactor)
-        self._snapshot.failures = failures
+        self._means.change(settings)
         self.store.resize(settings.max_history)
         for probe in list(self._probes):
             self._configure(probe)
 
     def _configure(self, probe: Probe) -> None:
-        probe.configure(self._snapshot, self._redactor, self._settings_of(probe))
+        probe.configure(self._means.snapshot, self._means.redactor, self._settings_of(probe))
 
     def _settings_of(self, probe: Probe) -> Settings:
-        return self._settings
+        return self._means.settings
 
     def probe(self, name: HandlerName, subject: Any) -> Probe:
         """A probe that feeds this log with the calls of one handler.
@@ -194,7 +204,7 @@ class CallLog(Assertions):
     @property
     def recording_failures(self) -> int:
         """How many values could not be recorded: their ``repr`` or serializer failed."""
-        return self._snapshot.failures
+        return self._means.snapshot.failures
 
     # -- what becomes of it ---------------------------------------------------------------------
 
@@ -209,17 +219,17 @@ class CallLog(Assertions):
         return {
             "schema": SCHEMA,
             "version": VERSION,
-            "settings": self._settings.to_dict(),
+            "settings": self._means.settings.to_dict(),
             "recording_failures": self.recording_failures,
             "stats": self.stats(),
         }
 
     def _exported(self) -> Iterator[dict[str, Any]]:
         # One after the other: a hundred thousand at a time take longer, and much memory.
-        serializer = Snapshot(self._settings.serializers, self._redactor)
+        serializer = Snapshot(self._means.settings.serializers, self._means.redactor)
         for call in self._calls():
-            entry = _entry(call, self._settings.include_context)
-            if not self._settings.serialize:
+            entry = _entry(call, self._means.settings.include_context)
+            if not self._means.settings.serialize:
                 entry["args"] = serializer.arguments(entry["args"])
                 entry["kwargs"] = serializer.keywords(entry["kwargs"])
                 if "result" in entry:
@@ -294,7 +304,7 @@ class CallLog(Assertions):
         )
 
     def _entries(self, calls: Iterable[Call]) -> list[dict[str, Any]]:
-        return [_entry(call, self._settings.include_context) for call in calls]
+        return [_entry(call, self._means.settings.include_context) for call in calls]
 
 
 def _entry(call: Call, context: bool) -> dict[str, Any]:

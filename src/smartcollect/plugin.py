@@ -14,7 +14,7 @@ from .recorder import Probe
 from .settings import DEFAULTS, FLAGS, HANDLER_SETTINGS, Settings, changed, check
 from .snapshot import SECRET_NAMES
 from .standin import layer
-from .switcher import WatchingPlugin, chain, specification
+from .switcher import WatchingPlugin, chain, shorten, specification
 
 _FLAGS = "enabled,serialize:off"
 
@@ -111,6 +111,8 @@ class CollectPlugin(CallLog, WatchingPlugin):
             return call_next
         self.log._by_handler[probe] = (self, entry.name)
         self.log._configure(probe)
+        if type(self).is_enabled_for is CollectPlugin.is_enabled_for:
+            shorten(self, entry, probe.bound(call_next))
         return layer(probe.bound(call_next))
 
     def to_spec(self) -> Any:
@@ -126,7 +128,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
     def _copy(self, name: str) -> CollectPlugin:
         copy = CollectPlugin.__new__(type(self))
         BasePlugin.__init__(copy, name=name, description=self.description)
-        for shared in ("store", "_probes", "_by_handler"):
+        for shared in ("store", "_probes", "_by_handler", "_means"):
             setattr(copy, shared, getattr(self.log, shared))
         copy._global_config = copy.config = self.log._global_config
         copy.log = self.log
@@ -136,7 +138,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
 
     def is_enabled_for(self, method_name: str | None = None) -> bool:
         """Whether calls of ``method_name``, or calls in general, are recorded."""
-        # smartswitch asks before each call: this is a fifth of its own, which merges two dicts.
+        # smartswitch asks before each call: this takes a third of its own, which merges dicts.
         if self._handler_configs:
             own = self._handler_configs.get(method_name)
             if own is not None and "enabled" in own:
@@ -177,7 +179,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
 
     def _refresh(self) -> None:
         """Makes the configuration that smartswitch keeps the one that is recorded by."""
-        known = {one: getattr(self._settings, one) for one in Settings.__dataclass_fields__}
+        known = {one: getattr(self._means.settings, one) for one in Settings.__dataclass_fields__}
         try:
             settings = changed(DEFAULTS, self._global_config)
         except (TypeError, ValueError):
@@ -192,14 +194,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
         if probe in self._by_handler:
             plugin, name = self._by_handler[probe]
             overrides.update(plugin._handler_configs.get(name, {}))
-        return replace(self._settings, **overrides) if overrides else self._settings
-
-    # A copy has no settings of its own; it asks the log that it feeds.
-    def __getattr__(self, name: str) -> Any:
-        log = self.__dict__.get("log")
-        if name in ("_settings", "_snapshot", "_redactor") and log not in (None, self):
-            return getattr(log, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return replace(self._means.settings, **overrides) if overrides else self._means.settings
 
 
 Switcher.register_plugin("collect", CollectPlugin)

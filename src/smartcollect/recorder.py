@@ -48,8 +48,8 @@ _OWN_FILES = frozenset({__file__, nesting.__file__, FILE})
 # Packages whose frames only pass a call on to a handler.
 _BETWEEN = frozenset({"asyncio", "concurrent", "smartcollect", "smartswitch", "threading"})
 
-Bound = tuple["Probe", Store, Callable[..., Any], Callable[[], float], list[Any]]
-"""What the hot path begins with: probe, store, target, clock and pending calls."""
+Bound = tuple[Any, ...]
+"""What the hot path begins with: probe, store, target, clock, and two ways to the pending calls."""
 
 
 class Probe:
@@ -59,6 +59,7 @@ class Probe:
         store: where its calls go.
         name: what they are called there.
         share: of the calls, those that are recorded, from 0.0 to 1.0; it may change at any time.
+        sampled: whether not all are.
         draw: a number from 0.0 to 1.0, by which it is decided.
         serialize: whether values become plain data; it may change at any time.
         simple: whether small arguments are remembered as they are, wherever they stand.
@@ -73,6 +74,7 @@ class Probe:
         "name",
         "public",
         "redactor",
+        "sampled",
         "serialize",
         "share",
         "simple",
@@ -95,13 +97,15 @@ class Probe:
     def bound(self, target: Callable[..., Any]) -> Bound:
         """What `standin` needs to record the calls of ``target``."""
         store = self.store
-        return self, store, target, store.clock.monotonic, store.pending
+        pending = store.pending
+        return self, store, target, store.clock.monotonic, pending.extend, pending
 
     def configure(
         self, snapshot: Snapshot, redactor: Callable[[str], bool], settings: Settings
     ) -> None:
         """Sets which calls are recorded, and how values are taken."""
         self.share = settings.sample_rate if settings.enabled else 0.0
+        self.sampled = self.share < 1.0
         self.serialize = settings.serialize
         self.snapshot = snapshot
         self.redactor = redactor
@@ -136,6 +140,14 @@ class Probe:
         except CONTAINED as error:
             return (self.snapshot.note_failure(error),), _NO_KEYWORDS
 
+    def take_small(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The same, where ``args`` are scalars that need no snapshot."""
+        if self.simple and self.public.issuperset(kwargs) and small(kwargs.values()):
+            return args, kwargs
+        return self.take_arguments(args, kwargs)
+
     def take_result(self, result: Any) -> Any:
         """What is remembered of a call's result."""
         if not self.serialize:
@@ -151,10 +163,6 @@ class Probe:
             return failure(error, self.snapshot, _OWN_FILES)
         except CONTAINED as own:
             return Failure(type(error).__name__, self.snapshot.note_failure(own), ())
-
-    def plain(self, kwargs: dict[str, Any]) -> bool:
-        """Whether keyword arguments are known to be no secrets, and are small."""
-        return self.public.issuperset(kwargs) and small(kwargs.values())
 
     def parent(self, outer: Frame) -> Frame | None:
         """The frame of the call that a call in ``outer`` counts to."""
@@ -429,4 +437,4 @@ async def _async_generator(
 
 UNWATCHED = Probe(Store(0), HandlerName("", ""), None)
 """Records nothing."""
-UNWATCHED.share = 0.0
+UNWATCHED.share, UNWATCHED.sampled = 0.0, True

@@ -20,9 +20,14 @@ from .snapshot import ATOMS, MAX_BITS, MAX_TEXT, WATCHED, plain_code
 
 FILE = "<smartcollect>"
 """What tracebacks call the file of a layer."""
-# What each call uses, as one tuple. A result that is `deferred` did not do its work yet.
-_SHARED: tuple[Any, ...] = (current.get, current.set, current.reset, ATOMS, {})
-_DEFERRED = frozenset({CoroutineType, GeneratorType, AsyncGeneratorType})
+# What the text below names in quotes: constants of the code that is made of it.
+_CONSTANTS: dict[str, Any] = {
+    "<context>": (current.get, current.set, current.reset),
+    "<atoms>": ATOMS,
+    # What did not do its work yet when it is returned.
+    "<deferred>": frozenset({CoroutineType, GeneratorType, AsyncGeneratorType}),
+    "<nothing>": {},
+}
 
 # What is unusual here, and what it saves of a call on CPython 3.11:
 # - Most arguments and results are scalars, which need no snapshot. That they are is asked here and
@@ -33,9 +38,9 @@ _DEFERRED = frozenset({CoroutineType, GeneratorType, AsyncGeneratorType})
 _RECORD = f"""
 DEF code(*args, **kwargs):
     __tracebackhide__ = True
-    probe, store, target, now, pending = BOUND
-    outer_of, enter, leave, atoms, no_keywords = '<shared>'
-    if probe.share < 1.0 and probe.draw() >= probe.share:
+    probe, store, target, now, extend, pending = BOUND
+    outer_of, enter, leave = '<context>'
+    if probe.sampled and probe.draw() >= probe.share:
         return AWAIT target(*args, **kwargs) if kwargs else AWAIT target(*args)
     outer = outer_of()
     parent = None
@@ -43,22 +48,19 @@ DEF code(*args, **kwargs):
         if outer[0] is None:
             return AWAIT target(*args, **kwargs)
         parent = probe.parent(outer)
-    plain = probe.simple
+    kept, keywords = args, '<nothing>'
     for value in args:
         kind = type(value)
         if not (
-            kind in atoms
+            kind in '<atoms>'
             or (kind is int and value.bit_length() <= {MAX_BITS})
             or (kind is str and len(value) <= {MAX_TEXT})
         ):
-            plain = False
+            kept, keywords = probe.take_arguments(args, kwargs)
             break
-    kept, keywords = args, no_keywords
-    if kwargs:
-        plain = plain and probe.plain(kwargs)
-        keywords = kwargs
-    if not plain:
-        kept, keywords = probe.take_arguments(args, kwargs)
+    else:
+        if kwargs or not probe.simple:
+            kept, keywords = probe.take_small(args, kwargs)
     frame = [store, outer, None]
     start = now()
     try:
@@ -76,18 +78,18 @@ DEF code(*args, **kwargs):
     taken = result
     kind = type(result)
     if not probe.simple or not (
-        kind in atoms
+        kind in '<atoms>'
         or (kind is int and result.bit_length() <= {MAX_BITS})
         or (kind is str and len(result) <= {MAX_TEXT})
     ):
         if kind in '<deferred>':
             return probe.deferred(frame, parent, end, kept, keywords, result)
         taken = probe.take_result(result)
-    elapsed = end - start
-    rest = None
-    if outer is not None or frame[2] is not None or store.locates:
-        rest = probe.left(frame, parent, end, elapsed, kept, keywords)
-    pending.extend((probe.name, start, elapsed, kept, keywords, taken, rest))
+    if outer is None and frame[2] is None and not store.locates:
+        extend((probe.name, start, end - start, kept, keywords, taken, None))
+    else:
+        rest = probe.left(frame, parent, end, end - start, kept, keywords)
+        extend((probe.name, start, end - start, kept, keywords, taken, rest))
     if len(pending) >= store.full:
         store.fold()
     return result
@@ -101,7 +103,7 @@ _OF_INSTRUMENT = """
     instrument = reference()
     if instrument is None:
         return AWAIT reference.plain()(*args, **kwargs)
-    probe, store, target, now, pending = instrument.bound
+    probe, store, target, now, extend, pending = instrument.bound
 """
 
 _GENERATOR = """
@@ -138,7 +140,9 @@ def _filled(text: str, **words: str) -> str:
     return text
 
 
-_STANDING_IN = _RECORD.replace("    probe, store, target, now, pending = BOUND", _OF_INSTRUMENT)
+_STANDING_IN = _RECORD.replace(
+    "    probe, store, target, now, extend, pending = BOUND", _OF_INSTRUMENT
+)
 _PLAIN = _filled(_STANDING_IN, **_SYNC)
 _COROUTINE = _filled(_STANDING_IN, **_ASYNC)
 
@@ -209,12 +213,9 @@ def code_for(function: FunctionType, instrument: Instrument) -> CodeType:
     else:
         text = _GENERATOR if flags & inspect.CO_GENERATOR else _PLAIN
     code = _template(text, len(plain.co_freevars))
-    constants = {
-        "<reference>": Reference(instrument, function),
-        "<shared>": _SHARED,
-        # What a coroutine returns is its result, whatever that is.
-        "<deferred>": () if text is _COROUTINE else _DEFERRED,
-    }
+    constants = {**_CONSTANTS, "<reference>": Reference(instrument, function)}
+    if text is _COROUTINE:
+        constants["<deferred>"] = ()  # what it returns is its result, whatever that is
     named: dict[str, Any] = {}
     if sys.version_info >= (3, 11):
         named["co_qualname"] = plain.co_qualname
@@ -250,16 +251,33 @@ def _template(text: str, free: int) -> CodeType:
     return next(one for one in outer.co_consts if isinstance(one, CodeType))
 
 
-def _layers() -> Callable[[tuple[Any, ...]], Callable[..., Any]]:
-    words = {"BOUND": "bound", "'<shared>'": "shared", "'<deferred>'": "deferred"}
+_Maker = Callable[..., Callable[..., Any]]
+
+
+def _layers(parameters: str, first: str = "") -> _Maker:
+    """Makes functions of `_RECORD` that begin with the statements ``first``."""
+    words = {f"'{name}'": name.strip("<>") for name in _CONSTANTS}
     # Free variables and not constants: a target may hold what holds the layer, and the collector
     # has to see that.
-    body = "".join(f"    {line}\n" for line in _filled(_RECORD, **_SYNC, **words).splitlines())
-    names: dict[str, Any] = {"shared": _SHARED, "deferred": _DEFERRED, "__name__": __name__}
-    exec(compile(f"def layer(bound):\n{body}    return code\n", FILE, "exec"), names)
-    made: Callable[[tuple[Any, ...]], Callable[..., Any]] = names["layer"]
+    text = _filled(_RECORD, **_SYNC, **words, BOUND=f"bound{first}")
+    body = "".join(f"    {line}\n" for line in text.splitlines())
+    names = {name.strip("<>"): value for name, value in _CONSTANTS.items()}
+    names["__name__"] = __name__
+    exec(compile(f"def layer({parameters}):\n{body}    return code\n", FILE, "exec"), names)
+    made: _Maker = names["layer"]
     return made
 
 
-layer = _layers()
+layer = _layers("bound")
 """Makes a callable that does what ``target`` does, and records that; from a `Probe.bound`."""
+
+switched_layer = _layers(
+    "bound, switches, off",
+    """
+    if switches() and off(args):
+        return target(*args, **kwargs)""",
+)
+"""The same, for one that may be switched off.
+
+What ``switches`` returns is false while nothing at all is; ``off`` tells by a call's arguments.
+"""

@@ -14,6 +14,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from threading import RLock
 from typing import Any, Protocol
 
@@ -22,7 +23,8 @@ from smartswitch import Switcher as Switcher
 
 from .instrument import Instrument
 from .names import HandlerName
-from .recorder import Probe
+from .recorder import Bound, Probe
+from .standin import switched_layer
 from .store import Store
 
 
@@ -87,10 +89,12 @@ class Watch:
 class _Observed:
     """What is known of one registered handler; it lives on the handler's entry."""
 
-    __slots__ = ("attached", "chained", "instrument")
+    __slots__ = ("attached", "chained", "instrument", "shortcut")
 
     def __init__(self) -> None:
         self.instrument: Instrument | None = None
+        # The plugin wrapped last, and what `layer` needs, until the handler is registered.
+        self.shortcut: tuple[WatchingPlugin, Bound] | None = None
         # Probes that are layers of smartswitch's own chain, and probes of the instrument.
         self.chained: list[tuple[Watch, Probe]] = []
         self.attached: list[tuple[Watch, Probe]] = []
@@ -199,6 +203,36 @@ def chain(plugin: WatchingPlugin, entry: MethodEntry) -> Probe | None:
         probe = plugin.log.probe(watch.name(entry), entry.func)
         _observed(entry).chained.append((watch, probe))
         return probe
+
+
+def shorten(plugin: WatchingPlugin, entry: MethodEntry, bound: Bound) -> None:
+    """Lets the handler be called without smartswitch's own layer around that of ``plugin``.
+
+    That layer asks two questions before each call, which take as long as to record it: whether
+    the plugin is enabled, which the probe knows, and whether it is switched off for a caller.
+    """
+    _observed(entry).shortcut = (plugin, bound)
+
+
+def _take_shortcut(switcher: Switcher, entry: MethodEntry) -> None:
+    observed = entry.__dict__.get("_smartcollect")
+    if observed is None or observed.shortcut is None:
+        return
+    (plugin, bound), observed.shortcut = observed.shortcut, None
+    own = type(switcher).is_plugin_enabled is not Switcher.is_plugin_enabled
+    # Those inside of another plugin's layer are called by that one.
+    if _switches is None or own or switcher.iter_plugins()[0] is not plugin:
+        return
+    handler, name = entry.name, plugin.name
+
+    def off(args: tuple[Any, ...]) -> bool:
+        return not switcher.is_plugin_enabled(args[0] if args else None, handler, name)
+
+    made, theirs = switched_layer(bound, _switches, off), entry._wrapped
+    made.__dict__.update(theirs.__dict__)
+    made.__name__, made.__qualname__ = theirs.__name__, theirs.__qualname__
+    made.__module__ = theirs.__module__
+    entry._wrapped = made
 
 
 def specification(factory: Callable[..., BasePlugin], name: str) -> Any:
@@ -325,15 +359,18 @@ def _rename(switcher: Switcher) -> None:
 # ---------------------------------------------------------------------------------------------
 
 
-def _registered(switcher: Switcher) -> None:
-    """A handler was registered."""
+def _registered(switcher: Switcher) -> Any:
+    """A handler was registered; returns what calls it."""
     entry = next(reversed(switcher._methods.values()))
     with _lock:
+        _take_shortcut(switcher, entry)
+        handler = entry._wrapped
         _known[switcher] = None
         for watch in (*_watches.get(switcher, ()), *_everywhere):
             _observe(entry, watch)
         if len(switcher._methods) == 1 and _root(switcher).name is None:
             _rename(_root(switcher))
+    return handler
 
 
 def _root(switcher: Switcher) -> Switcher:
@@ -397,9 +434,8 @@ def _hook() -> bool:
     decorate, plug, adopt = Switcher._decorate, Switcher.plug, Switcher._attach_child_switcher
 
     def _decorate(self: Switcher, *args: Any, **kwargs: Any) -> Any:
-        wrapped = decorate(self, *args, **kwargs)
-        _registered(self)
-        return wrapped
+        decorate(self, *args, **kwargs)
+        return _registered(self)
 
     def _plug(self: Switcher, *args: Any, **kwargs: Any) -> Any:
         result = plug(self, *args, **kwargs)
@@ -425,4 +461,21 @@ def _hook() -> bool:
     return True
 
 
+def _find_switches() -> Callable[[], Any] | None:
+    """What returns something true where a plugin may be switched off for the one who calls."""
+    from smartswitch import core
+
+    def works() -> bool:
+        before = get()
+        Switcher("smartcollect").set_plugin_enabled(None, "trial", "trial", False)
+        return not before and bool(get())
+
+    try:
+        get: Callable[[], Any] = core._activation_ctx.get
+        return get if Context().run(works) else None
+    except Exception:
+        return None
+
+
 _hooked = _hook()
+_switches = _find_switches()

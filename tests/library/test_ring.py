@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartcollect.names import HandlerName
-from smartcollect.ring import ELAPSED, Ring
+from smartcollect.ring import ELAPSED, Batch, Ring
+from smartcollect.stats import doubles
 
 NAME = HandlerName("api", "a")
 
