@@ -31,7 +31,7 @@ class Assertions:
     def _find(self, handler: str) -> HandlerName:
         raise NotImplementedError
 
-    def _calls(self, handler: str | None = None) -> list[Call]:
+    def _calls(self) -> list[Call]:
         raise NotImplementedError
 
     def assert_none_slower_than(self, threshold: float | str, handler: str | None = None) -> None:

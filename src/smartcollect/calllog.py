@@ -7,7 +7,7 @@ import heapq
 import operator
 import os
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, overload
@@ -19,7 +19,7 @@ from .clock import SYSTEM, Clock
 from .names import AmbiguousHandler, HandlerName, find, short_names
 from .profile import SLOWEST, Profile
 from .recorder import Probe
-from .ring import ELAPSED, NAME, Call, Row, Select, failed
+from .ring import ELAPSED, NAME, Call, Row, failed
 from .settings import DEFAULTS, Settings, changed
 from .snapshot import Redactor, Snapshot
 from .stats import HandlerStats, Statistics, Stats
@@ -27,6 +27,8 @@ from .store import Store
 from .switcher import Switcher
 from .units import seconds
 
+Select = Callable[[list[Row]], list[Row]]
+Entries = list[dict[str, Any]]
 SCHEMA = "smartcollect/log"
 VERSION = 1
 _SOME = 1_000
@@ -103,7 +105,7 @@ class CallLog(Assertions):
         first: int | None = None,
         handler: str | None = None,
         errors: bool | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> Entries:
         """The retained calls, in the order in which they ended.
 
         Args:
@@ -131,25 +133,23 @@ class CallLog(Assertions):
                 rows = [row for row in rows if failed(row) == errors]
             return rows[:first] if last is None else rows[max(0, len(rows) - last) :]
 
-        return self._entries(self._calls(handler, wanted))
+        return self._selected(handler, wanted)
 
-    def slowest(self, n: int = 10, handler: str | None = None) -> list[dict[str, Any]]:
+    def slowest(self, n: int = 10, handler: str | None = None) -> Entries:
         """The ``n`` retained calls that took longest, slowest first."""
         return self._ranked(n, handler, slowest=True)
 
-    def fastest(self, n: int = 10, handler: str | None = None) -> list[dict[str, Any]]:
+    def fastest(self, n: int = 10, handler: str | None = None) -> Entries:
         """The ``n`` retained calls that took least, fastest first."""
         return self._ranked(n, handler, slowest=False)
 
-    def _ranked(self, n: int, handler: str | None, slowest: bool) -> list[dict[str, Any]]:
+    def _ranked(self, n: int, handler: str | None, slowest: bool) -> Entries:
         _count("n", n)
         # Of one handler, the slowest may be far from the slowest of all.
         least = self.store.slowest_from(n) if slowest and handler is None else 0.0
-        return self._entries(self._calls(handler, lambda rows: _extreme(rows, n, slowest), least))
+        return self._selected(handler, lambda rows: _extreme(rows, n, slowest), least)
 
-    def slower_than(
-        self, threshold: float | str, handler: str | None = None
-    ) -> list[dict[str, Any]]:
+    def slower_than(self, threshold: float | str, handler: str | None = None) -> Entries:
         """The retained calls that took longer than ``threshold``, slowest first.
 
         Args:
@@ -162,9 +162,9 @@ class CallLog(Assertions):
             over = [call for call in calls if call[ELAPSED] > limit]
             return sorted(over, key=_elapsed, reverse=True)
 
-        return self._entries(self._calls(handler, slower, limit))
+        return self._selected(handler, slower, limit)
 
-    def errors(self, handler: str | None = None) -> list[dict[str, Any]]:
+    def errors(self, handler: str | None = None) -> Entries:
         """The retained calls that raised, in the order in which they ended."""
         return self.history(handler=handler, errors=True)
 
@@ -227,9 +227,10 @@ class CallLog(Assertions):
     def _exported(self) -> Iterator[dict[str, Any]]:
         # One after the other: a hundred thousand at a time take longer, and much memory.
         serializer = Snapshot(self._means.settings.serializers, self._means.redactor)
-        for call in self._calls():
-            entry = _entry(call, self._means.settings.include_context)
-            if not self._means.settings.serialize:
+        settings = self._means.settings
+        for row in self.store.rows():
+            entry = _entry(row, settings.include_context)
+            if not settings.serialize:
                 entry["args"] = serializer.arguments(entry["args"])
                 entry["kwargs"] = serializer.keywords(entry["kwargs"])
                 if "result" in entry:
@@ -294,34 +295,33 @@ class CallLog(Assertions):
                 [name for name, stats in handlers.items() if stats.calls or name in live], handler
             )
 
-    def _calls(
-        self, handler: str | None = None, select: Select = list, least: float = 0.0
-    ) -> list[Call]:
-        if handler is None:
-            return self.store.calls(select, least)
-        return self.store.calls(
-            lambda rows: select([row for row in rows if row[NAME].fits(handler)]), least
-        )
+    def _calls(self) -> list[Call]:
+        return self.store.calls()
 
-    def _entries(self, calls: Iterable[Call]) -> list[dict[str, Any]]:
-        return [_entry(call, self._means.settings.include_context) for call in calls]
+    def _selected(self, handler: str | None, select: Select, least: float = 0.0) -> Entries:
+        """The entries of those calls of ``handler``, or of all, that ``select`` takes."""
+        rows = self.store.rows(least)
+        wanted = [row for row in rows if handler is None or row[NAME].fits(handler)]
+        context = self._means.settings.include_context
+        return [_entry(row, context) for row in select(wanted)]
 
 
-def _entry(call: Call, context: bool) -> dict[str, Any]:
-    entry: dict[str, Any] = {"handler": call.name.handler}
+def _entry(row: Row, context: bool) -> dict[str, Any]:
+    name, began, elapsed, args, kwargs, result, rest = row
+    entry: dict[str, Any] = {"handler": name.handler}
     if context:
-        entry["switcher"] = call.name.switcher
-        entry["timestamp"] = call.began
-    entry["args"] = call.args
-    entry["kwargs"] = dict(call.kwargs)
-    entry["elapsed"] = call.elapsed
-    if call.failure is None:
-        entry["result"] = call.result
+        entry["switcher"] = name.switcher
+        entry["timestamp"] = began
+    entry["args"] = args
+    entry["kwargs"] = dict(kwargs)
+    entry["elapsed"] = elapsed
+    if rest is None or rest.failure is None:
+        entry["result"] = result
     else:
         entry["exception"] = {
-            "type": call.failure.type,
-            "message": call.failure.message,
-            "traceback": call.failure.traceback(),
+            "type": rest.failure.type,
+            "message": rest.failure.message,
+            "traceback": rest.failure.traceback(),
         }
     return entry
 

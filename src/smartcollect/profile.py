@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -151,12 +151,14 @@ class Profile:
             for name, stats in self.called().items()
         }
         phases = {phase: Phase(outcome, duration, MappingProxyType(used))}
-        return replace(
-            self,
-            slowest=tuple(call._replace(test=test) for call in self.slowest),
-            raised=tuple(one._replace(test=test) for one in self.raised),
-            repeats=tuple(one._replace(test=test) for one in self.repeats),
+        return Profile(
+            handlers=self.handlers,
+            slowest=tuple([call._replace(test=test) for call in self.slowest]),
+            raised=tuple([one._replace(test=test) for one in self.raised]),
+            repeats=tuple([one._replace(test=test) for one in self.repeats]),
             tests=MappingProxyType({test: MappingProxyType(phases)} if used else {}),
+            run=self.run,
+            incomplete=self.incomplete,
         )
 
     def called(self) -> dict[HandlerName, HandlerStats]:
@@ -338,16 +340,20 @@ def merge(profiles: Iterable[Profile]) -> Profile:
     incomplete: dict[str, None] = {}
     for profile in profiles:
         for name, stats in profile.handlers.items():
-            handlers.setdefault(name, HandlerStats()).merge(stats)
+            if name not in handlers:
+                handlers[name] = HandlerStats()
+            handlers[name].merge(stats)
         for test, phases in profile.tests.items():
             merged = tests.setdefault(test, {})
             for when, phase in phases.items():
                 merged[when] = merged[when].plus(phase) if when in merged else phase
         _merge_noted(raised, profile.raised)
         _merge_noted(repeats, profile.repeats)
-        slowest = heapq.nlargest(
-            SLOWEST, [*slowest, *profile.slowest], key=lambda call: call.elapsed
-        )
+        # Most phases of a long run have none: only those that may be among them ride on reports.
+        if profile.slowest:
+            slowest = heapq.nlargest(
+                SLOWEST, [*slowest, *profile.slowest], key=lambda call: call.elapsed
+            )
         runs.append(profile.run)
         incomplete.update(dict.fromkeys(profile.incomplete))
     return Profile(

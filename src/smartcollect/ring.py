@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from .names import HandlerName
@@ -48,8 +49,6 @@ BEGAN: Final = 1
 ELAPSED: Final = 2
 REST: Final = 6
 WIDTH: Final = 7
-
-Select = Callable[[list[Row]], list[Row]]
 
 
 def failed(row: Row) -> bool:
@@ -118,12 +117,13 @@ class _Block:
         self._longest = None
         return forgotten
 
-    def rows(self, least: float) -> Iterable[Row]:
+    def rows(self, least: float) -> Iterator[Row]:
         """The calls that took ``least`` seconds or longer, ``began`` in Unix time."""
-        columns = self.columns
         if least:
-            slow = [index for index, one in enumerate(columns[ELAPSED]) if one >= least]
-            columns = [[column[index] for index in slow] for column in columns]
+            slow = [index for index, one in enumerate(self.columns[ELAPSED]) if one >= least]
+            columns = [[column[index] for index in slow] for column in self.columns]
+        else:
+            columns = [column[:] for column in self.columns]
         name, began, *others = columns
         return zip(name, [one + self.to_wall for one in began], *others, strict=True)
 
@@ -175,11 +175,14 @@ class Ring:
                 forgotten.append(first.forget(surplus))
         return forgotten
 
-    def rows(self, least: float = 0.0) -> list[Row]:
-        """The calls that took ``least`` seconds or longer."""
-        return [
-            row for block in self._blocks if block.longest >= least for row in block.rows(least)
-        ]
+    def rows(self, least: float = 0.0) -> Iterator[Row]:
+        """The calls that took ``least`` seconds or longer.
+
+        The tuples are made one after the other: a hundred thousand at a time take longer, and
+        set off collections of garbage. What they are made of does not change meanwhile.
+        """
+        blocks = [block.rows(least) for block in self._blocks if block.longest >= least]
+        return chain.from_iterable(blocks)
 
     def bound(self, n: int) -> float:
         """Seconds: the ``n`` slowest calls took so long or longer."""

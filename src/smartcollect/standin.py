@@ -12,7 +12,8 @@ import inspect
 import sys
 import weakref
 from collections.abc import Callable
-from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType
+from itertools import takewhile
+from types import AsyncGeneratorType, CellType, CodeType, CoroutineType, FunctionType, GeneratorType
 from typing import Any, Protocol
 
 from .nesting import current
@@ -94,15 +95,18 @@ DEF code(*args, **kwargs):
         store.fold()
     return result
 """
+# Values of these types refer to nothing.
+_HOLD_NOTHING = ATOMS | {int, str, bytes}
 _SYNC = {"DEF": "def", "AWAIT ": "", "LEAVE": "leave(token)"}
 # A coroutine may end in another context than it began in, which has no token of this one.
 _ASYNC = {"DEF": "async def", "AWAIT ": "await ", "LEAVE": "enter(outer)"}
-# The instrument is gone where the garbage collector has just found its switcher.
+# The instrument is gone where the collector has just found its switcher: it clears weak references
+# first, and then runs the destructors, which may call the handlers of the switcher.
 _OF_INSTRUMENT = """
     reference = '<reference>'
     instrument = reference()
     if instrument is None:
-        return AWAIT reference.plain()(*args, **kwargs)
+        return AWAIT reference.recorded(CELLS)(*args, **kwargs)
     probe, store, target, now, extend, pending = instrument.bound
 """
 
@@ -110,13 +114,13 @@ _GENERATOR = """
 def code(*args, **kwargs):
     __tracebackhide__ = True
     reference = '<reference>'
-    return (yield from reference.recorded()(*args, **kwargs))
+    return (yield from reference.recorded(CELLS)(*args, **kwargs))
 """
 _ASYNC_GENERATOR = """
 async def code(*args, **kwargs):
     __tracebackhide__ = True
     reference = '<reference>'
-    generator = reference.recorded()(*args, **kwargs)
+    generator = reference.recorded(CELLS)(*args, **kwargs)
     step, given = generator.asend, None
     while True:
         try:
@@ -167,25 +171,36 @@ class Reference(weakref.ref[Any]):
         function: the function that the code is for.
     """
 
-    __slots__ = ("_function",)
-    _function: weakref.ref[FunctionType]
+    __slots__ = ("_defaults", "_keyword_defaults")
+    _defaults: tuple[Any, ...]
+    _keyword_defaults: dict[str, Any]
 
     def __new__(cls, instrument: Instrument, function: FunctionType) -> Reference:
         made = super().__new__(cls, instrument)
-        made._function = weakref.ref(function)
+        # Of the defaults only what can keep nothing else alive.
+        defaults = function.__defaults__ or ()
+        held = takewhile(lambda value: type(value) in _HOLD_NOTHING, reversed(defaults))
+        made._defaults = tuple(held)[::-1]
+        made._keyword_defaults = {
+            name: value
+            for name, value in (function.__kwdefaults__ or {}).items()
+            if type(value) in _HOLD_NOTHING
+        }
         return made
 
-    def plain(self) -> Callable[..., Any]:
-        """The function as it was."""
-        function = self._function()
-        assert function is not None
-        return copy_of(function)
+    def recorded(self, closure: tuple[CellType, ...] | None) -> Callable[..., Any]:
+        """What records the calls of the function whose code asks.
 
-    def recorded(self) -> Callable[..., Any]:
-        """What records a call, or the function as it was where nothing does any more."""
-        instrument = self()
-        recorded: Callable[..., Any] = self.plain() if instrument is None else instrument.recorded
-        return recorded
+        Where nothing does any more, that is the function as it was, made of what is left of it.
+        """
+        instrument: Instrument | None = self()
+        if instrument is not None:
+            return instrument.recorded
+        frame = sys._getframe(1)
+        code = plain_code(frame.f_code)
+        made = FunctionType(code, frame.f_globals, code.co_name, self._defaults, closure)
+        made.__kwdefaults__ = self._keyword_defaults
+        return made
 
 
 def copy_of(function: FunctionType) -> FunctionType:
@@ -237,9 +252,9 @@ def code_for(function: FunctionType, instrument: Instrument) -> CodeType:
 @functools.lru_cache
 def _template(text: str, free: int) -> CodeType:
     """The code of ``text``, with as many free variables as the function has that it is for."""
-    names = [f"_{number}" for number in range(free)]
-    lines = text.strip().splitlines()
-    lines.append(f"    return {', '.join(names)}" if "yield" not in text else f"    {names}")
+    names = [f"_{number:03}" for number in range(free)]
+    cells = f"(lambda: ({', '.join(names)},)).__closure__" if names else "None"
+    lines = text.strip().replace("CELLS", cells).splitlines()
     body = "\n".join(f"    {line}" for line in lines)
     tree = ast.parse(f"def outer({', '.join(names)}):\n{body}\n    return code")
     # All on one line, the first of the function: coverage is not to see lines that did not run.

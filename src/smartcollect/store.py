@@ -7,15 +7,17 @@ import os
 import sys
 import weakref
 from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from math import inf
+from operator import itemgetter
 from threading import RLock
 from typing import Any, NamedTuple, TypeVar
 
 from .clock import SYSTEM, Clock
 from .names import HandlerName
 from .nesting import Children
-from .ring import BEGAN, ELAPSED, NAME, REST, WIDTH, Batch, Call, Ring, Row, Select, call_of
+from .ring import BEGAN, ELAPSED, NAME, REST, WIDTH, Batch, Call, Ring, Row, call_of
 from .snapshot import cut
 from .stats import HandlerStats, Statistics, buckets_of, doubles
 
@@ -194,28 +196,26 @@ class Store:
         """Adds calls to the statistics of their handlers."""
         columns = batch.columns
         names, began, elapsed, rests = (columns[one] for one in (NAME, BEGAN, ELAPSED, REST))
-        buckets = buckets_of(batch.elapsed)
+        buckets, to_wall = buckets_of(batch.elapsed), batch.to_wall
         special = any(rests)
-        self_times = elapsed
-        if special:
-            self_times = [
-                taken if rest is None else rest.self_time
-                for taken, rest in zip(elapsed, rests, strict=True)
-            ]
+        self_times = [
+            taken if rest is None else rest.self_time
+            for taken, rest in zip(elapsed, rests, strict=True)
+            if special
+        ]
         if names.count(names[0]) == len(names):
-            self._of(names[0]).add(elapsed, sum(self_times), buckets, max(began) + batch.to_wall)
+            own = sum(self_times) if special else None
+            self._of(names[0]).add(elapsed, buckets, max(began) + to_wall, own)
         else:
             # By identity, which takes half the time of a hash; equal names meet again in `_of`.
             by_name: defaultdict[int, list[int]] = defaultdict(list)
             for index, key in enumerate(map(id, names)):
                 by_name[key].append(index)
             for indexes in by_name.values():
-                taken, own, binned, started = (
-                    [column[index] for index in indexes]
-                    for column in (elapsed, self_times, buckets, began)
-                )
-                last_call = max(started) + batch.to_wall
-                self._of(names[indexes[0]]).add(taken, sum(own), binned, last_call)
+                pick = _picker(indexes)
+                own = sum(pick(self_times)) if special else None
+                last_call = max(pick(began)) + to_wall
+                self._of(names[indexes[0]]).add(pick(elapsed), pick(buckets), last_call, own)
         if special:
             for name, rest in zip(names, rests, strict=True):
                 if rest is not None and rest.failure is not None:
@@ -297,18 +297,15 @@ class Store:
         with self._lock:
             return set(self._handlers)
 
-    def calls(self, select: Select = list, least: float = 0.0) -> list[Call]:
-        """The retained calls.
-
-        Args:
-            select: takes those that are wanted from all, which are in the order in which they
-                ended.
-            least: seconds; calls that took less are not wanted.
-        """
+    def rows(self, least: float = 0.0) -> Iterator[Row]:
+        """The retained calls that took ``least`` seconds or longer, in order of their ends."""
         with self._lock:
             self._fold()
-            rows = self._ring.rows(least)
-        return [call_of(row) for row in select(rows)]
+            return self._ring.rows(least)
+
+    def calls(self) -> list[Call]:
+        """The retained calls, in the order in which they ended."""
+        return list(map(call_of, self.rows()))
 
     def slowest_from(self, n: int) -> float:
         """Seconds: the ``n`` slowest of the retained calls took so long or longer."""
@@ -371,6 +368,13 @@ class Store:
             self._max_history = max_history
             forgotten = self._ring.resize(max_history)
         del forgotten
+
+
+def _picker(indexes: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What takes the items at ``indexes``."""
+    if len(indexes) > 1:
+        return itemgetter(*indexes)  # a quarter of the time of a loop
+    return lambda column: (column[indexes[0]],)
 
 
 _stores: weakref.WeakSet[Store] = weakref.WeakSet()

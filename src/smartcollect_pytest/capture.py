@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import heapq
-import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from smartcollect import CallLog, HandlerName, HandlerStats, Profile
+    from smartcollect import CallLog, HandlerName, HandlerStats
     from smartcollect.ring import Call
 
 ATTRIBUTE = "smartcollect"
-"""The attribute of a report. Its value is one JSON string, which every serializer can carry."""
+"""The attribute of a report that carries what its phase did."""
 HISTORY = 1_000
 """Calls that are kept of one phase, to be shown when a budget is broken."""
 
@@ -31,9 +30,9 @@ class Capture:
         self._repeat_threshold = repeat_threshold
         self._log: CallLog | None = None
         self._watching = ExitStack()
-        # The handlers that were registered outside of tests, and those that a report told of.
+        # The handlers that were registered outside of tests; those that no report told of yet.
         self._registered: set[HandlerName] = set()
-        self._told: set[HandlerName] = set()
+        self._untold: set[HandlerName] = set()
         self._sent: list[float] = []
 
     @property
@@ -70,7 +69,12 @@ class Capture:
         alone has, are its own affair, and nobody misses their calls.
         """
         if self._log is not None:
-            self._registered.update(self._log.store.take().handlers)
+            self._register(self._log.store.take().handlers)
+
+    def _register(self, names: Iterable[HandlerName]) -> None:
+        new = {name for name in names if name not in self._registered}
+        self._registered |= new
+        self._untold |= new
 
     @contextmanager
     def outside(self) -> Iterator[None]:
@@ -81,7 +85,7 @@ class Capture:
             yield
         finally:
             if store is not None:
-                self._registered |= store.names() - before
+                self._register(store.names() - before)
 
     def locate(self, wanted: bool) -> None:
         """Notes, or does no longer, which line made a call."""
@@ -101,23 +105,19 @@ class Capture:
         """Puts on ``report`` what was called since the last report, and returns its statistics."""
         if self._log is None:
             return {}
-        from smartcollect import HandlerStats, Profile
-
         summary = self._log.store.take()
         handlers = {name: stats for name, stats in summary.handlers.items() if stats.calls}
-        called = dict(handlers)
-        for name in self._registered - self._told:
-            handlers.setdefault(name, HandlerStats())
-        self._told |= self._registered
-        if handlers:
+        if handlers or self._untold:
+            from smartcollect import HandlerStats, Profile
+
+            from .wire import pack
+
+            untold, self._untold = self._untold, set()
+            idle = {name: HandlerStats() for name in untold}
             slowest = self._among_slowest(summary.slowest)
-            profile = Profile.of(summary._replace(handlers=handlers, slowest=slowest))
-            setattr(
-                report,
-                ATTRIBUTE,
-                json.dumps(profile.to_dict(), allow_nan=False, separators=(",", ":")),
-            )
-        return called
+            profile = Profile.of(summary._replace(handlers={**idle, **handlers}, slowest=slowest))
+            setattr(report, ATTRIBUTE, pack(profile))
+        return handlers
 
     def _among_slowest(self, calls: list[Call]) -> list[Call]:
         """Those that can be among the slowest of the run: most phases of a long run have none."""
@@ -137,12 +137,21 @@ class Capture:
         return kept
 
 
-def unload(report: Any) -> Profile | None:
-    """The profile that rides on ``report``, as that of its phase of its test."""
-    from smartcollect import Profile
+class Riding(NamedTuple):
+    """What rides on a report.
 
+    Attributes:
+        text: what the phase did, packed.
+        phase: the test, the phase, its outcome and its seconds.
+    """
+
+    text: str
+    phase: tuple[str, str, str, float]
+
+
+def unload(report: Any) -> Riding | None:
+    """What rides on ``report``, if something does."""
     text = getattr(report, ATTRIBUTE, None)
     if text is None:
         return None
-    profile = Profile.from_dict(json.loads(text))
-    return profile.in_test(report.nodeid, report.when, report.outcome, report.duration)
+    return Riding(text, (report.nodeid, report.when, report.outcome, report.duration))

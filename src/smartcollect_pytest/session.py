@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .capture import ATTRIBUTE, unload
+from .capture import Riding, unload
 
 if TYPE_CHECKING:
     import pytest
@@ -24,16 +24,15 @@ class Session:
     """Gathers what rides on reports, wherever the tests ran."""
 
     def __init__(self) -> None:
-        self._profiles: list[Profile] = []
+        self._riding: list[Riding] = []
         self._workers_lost = 0
         self._ended_early = ""
 
     def add(self, report: Any) -> None:
         """Takes what rides on ``report``."""
-        if hasattr(report, ATTRIBUTE):
-            profile = unload(report)
-            if profile is not None:
-                self._profiles.append(profile)
+        riding = unload(report)
+        if riding is not None:
+            self._riding.append(riding)
 
     def lose_worker(self) -> None:
         """A worker died, and took along what its running test did."""
@@ -53,6 +52,8 @@ class Session:
         try:
             from smartcollect import merge
             from smartcollect.tables import plural
+
+            from .wire import unpack
         except ImportError:
             return None
 
@@ -61,7 +62,10 @@ class Session:
             missing.append(f"{plural(self._workers_lost, 'worker')} lost")
         if self._ended_early:
             missing.append(self._ended_early)
-        return replace(merge(self._profiles), run=_run(config, machine), incomplete=tuple(missing))
+        # One after the other, and not when a report comes: a hundred thousand objects that wait for
+        # the end would be looked through in each collection of garbage.
+        merged = merge(unpack(one.text).in_test(*one.phase) for one in self._riding)
+        return replace(merged, run=_run(config, machine), incomplete=tuple(missing))
 
 
 def _run(config: pytest.Config, machine: Mapping[str, str]) -> Run:

@@ -26,7 +26,7 @@ def profile(run=HERE, **handlers):
     for name, times in handlers.items():
         stats = made[HandlerName("api", name)] = HandlerStats()
         for time in times:
-            stats.add([time], time, [bucket_of(time)], 0.0)
+            stats.add([time], [bucket_of(time)], 0.0)
     return Profile(made, run=run)
 
 

@@ -53,7 +53,8 @@ def lines(violations):
 @pytest.fixture
 def handlers():
     stats = HandlerStats()
-    stats.add([2.0], 2.0, [bucket_of(2.0)], 0.0, errors=1)
+    stats.add([2.0], [bucket_of(2.0)], 0.0)
+    stats.errors += 1
     return {
         HandlerName("api", "a"): stats,
         HandlerName("api", "b"): stats,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+
 import pytest
 from smartswitch import Switcher
 
@@ -243,6 +245,56 @@ def test_smartswitch_disables_the_plugin_for_one_instance():
     quiet.work()
     loud.work()
     assert Api.sw.collect.stats("work")["calls"] == 1
+
+
+def test_a_handler_is_switched_off_in_one_context():
+    sw = Switcher("api").plug("collect")
+
+    @sw
+    def work(number):
+        return number
+
+    def switched_off():
+        sw.set_plugin_enabled(1, "work", "collect", False)
+        return work(1), sw["work"](2), sw.get("work")(1)
+
+    assert contextvars.Context().run(switched_off) == (1, 2, 1)
+    assert work(1) == 1
+    assert [call["args"] for call in sw.collect.history()] == [(2,), (1,)]
+
+
+def test_a_plugin_or_switcher_that_decides_for_itself_is_asked():
+    class Odd(CollectPlugin):
+        def is_enabled_for(self, method_name=None):
+            return method_name != "quiet"
+
+    class Picky(Switcher):
+        def is_plugin_enabled(self, instance, method_name, plugin_name):
+            return instance != 13
+
+    sw = Picky("api").plug(Odd())
+    sw("quiet")(lambda number: number)
+    loud = sw("loud")(lambda number: number)
+    assert [sw["quiet"](1), loud(13), loud(2)] == [1, 13, 2]
+    assert [(call["handler"], call["args"]) for call in sw.collect.history()] == [("loud", (2,))]
+
+
+def test_what_is_registered_under_a_plugin_looks_as_it_does_without_the_shortcut(monkeypatch):
+    def seen():
+        sw = Switcher("api").plug("collect")
+
+        @sw
+        def work(number):
+            """Works."""
+
+        shown = ("__name__", "__qualname__", "__module__", "__doc__")
+        assert sw["work"] is work
+        assert work.__smartswitch_entry__.name == "work"
+        return [getattr(work, name) for name in shown]
+
+    shortened = seen()
+    monkeypatch.setattr("smartcollect.switcher._switches", None)
+    assert seen() == shortened
 
 
 def test_a_missing_attribute_is_one():

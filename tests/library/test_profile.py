@@ -21,7 +21,7 @@ def profile_of(calls, test=""):
     handlers: dict[HandlerName, HandlerStats] = {}
     slowest = []
     for name, elapsed in calls:
-        handlers.setdefault(name, HandlerStats()).add([elapsed], elapsed, [bucket_of(elapsed)], 0.0)
+        handlers.setdefault(name, HandlerStats()).add([elapsed], [bucket_of(elapsed)], 0.0)
         slowest.append(SlowCall(name, elapsed, "1", "", ""))
     slowest.sort(key=lambda call: -call.elapsed)
     made = Profile(handlers, tuple(slowest[:SLOWEST]), repeats=(Repeat(A, B, 10, 1, True),))

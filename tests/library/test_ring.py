@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartcollect.names import HandlerName
-from smartcollect.ring import ELAPSED, Batch, Ring
+from smartcollect.ring import BEGAN, ELAPSED, Batch, Ring
 from smartcollect.stats import doubles
 
 NAME = HandlerName("api", "a")
@@ -22,15 +22,17 @@ def test_a_ring_is_the_end_of_a_list(max_history, batches, n, smaller):
     ring, rows = Ring(max_history), []
     for batch in batches:
         added = [
-            (NAME, float(len(rows) + number), elapsed, elapsed, (number,), {}, None, number, None)
+            (NAME, float(len(rows) + number), elapsed, (number,), {}, number, None)
             for number, elapsed in enumerate(batch)
         ]
-        ring.extend(list(zip(*added, strict=True)), max(batch))
+        columns = [list(column) for column in zip(*added, strict=True)]
+        began, taken = doubles(columns[BEGAN]), doubles(columns[ELAPSED])
+        ring.extend(Batch(columns, began, taken, max(batch), to_wall=0.0))
         rows += added
         kept = rows[len(rows) - min(max_history, len(rows)) :]
-        assert ring.rows() == kept
-        assert ring.rows(0.5) == [row for row in kept if row[ELAPSED] >= 0.5]
+        assert list(ring.rows()) == kept
+        assert list(ring.rows(0.5)) == [row for row in kept if row[ELAPSED] >= 0.5]
         slowest = heapq.nlargest(n, kept, key=lambda row: row[ELAPSED])
         assert heapq.nlargest(n, ring.rows(ring.bound(n)), key=lambda row: row[ELAPSED]) == slowest
     ring.resize(smaller)
-    assert ring.rows() == rows[len(rows) - min(max_history, smaller, len(rows)) :]
+    assert list(ring.rows()) == rows[len(rows) - min(max_history, smaller, len(rows)) :]

@@ -15,7 +15,7 @@ import pytest
 from smartswitch import BasePlugin, Switcher
 from support import dispatch
 
-from smartcollect import CollectPlugin, collecting, switcher
+from smartcollect import CallLog, CollectPlugin, collecting, switcher
 
 
 def called(log):
@@ -560,6 +560,47 @@ def test_a_function_outlives_its_switcher(log):
     assert work() is work
     assert work.__code__ is not watched
     assert log.stats() == {}
+
+
+@pytest.mark.parametrize("kind", ["plain", "coroutine", "generator", "async generator"])
+def test_a_destructor_that_calls_a_handler_which_goes_with_it(kind):
+    # The collector clears weak references first, and runs destructors then.
+    async def first(values):
+        return await anext(aiter(values))
+
+    answer = {
+        "plain": lambda result: result,
+        "coroutine": asyncio.run,
+        "generator": next,
+        "async generator": lambda result: asyncio.run(first(result)),
+    }[kind]
+    answers = []
+
+    class Service:
+        def __init__(self):
+            self.api = Switcher("api")
+
+            def plain(one, two=2, *, three=3):
+                return type(self).__name__, one, two, three
+
+            async def coroutine(one, two=2, *, three=3):
+                return type(self).__name__, one, two, three
+
+            def generator(one, two=2, *, three=3):
+                yield type(self).__name__, one, two, three
+
+            async def async_generator(one, two=2, *, three=3):
+                yield type(self).__name__, one, two, three
+
+            self.api("close")(locals()[kind.replace(" ", "_")])
+
+        def __del__(self):
+            answers.append(answer(self.api["close"](1)))
+
+    log = CallLog()
+    log.attach(Service().api)
+    gc.collect()
+    assert answers == [("Service", 1, 2, 3)]
 
 
 def test_a_recursive_closure_is_no_leak(log):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 
 import pytest
@@ -10,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from smartswitch import Switcher
 
-from smartcollect import merge
+from smartcollect import HandlerName, Profile, merge
 from smartcollect.profile import SLOWEST
-from smartcollect_pytest.capture import ATTRIBUTE, Capture, unload
+from smartcollect_pytest.capture import ATTRIBUTE, Capture
+from smartcollect_pytest.wire import unpack
 
 
 @pytest.fixture
@@ -54,9 +54,9 @@ def test_the_slowest_calls_of_the_run_are_among_those_of_the_reports(sw, time, p
             sw.work(float(seconds))
         made = report(number)
         capture.load(made)
-        profiles.append(unload(made))
+        profiles.append(unpack(getattr(made, ATTRIBUTE)) if hasattr(made, ATTRIBUTE) else Profile())
     capture.end()
-    merged = merge(filter(None, profiles))
+    merged = merge(profiles)
     every = sorted((float(seconds) for calls in phases for seconds in calls), reverse=True)
     assert [call.elapsed for call in merged.slowest] == every[:SLOWEST]
     assert sum(stats.calls for stats in merged.handlers.values()) == len(every)
@@ -64,15 +64,15 @@ def test_the_slowest_calls_of_the_run_are_among_those_of_the_reports(sw, time, p
 
 def test_a_report_tells_of_fast_calls_and_idle_handlers_once(sw, capture):
     capture.discard()
-    idle = {"switcher": "api", "handler": "idle"}
+    idle = HandlerName("api", "idle")
     told = []
     for number in range(3):
         for _ in range(SLOWEST):
             sw.work(1.0)
         made = report(number)
         capture.load(made)
-        plain = json.loads(getattr(made, ATTRIBUTE))
-        told.append((len(plain["slowest"]), idle in plain["uncalled"]))
+        profile = unpack(getattr(made, ATTRIBUTE))
+        told.append((len(profile.slowest), idle in profile.uncalled()))
     assert told == [(SLOWEST, True), (0, False), (0, False)]
 
 
