@@ -45,8 +45,8 @@ def _table(rows: list[Row]) -> str:
     cells = [
         [
             row.measure,
-            f"{row.ratio:.2f}",
-            f"{row.low:.2f} to {row.high:.2f}",
+            f"{row.ratio:.3g}",
+            f"{row.low:.3g} to {row.high:.3g}",
             f"{'≥' if row.at_least else '≤'} {row.goal:g}",
             "yes" if row.met else "no",
             row.detail,
