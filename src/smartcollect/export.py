@@ -53,7 +53,7 @@ def strict(value: Any) -> Any:
             name = (
                 {None: "null", True: "true", False: "false"}[key]
                 if (key is None or isinstance(key, bool))
-                else strict(str(key))
+                else strict(str.__str__(key) if isinstance(key, str) else str(key))
             )
             made[unused(name, made)] = strict(item)
         return made

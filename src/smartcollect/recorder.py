@@ -7,7 +7,7 @@ import sys
 from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from inspect import CO_ITERABLE_COROUTINE
-from types import CoroutineType, GeneratorType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from types import coroutine as as_coroutine
 from typing import Any
 
@@ -30,6 +30,7 @@ from .settings import Settings
 from .snapshot import (
     CONTAINED,
     REDACTED,
+    UNKNOWN,
     Failure,
     Snapshot,
     failure,
@@ -157,12 +158,24 @@ class Probe:
         except CONTAINED as error:
             return self.snapshot.note_failure(error)
 
+    def returned(self, result: Any) -> Any:
+        """What is remembered of a result; the probe itself where that is still to do its work.
+
+        Whether a handler is a coroutine, a generator or an asynchronous generator is decided by
+        what it returns, so that decorated ones and those bridged between sync and async are timed
+        as what they are.
+        """
+        kind = type(result)
+        if kind is CoroutineType or kind is GeneratorType or kind is AsyncGeneratorType:
+            return self
+        return self.take_result(result)
+
     def take_failure(self, error: BaseException) -> Failure:
         """What is remembered of the exception that ended a call."""
         try:
             return failure(error, self.snapshot, _OWN_FILES)
         except CONTAINED as own:
-            return Failure(type(error).__name__, self.snapshot.note_failure(own), ())
+            return Failure(UNKNOWN, self.snapshot.note_failure(own), ())
 
     def parent(self, outer: Frame) -> Frame | None:
         """The frame of the call that a call in ``outer`` counts to."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import traceback
+import weakref
+from array import array
 from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from itertools import islice
 from types import CodeType, FunctionType, MethodType, TracebackType
 from typing import Any, NamedTuple
 
+from .clock import SYSTEM
 from .nesting import suspended
 
 MAX_TEXT = 500
@@ -25,7 +29,11 @@ MAX_FRAMES = 40
 """Frames kept of a traceback."""
 MAX_CHAIN = 5
 """Exceptions kept of a chain of causes."""
+TOO_LONG = 0.5
+"""Seconds. A ``repr`` or serializer that takes longer is not called again for its type."""
 
+UNKNOWN = "<not recorded>"
+"""Stands in for what could not be recorded."""
 REDACTED = "***"
 SECRET_NAMES = (
     "access_key",
@@ -55,8 +63,8 @@ SECRET_NAMES = (
 )
 """The parameter names that are redacted unless ``redact=`` says otherwise."""
 
-ATOMS = frozenset({type(None), bool, float})
-"""Types whose values are all small and plain."""
+SCALARS = (type(None), bool, float, int, str, bytes)
+"""Types whose values refer to nothing else."""
 MAX_BITS = 1024
 """Of the largest int that is kept as it is. CPython refuses to print one of over 4,300 digits."""
 _CUT = "…"
@@ -64,6 +72,18 @@ WATCHED = "<watched>"
 """Marks code that stands in for a function's own, which is the constant after this one."""
 # What may be contained without taking a KeyboardInterrupt or a test's time-out from its owner.
 CONTAINED = (Exception, SystemExit, GeneratorExit, CancelledError)
+
+
+# A class is compared by identity, and asked for its own parts in `type`'s way: a metaclass may lie,
+# raise or take its time in `__eq__`, `__hash__`, `__name__` and `__mro__`.
+_name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
+_bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+_namespace_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
+
+
+def _atomic(kind: type) -> bool:
+    """Whether all values of a type are small and plain."""
+    return kind is float or kind is bool or kind is type(None)
 
 
 class Redactor:
@@ -78,6 +98,7 @@ class Redactor:
 
     _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
     _REMEMBERED = 10_000
+    _LONGEST = 100
 
     def __init__(self, names: Iterable[str] = SECRET_NAMES) -> None:
         self.names = tuple(names)
@@ -90,11 +111,13 @@ class Redactor:
 
     def __call__(self, name: str) -> bool:
         """Whether ``name`` names a secret."""
+        if type(name) is not str:
+            name = str.__getitem__(name, slice(None))
         known = self._known.get(name)
         if known is None:
             words = self._words(name[:MAX_TEXT])
             known = any(pattern in words for pattern in self._patterns)
-            if len(self._known) < self._REMEMBERED:
+            if len(self._known) < self._REMEMBERED and len(name) <= self._LONGEST:
                 self._known[name] = known
         return known
 
@@ -112,9 +135,9 @@ def small(values: Iterable[Any]) -> bool:
     for value in values:
         kind = type(value)
         if not (
-            kind in ATOMS
-            or (kind is int and value.bit_length() <= MAX_BITS)
+            (kind is int and value.bit_length() <= MAX_BITS)
             or (kind is str and len(value) <= MAX_TEXT)
+            or _atomic(kind)
         ):
             return False
     return True
@@ -138,8 +161,9 @@ class Snapshot:
         secret: Callable[[str], bool] = lambda name: False,
     ) -> None:
         self._serializers = dict(serializers or {})
-        self._by_type: dict[type, Callable[[Any], Any] | None] = {}
+        self._by_id = {id(kind): function for kind, function in self._serializers.items()}
         self._secret = secret
+        self._slow: weakref.WeakSet[type] = weakref.WeakSet()
         self.by_default = not self._serializers
         """Whether no type has a serializer."""
         self.failures = 0
@@ -154,7 +178,7 @@ class Snapshot:
     def keywords(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Each value of ``kwargs`` as plain data; secret ones as ``"***"``."""
         return {
-            name: REDACTED if self._secret(name) else self.arguments((value,))[0]
+            cut(name): REDACTED if self._secret(name) else self.arguments((value,))[0]
             for name, value in kwargs.items()
         }
 
@@ -164,29 +188,34 @@ class Snapshot:
 
     def serializer(self, kind: type) -> Callable[[Any], Any] | None:
         """The serializer for ``kind``: its own, or the nearest base's."""
-        try:
-            return self._by_type[kind]
-        except KeyError:
-            found = next(
-                (self._serializers[base] for base in kind.__mro__ if base in self._serializers),
-                None,
-            )
-            if len(self._by_type) < 10_000:
-                self._by_type[kind] = found
-            return found
+        found = (self._by_id[id(base)] for base in _bases_of(kind) if id(base) in self._by_id)
+        return next(found, None)
 
     def note_failure(self, error: BaseException) -> str:
         """Counts a failure of the recorder's own, and returns what stands in for the value."""
         self.failures += 1
-        return f"<not recorded: {type(error).__name__}>"
+        return f"<not recorded: {_name_of(type(error))}>"
 
     def call(self, function: Callable[[Any], Any], value: Any, what: str) -> Any:
-        """``function(value)``, or a note of how it failed."""
+        """``function(value)``, or a note of how it failed, or that it takes too long.
+
+        One that took too long is not called for the same type again: a second for each call of a
+        handler would stop what only one of them delays.
+        """
+        kind = type(value)
+        name = _name_of(kind)
+        if self._slow and any(kind is slow for slow in list(self._slow)):
+            return f"<{name}: {what} takes too long>"
+        start = SYSTEM.monotonic()
         try:
             return suspended(function, value)
         except CONTAINED as error:
             self.failures += 1
-            return f"<{type(value).__name__}: {what} raised {type(error).__name__}>"
+            return f"<{name}: {what} raised {_name_of(type(error))}>"
+        finally:
+            if SYSTEM.monotonic() - start > TOO_LONG:
+                with suppress(*CONTAINED):
+                    self._slow.add(kind)
 
 
 class _Walk:
@@ -205,7 +234,7 @@ class _Walk:
             if serializer is not None:
                 done = self._snapshot.call(serializer, value, "its serializer")
                 return self.plain(done, depth, serialized=True)
-        if kind in ATOMS:
+        if _atomic(kind):
             return value
         # `issubclass(type(x), …)`, not `isinstance`: a `__class__` may lie or raise.
         if kind is str:
@@ -220,9 +249,9 @@ class _Walk:
 
     def _container(self, value: Any, kind: type, depth: int) -> Any:
         if id(value) in self._path:
-            return f"<cycle: {kind.__name__}>"
+            return f"<cycle: {_name_of(kind)}>"
         if depth >= MAX_DEPTH:
-            return f"<{kind.__name__}: deeper than {MAX_DEPTH}>"
+            return f"<{_name_of(kind)}: deeper than {MAX_DEPTH}>"
         self._path.add(id(value))
         try:
             if issubclass(kind, dict):
@@ -248,14 +277,9 @@ class _Walk:
             if self._left <= 0:
                 break
             kind = type(key)
-            if kind is str:
-                name: Any = cut(key)
-                hidden = self._snapshot._secret(key)
-            else:
-                name = key if kind in ATOMS or kind is int else self.text(key, depth)
-                if kind is int:
-                    name = self.plain(key, depth, serialized=True)
-                hidden = False
+            scalar = kind is int or issubclass(kind, str) or _atomic(kind)
+            name = self.plain(key, depth, serialized=True) if scalar else self.text(key, depth)
+            hidden = type(name) is str and self._snapshot._secret(name)
             kept[unused(name, kept)] = REDACTED if hidden else self.plain(item, depth + 1)
         if length > len(kept):
             kept[unused(_CUT, kept)] = f"{length - len(kept):,} more"
@@ -273,33 +297,52 @@ class _Walk:
             return (
                 start if length <= MAX_TEXT else f"{start}{_CUT} ({length - MAX_TEXT:,} more bytes)"
             )
-        if kind in (set, frozenset, deque):
-            return cut(self._collection(value, kind, depth))
+        written = _written_by(kind)
+        if written in _COLLECTIONS:
+            return cut(self._collection(value, written, _name_of(kind), depth))
+        if written is array and array.__len__(value) > MAX_ITEMS:
+            start = repr(array.__getitem__(value, slice(MAX_ITEMS)))
+            return f"{start}{_CUT} ({array.__len__(value) - MAX_ITEMS:,} more items)"
         return cut(self._snapshot.call(repr, value, "repr"))
 
-    def _collection(self, value: Any, kind: type, depth: int) -> str:
+    def _collection(self, value: Any, base: Any, name: str, depth: int) -> str:
+        opening, closing = _COLLECTIONS[base]
         if id(value) in self._path or depth >= MAX_DEPTH:
-            return f"{kind.__name__}({_CUT})"
+            return f"{name}({_CUT})"
         self._path.add(id(value))
         try:
-            length = len(value)
+            length = base.__len__(value)
             parts = []
-            for item in list(islice(value, MAX_ITEMS)):
+            for item in list(islice(base.__iter__(value), MAX_ITEMS)):
                 if self._left <= 0:
                     break
                 plain = self.plain(item, depth + 1)
-                parts.append(
-                    plain if type(item) not in (str, int) and type(plain) is str else repr(plain)
-                )
+                scalar = type(item) is str or type(item) is int or type(plain) is not str
+                parts.append(repr(plain) if scalar else plain)
         finally:
             self._path.discard(id(value))
         if length > len(parts):
             parts.append(f"{_CUT} {length - len(parts):,} more")
-        opening, closing = ("[", "]") if kind is deque else ("{", "}")
         inside = ", ".join(parts)
-        if kind is set and parts:
+        if name == "set" and parts:
             return f"{{{inside}}}"
-        return f"{kind.__name__}({opening}{inside}{closing})" if parts else f"{kind.__name__}()"
+        return f"{name}({opening}{inside}{closing})" if parts else f"{name}()"
+
+
+_COLLECTIONS: dict[Any, tuple[str, str]] = {
+    set: ("{", "}"),
+    frozenset: ("{", "}"),
+    deque: ("[", "]"),
+    type({}.keys()): ("[", "]"),
+    type({}.values()): ("[", "]"),
+    type({}.items()): ("[", "]"),
+}
+"""Builtins whose ``repr`` would be built whole, and what that puts around their items."""
+
+
+def _written_by(kind: type) -> type:
+    """The class whose ``__repr__`` an object of class ``kind`` has."""
+    return next(base for base in _bases_of(kind) if "__repr__" in _namespace_of(base))
 
 
 def unused(key: Any, taken: Mapping[Any, Any]) -> Any:
@@ -347,6 +390,13 @@ class Failure(NamedTuple):
         return "".join(lines)
 
 
+# A class may have properties of its own by these names, and a truth of its own.
+_cause_of, _context_of, _is_suppressed, _traceback_of = (
+    BaseException.__dict__[name].__get__
+    for name in ("__cause__", "__context__", "__suppress_context__", "__traceback__")
+)
+
+
 def failure(error: BaseException, snapshot: Snapshot, own_files: frozenset[str]) -> Failure:
     """What is kept of ``error``.
 
@@ -361,16 +411,17 @@ def failure(error: BaseException, snapshot: Snapshot, own_files: frozenset[str])
     while link is not None and id(link) not in seen and len(chain) < MAX_CHAIN:
         seen.add(id(link))
         chain.append(link)
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        cause = _cause_of(link)
+        link = cause if cause is not None or _is_suppressed(link) else _context_of(link)
     made: Failure | None = None
     for link in reversed(chain):
         message = snapshot.call(str, link, "str")
         made = Failure(
-            type(link).__name__,
+            _name_of(type(link)),
             cut(message),
-            _frames(link.__traceback__, own_files),
+            _frames(_traceback_of(link), own_files),
             made,
-            link.__cause__ is not None,
+            _cause_of(link) is not None,
         )
     assert made is not None
     return made

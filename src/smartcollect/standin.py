@@ -13,21 +13,22 @@ import sys
 import weakref
 from collections.abc import Callable
 from itertools import takewhile
-from types import AsyncGeneratorType, CellType, CodeType, CoroutineType, FunctionType, GeneratorType
+from types import CellType, CodeType, FunctionType
 from typing import Any, Protocol
 
 from .nesting import current
-from .snapshot import ATOMS, MAX_BITS, MAX_TEXT, WATCHED, plain_code
+from .ring import Rest
+from .snapshot import MAX_BITS, MAX_TEXT, SCALARS, UNKNOWN, WATCHED, Failure, plain_code
 
 FILE = "<smartcollect>"
 """What tracebacks call the file of a layer."""
 # What the text below names in quotes: constants of the code that is made of it.
 _CONSTANTS: dict[str, Any] = {
     "<context>": (current.get, current.set, current.reset),
-    "<atoms>": ATOMS,
-    # What did not do its work yet when it is returned.
-    "<deferred>": frozenset({CoroutineType, GeneratorType, AsyncGeneratorType}),
     "<nothing>": {},
+    "<unknown>": UNKNOWN,
+    "<unknown arguments>": (UNKNOWN,),
+    "<unknown failure>": Rest(0.0, Failure(UNKNOWN, "", ())),
 }
 
 # What is unusual here, and what it saves of a call on CPython 3.11:
@@ -35,7 +36,17 @@ _CONSTANTS: dict[str, Any] = {
 #   not by a function (`snapshot.small`), which would take 50 ns, twice.
 # - A handler is called without the empty dict: 15 ns.
 # - `pending` is extended by a tuple, which is not kept: see `Store`.
-# In the `except`, `enter` and not `leave`: an interrupt may come before there is a token.
+# - What a value is, is asked by identity: to look a class up would run its metaclass' `__eq__`.
+# What may fail here fails where there is no room for a call any more (RecursionError, MemoryError);
+# all else is contained where it happens. Neither reaches the caller. In the `except`, `enter` and
+# not `leave`: an interrupt may come before there is a token.
+_PLAIN_AND_SMALL = f"""(
+            (kind is int and VALUE.bit_length() <= {MAX_BITS})
+            or (kind is str and len(VALUE) <= {MAX_TEXT})
+            or kind is float
+            or VALUE is None
+            or kind is bool
+        )"""
 _RECORD = f"""
 DEF code(*args, **kwargs):
     __tracebackhide__ = True
@@ -44,24 +55,24 @@ DEF code(*args, **kwargs):
     if probe.sampled and probe.draw() >= probe.share:
         return AWAIT target(*args, **kwargs) if kwargs else AWAIT target(*args)
     outer = outer_of()
+    if outer is not None and outer[0] is None:
+        return AWAIT target(*args, **kwargs)
     parent = None
-    if outer is not None:
-        if outer[0] is None:
-            return AWAIT target(*args, **kwargs)
-        parent = probe.parent(outer)
     kept, keywords = args, '<nothing>'
-    for value in args:
-        kind = type(value)
-        if not (
-            kind in '<atoms>'
-            or (kind is int and value.bit_length() <= {MAX_BITS})
-            or (kind is str and len(value) <= {MAX_TEXT})
-        ):
-            kept, keywords = probe.take_arguments(args, kwargs)
-            break
-    else:
-        if kwargs or not probe.simple:
-            kept, keywords = probe.take_small(args, kwargs)
+    try:
+        if outer is not None:
+            parent = probe.parent(outer)
+        for value in args:
+            kind = type(value)
+            if not {_PLAIN_AND_SMALL.replace("VALUE", "value")}:
+                kept, keywords = probe.take_arguments(args, kwargs)
+                break
+        else:
+            if kwargs or not probe.simple:
+                kept, keywords = probe.take_small(args, kwargs)
+    except Exception:
+        probe.snapshot.failures += 1
+        kept = '<unknown arguments>'
     frame = [store, outer, None]
     start = now()
     try:
@@ -74,32 +85,41 @@ DEF code(*args, **kwargs):
     except BaseException as error:
         end = now()
         enter(outer)
-        probe.failed(frame, parent, start, end, kept, keywords, error)
+        try:
+            probe.failed(frame, parent, start, end, kept, keywords, error)
+        except Exception:
+            probe.snapshot.failures += 1
+            extend((probe.name, start, end - start, kept, keywords, None, '<unknown failure>'))
         raise
-    taken = result
-    kind = type(result)
-    if not probe.simple or not (
-        kind in '<atoms>'
-        or (kind is int and result.bit_length() <= {MAX_BITS})
-        or (kind is str and len(result) <= {MAX_TEXT})
-    ):
-        if kind in '<deferred>':
-            return probe.deferred(frame, parent, end, kept, keywords, result)
-        taken = probe.take_result(result)
-    if outer is None and frame[2] is None and not store.locates:
-        extend((probe.name, start, end - start, kept, keywords, taken, None))
-    else:
-        rest = probe.left(frame, parent, end, end - start, kept, keywords)
-        extend((probe.name, start, end - start, kept, keywords, taken, rest))
+    taken, rest = result, None
+    try:
+        kind = type(result)
+        if not probe.simple or not {_PLAIN_AND_SMALL.replace("VALUE", "result")}:
+            taken = probe.RETURNED(result)
+            if taken is probe:
+                return probe.deferred(frame, parent, end, kept, keywords, result)
+        if outer is not None or frame[2] is not None or store.locates:
+            rest = probe.left(frame, parent, end, end - start, kept, keywords)
+    except Exception:
+        probe.snapshot.failures += 1
+        taken = '<unknown>'
+    extend((probe.name, start, end - start, kept, keywords, taken, rest))
     if len(pending) >= store.full:
-        store.fold()
+        try:
+            store.fold()
+        except Exception:
+            probe.snapshot.failures += 1
     return result
 """
-# Values of these types refer to nothing.
-_HOLD_NOTHING = ATOMS | {int, str, bytes}
-_SYNC = {"DEF": "def", "AWAIT ": "", "LEAVE": "leave(token)"}
-# A coroutine may end in another context than it began in, which has no token of this one.
-_ASYNC = {"DEF": "async def", "AWAIT ": "await ", "LEAVE": "enter(outer)"}
+_SYNC = {"DEF": "def", "AWAIT ": "", "LEAVE": "leave(token)", "RETURNED": "returned"}
+# A coroutine may end in another context than it began in, which has no token of this one. What it
+# returns is its result, whatever that is.
+_ASYNC = {
+    "DEF": "async def",
+    "AWAIT ": "await ",
+    "LEAVE": "enter(outer)",
+    "RETURNED": "take_result",
+}
 # The instrument is gone where the collector has just found its switcher: it clears weak references
 # first, and then runs the destructors, which may call the handlers of the switcher.
 _OF_INSTRUMENT = """
@@ -163,6 +183,10 @@ class Instrument(Protocol):
     recorded: Callable[..., Any]
 
 
+def _holds_nothing(value: object) -> bool:
+    return any(type(value) is kind for kind in SCALARS)
+
+
 class Reference(weakref.ref[Any]):
     """How code finds its instrument: weak, because the collector does not see what code holds.
 
@@ -179,12 +203,12 @@ class Reference(weakref.ref[Any]):
         made = super().__new__(cls, instrument)
         # Of the defaults only what can keep nothing else alive.
         defaults = function.__defaults__ or ()
-        held = takewhile(lambda value: type(value) in _HOLD_NOTHING, reversed(defaults))
+        held = takewhile(_holds_nothing, reversed(defaults))
         made._defaults = tuple(held)[::-1]
         made._keyword_defaults = {
             name: value
             for name, value in (function.__kwdefaults__ or {}).items()
-            if type(value) in _HOLD_NOTHING
+            if _holds_nothing(value)
         }
         return made
 
@@ -229,8 +253,6 @@ def code_for(function: FunctionType, instrument: Instrument) -> CodeType:
         text = _GENERATOR if flags & inspect.CO_GENERATOR else _PLAIN
     code = _template(text, len(plain.co_freevars))
     constants = {**_CONSTANTS, "<reference>": Reference(instrument, function)}
-    if text is _COROUTINE:
-        constants["<deferred>"] = ()  # what it returns is its result, whatever that is
     named: dict[str, Any] = {}
     if sys.version_info >= (3, 11):
         named["co_qualname"] = plain.co_qualname
@@ -271,12 +293,12 @@ _Maker = Callable[..., Callable[..., Any]]
 
 def _layers(parameters: str, first: str = "") -> _Maker:
     """Makes functions of `_RECORD` that begin with the statements ``first``."""
-    words = {f"'{name}'": name.strip("<>") for name in _CONSTANTS}
+    words = {f"'{name}'": name.strip("<>").replace(" ", "_") for name in _CONSTANTS}
     # Free variables and not constants: a target may hold what holds the layer, and the collector
     # has to see that.
     text = _filled(_RECORD, **_SYNC, **words, BOUND=f"bound{first}")
     body = "".join(f"    {line}\n" for line in text.splitlines())
-    names = {name.strip("<>"): value for name, value in _CONSTANTS.items()}
+    names = {words[f"'{name}'"]: value for name, value in _CONSTANTS.items()}
     names["__name__"] = __name__
     exec(compile(f"def layer({parameters}):\n{body}    return code\n", FILE, "exec"), names)
     made: _Maker = names["layer"]
