@@ -19,7 +19,7 @@ from .clock import SYSTEM, Clock
 from .names import AmbiguousHandler, HandlerName, find, short_names
 from .profile import SLOWEST, Profile
 from .recorder import Probe
-from .ring import ELAPSED, NAME, Call, Row, failed
+from .ring import ELAPSED, NAME, Call, Row, call_of, failed
 from .settings import DEFAULTS, Settings, changed
 from .snapshot import Redactor, Snapshot
 from .stats import HandlerStats, Statistics, Stats
@@ -40,6 +40,7 @@ class _Means:
 
     def __init__(self) -> None:
         self.snapshot = Snapshot()
+        self.raw = False  # whether objects themselves may be among the calls
 
     def change(self, settings: Settings) -> None:
         self.settings = settings
@@ -73,7 +74,9 @@ class CallLog(Assertions):
             self._configure(probe)
 
     def _configure(self, probe: Probe) -> None:
-        probe.configure(self._means.snapshot, self._means.redactor, self._settings_of(probe))
+        settings = self._settings_of(probe)
+        self._means.raw |= not settings.serialize
+        probe.configure(self._means.snapshot, self._means.redactor, settings)
 
     def _settings_of(self, probe: Probe) -> Settings:
         return self._means.settings
@@ -199,7 +202,12 @@ class CallLog(Assertions):
 
     def profile(self) -> Profile:
         """The `Profile` of now."""
-        return Profile.of(self.store.summary())
+        summary, plain = self.store.summary(), self._plain()
+        slowest = []
+        for call in summary.slowest:
+            args, kwargs, result = plain(call.args, call.kwargs, call.result)
+            slowest.append(call._replace(args=args, kwargs=kwargs, result=result))
+        return Profile.of(summary._replace(slowest=slowest))
 
     @property
     def recording_failures(self) -> int:
@@ -225,17 +233,8 @@ class CallLog(Assertions):
         }
 
     def _exported(self) -> Iterator[dict[str, Any]]:
-        # One after the other: a hundred thousand at a time take longer, and much memory.
-        serializer = Snapshot(self._means.settings.serializers, self._means.redactor)
-        settings = self._means.settings
-        for row in self.store.rows():
-            entry = _entry(row, settings.include_context)
-            if not settings.serialize:
-                entry["args"] = serializer.arguments(entry["args"])
-                entry["kwargs"] = serializer.keywords(entry["kwargs"])
-                if "result" in entry:
-                    entry["result"] = serializer.value(entry["result"])
-            yield entry
+        for row in self._plain_rows():
+            yield _entry(row, self._means.settings.include_context)
 
     def export(self, path: str | os.PathLike[str], format: str | None = None) -> None:
         """Writes the log to a file, whole or not at all.
@@ -296,7 +295,24 @@ class CallLog(Assertions):
             )
 
     def _calls(self) -> list[Call]:
-        return self.store.calls()
+        return list(map(call_of, self._plain_rows()))
+
+    def _plain(self) -> Callable[..., tuple[Any, Any, Any]]:
+        """What makes plain data of arguments and result, where these may be objects."""
+        if not self._means.raw:
+            return lambda args, kwargs, result: (args, kwargs, result)
+        snapshot = Snapshot(self._means.settings.serializers, self._means.redactor)
+        return lambda args, kwargs, result: (
+            snapshot.arguments(args),
+            snapshot.keywords(kwargs),
+            snapshot.arguments((result,))[0],
+        )
+
+    def _plain_rows(self) -> Iterator[Row]:
+        # One after the other: a hundred thousand at a time take longer, and much memory.
+        plain = self._plain()
+        for name, began, elapsed, args, kwargs, result, rest in self.store.rows():
+            yield (name, began, elapsed, *plain(args, kwargs, result), rest)
 
     def _selected(self, handler: str | None, select: Select, least: float = 0.0) -> Entries:
         """The entries of those calls of ``handler``, or of all, that ``select`` takes."""

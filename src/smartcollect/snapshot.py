@@ -9,7 +9,6 @@ from array import array
 from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from itertools import islice
 from types import CodeType, FunctionType, MethodType, TracebackType
 from typing import Any, NamedTuple
@@ -29,8 +28,10 @@ MAX_FRAMES = 40
 """Frames kept of a traceback."""
 MAX_CHAIN = 5
 """Exceptions kept of a chain of causes."""
-TOO_LONG = 0.5
-"""Seconds. A ``repr`` or serializer that takes longer is not called again for its type."""
+LONG = 0.1
+"""Seconds. Where a ``repr`` or serializer takes longer, its type is left alone for a while."""
+_SILENCE = 100
+_MAX_SILENT = 1_000
 
 UNKNOWN = "<not recorded>"
 """Stands in for what could not be recorded."""
@@ -79,6 +80,11 @@ CONTAINED = (Exception, SystemExit, GeneratorExit, CancelledError)
 _name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
 _bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 _namespace_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
+# The same of an exception, whose truth is its own too.
+_args_of, _cause_of, _context_of, _is_suppressed, _traceback_of = (
+    BaseException.__dict__[name].__get__
+    for name in ("args", "__cause__", "__context__", "__suppress_context__", "__traceback__")
+)
 
 
 def _atomic(kind: type) -> bool:
@@ -163,7 +169,8 @@ class Snapshot:
         self._serializers = dict(serializers or {})
         self._by_id = {id(kind): function for kind, function in self._serializers.items()}
         self._secret = secret
-        self._slow: weakref.WeakSet[type] = weakref.WeakSet()
+        # By the identity of a type, when its methods may be called again.
+        self._silent: dict[int, tuple[weakref.ref[type], float]] = {}
         self.by_default = not self._serializers
         """Whether no type has a serializer."""
         self.failures = 0
@@ -191,6 +198,15 @@ class Snapshot:
         found = (self._by_id[id(base)] for base in _bases_of(kind) if id(base) in self._by_id)
         return next(found, None)
 
+    def message(self, error: BaseException) -> str:
+        """What an exception says, bounded."""
+        args = _args_of(error)
+        if _definer(type(error), "__str__") is BaseException and any(map(_holds, args)):
+            # Nothing large is built whole, and no secret of a dict is told.
+            plain = self.arguments(args)
+            return cut(str(plain[0] if len(plain) == 1 else plain))
+        return cut(self.call(str, error, "str"))
+
     def note_failure(self, error: BaseException) -> str:
         """Counts a failure of the recorder's own, and returns what stands in for the value."""
         self.failures += 1
@@ -199,23 +215,25 @@ class Snapshot:
     def call(self, function: Callable[[Any], Any], value: Any, what: str) -> Any:
         """``function(value)``, or a note of how it failed, or that it takes too long.
 
-        One that took too long is not called for the same type again: a second for each call of a
-        handler would stop what only one of them delays.
+        One that takes long is not called again for its type for a hundred times as long: it would
+        stop a handler that is called again and again.
         """
-        kind = type(value)
+        kind, start = type(value), SYSTEM.monotonic()
         name = _name_of(kind)
-        if self._slow and any(kind is slow for slow in list(self._slow)):
+        silent = self._silent.get(id(kind))
+        if silent is not None and silent[0]() is kind and start < silent[1]:
             return f"<{name}: {what} takes too long>"
-        start = SYSTEM.monotonic()
         try:
             return suspended(function, value)
         except CONTAINED as error:
             self.failures += 1
             return f"<{name}: {what} raised {_name_of(type(error))}>"
         finally:
-            if SYSTEM.monotonic() - start > TOO_LONG:
-                with suppress(*CONTAINED):
-                    self._slow.add(kind)
+            end = SYSTEM.monotonic()
+            if end - start > LONG:
+                if len(self._silent) >= _MAX_SILENT:
+                    self._silent.clear()
+                self._silent[id(kind)] = weakref.ref(kind), end + _SILENCE * (end - start)
 
 
 class _Walk:
@@ -297,12 +315,15 @@ class _Walk:
             return (
                 start if length <= MAX_TEXT else f"{start}{_CUT} ({length - MAX_TEXT:,} more bytes)"
             )
-        written = _written_by(kind)
+        written = _definer(kind, "__repr__")
         if written in _COLLECTIONS:
             return cut(self._collection(value, written, _name_of(kind), depth))
         if written is array and array.__len__(value) > MAX_ITEMS:
             start = repr(array.__getitem__(value, slice(MAX_ITEMS)))
             return f"{start}{_CUT} ({array.__len__(value) - MAX_ITEMS:,} more items)"
+        if written is BaseException and any(map(_holds, _args_of(value))):
+            shown = [self.plain(one, depth + 1) for one in _args_of(value)[:MAX_ITEMS]]
+            return cut(f"{_name_of(kind)}({', '.join(map(repr, shown))})")
         return cut(self._snapshot.call(repr, value, "repr"))
 
     def _collection(self, value: Any, base: Any, name: str, depth: int) -> str:
@@ -340,9 +361,17 @@ _COLLECTIONS: dict[Any, tuple[str, str]] = {
 """Builtins whose ``repr`` would be built whole, and what that puts around their items."""
 
 
-def _written_by(kind: type) -> type:
-    """The class whose ``__repr__`` an object of class ``kind`` has."""
-    return next(base for base in _bases_of(kind) if "__repr__" in _namespace_of(base))
+def _definer(kind: type, method: str) -> type:
+    """The class that objects of class ``kind`` have ``method`` from."""
+    return next(base for base in _bases_of(kind) if method in _namespace_of(base))
+
+
+def _holds(value: object) -> bool:
+    """Whether ``value`` is a builtin that may be large."""
+    kind = type(value)
+    if issubclass(kind, (list, tuple, dict, bytes, bytearray)):
+        return True
+    return _definer(kind, "__repr__") in (*_COLLECTIONS, array)
 
 
 def unused(key: Any, taken: Mapping[Any, Any]) -> Any:
@@ -390,13 +419,6 @@ class Failure(NamedTuple):
         return "".join(lines)
 
 
-# A class may have properties of its own by these names, and a truth of its own.
-_cause_of, _context_of, _is_suppressed, _traceback_of = (
-    BaseException.__dict__[name].__get__
-    for name in ("__cause__", "__context__", "__suppress_context__", "__traceback__")
-)
-
-
 def failure(error: BaseException, snapshot: Snapshot, own_files: frozenset[str]) -> Failure:
     """What is kept of ``error``.
 
@@ -415,10 +437,10 @@ def failure(error: BaseException, snapshot: Snapshot, own_files: frozenset[str])
         link = cause if cause is not None or _is_suppressed(link) else _context_of(link)
     made: Failure | None = None
     for link in reversed(chain):
-        message = snapshot.call(str, link, "str")
+        message = snapshot.message(link)
         made = Failure(
             _name_of(type(link)),
-            cut(message),
+            message,
             _frames(_traceback_of(link), own_files),
             made,
             _cause_of(link) is not None,
