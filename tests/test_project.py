@@ -19,6 +19,7 @@ SOURCES = ROOT / "src"
 # From the bottom up: a module imports only those before it.
 LAYERS = [
     "units",
+    "plain",
     "clock",
     "machine",
     "names",

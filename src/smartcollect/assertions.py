@@ -64,7 +64,7 @@ class Assertions:
             worst = max(slow, key=lambda name: slow[name].max_time)
             raise AssertionError(
                 f"{_listed(slow)} took longer than {duration(limit)}; the slowest call took "
-                f"{duration(slow[worst].max_time)} ({worst.handler}){_shown(calls)}"
+                f"{duration(slow[worst].max_time)} ({worst.shown}){_shown(calls)}"
             )
 
     def assert_called(self, handler: str, times: int | None = None) -> None:
@@ -84,12 +84,11 @@ class Assertions:
             raise ValueError(f"times: {times!r} is not accepted; accepted: zero or more")
         name, stats = self._one(handler)
         if times is None and not stats.calls:
-            raise AssertionError(f"{name.handler} was never called{self._called()}")
+            raise AssertionError(f"{name.shown} was never called{self._called()}")
         if times is not None and stats.calls != times:
             calls = [call for call in self._calls() if call.name == name]
             raise AssertionError(
-                f"{name.handler} was called {_times(stats.calls)}, not {_times(times)}"
-                f"{_shown(calls)}"
+                f"{name.shown} was called {_times(stats.calls)}, not {_times(times)}{_shown(calls)}"
             )
 
     def assert_not_called(self, handler: str) -> None:
@@ -102,7 +101,7 @@ class Assertions:
         name, stats = self._one(handler)
         if stats.calls:
             calls = [call for call in self._calls() if call.name == name]
-            raise AssertionError(f"{name.handler} was called {_times(stats.calls)}{_shown(calls)}")
+            raise AssertionError(f"{name.shown} was called {_times(stats.calls)}{_shown(calls)}")
 
     def assert_no_errors(self, handler: str | None = None) -> None:
         """Fails if a call raised.
@@ -156,7 +155,7 @@ class Assertions:
         if handler is not None:
             name, stats = self._one(handler)
             if not stats.calls:
-                raise AssertionError(f"{name.handler} was never called{self._called()}")
+                raise AssertionError(f"{name.shown} was never called{self._called()}")
             return {name: stats}
         called = {name: stats for name, stats in self._handlers().items() if stats.calls}
         if not called:
@@ -164,7 +163,7 @@ class Assertions:
         return called
 
     def _called(self) -> str:
-        names = sorted(name.handler for name, stats in self._handlers().items() if stats.calls)
+        names = sorted(name.shown for name, stats in self._handlers().items() if stats.calls)
         return f"; called: {', '.join(names[:SHOWN])}" if names else "; no other handler was either"
 
 
@@ -187,7 +186,7 @@ def _shown(calls: list[Call]) -> str:
 
 
 def _listed(names: Iterable[HandlerName]) -> str:
-    return ", ".join(sorted(name.handler for name in names))
+    return ", ".join(sorted(name.shown for name in names))
 
 
 def _times(count: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from .names import HandlerName, no_such
+from .names import HandlerName, no_such, printable
 from .stats import FIELDS, TIME_FIELDS, HandlerStats
 from .units import duration, seconds
 
@@ -56,9 +56,10 @@ class Violation(NamedTuple):
     def __str__(self) -> str:
         if self.name is None:
             hint = f"; {self.hint}" if self.hint else ""
-            return f"{self.budget.pattern}: never called; the budget is {self.budget}{hint}"
+            line = f"{self.budget.pattern}: never called; the budget is {self.budget}{hint}"
+            return printable(line)
         value, limit = shown(self.field, self.value), shown(self.field, self.limit)
-        return f"{self.name.handler}: {self.field} is {value}, the budget is {limit}"
+        return f"{self.name.shown}: {self.field} is {value}, the budget is {limit}"
 
 
 def budget(pattern: str, limits: Mapping[str, Any]) -> Budget:

@@ -11,6 +11,13 @@ from typing import NamedTuple
 _SHOWN = 10
 
 
+def printable(text: str) -> str:
+    """``text`` with escapes in place of what a terminal, or an encoding, would stumble over."""
+    return "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text
+    )
+
+
 class HandlerName(NamedTuple):
     """What names one handler.
 
@@ -21,6 +28,11 @@ class HandlerName(NamedTuple):
 
     switcher: str
     handler: str
+
+    @property
+    def shown(self) -> str:
+        """The selector as it can be printed."""
+        return printable(self.handler)
 
     @property
     def full(self) -> str:
@@ -84,7 +96,7 @@ def no_such(names: Iterable[HandlerName], wanted: str) -> str:
     if near:
         hint = f"did you mean {near[0]!r}?"
     elif known:
-        shown = sorted(name.handler for name in names)
+        shown = sorted(name.shown for name in names)
         more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
         hint = f"registered: {', '.join(shown[:_SHOWN])}{more}"
     else:

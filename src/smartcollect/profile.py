@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .names import HandlerName
+from .plain import count, flag, shown, text, time
 from .snapshot import cut
 from .stats import HandlerStats
 from .store import Noted, Raised, Repeat, Summary
@@ -238,7 +239,7 @@ class Profile:
             newer = isinstance(version, int) and version > VERSION
             hint = "; it was written by a newer smartcollect" if newer else ""
             raise ValueError(
-                f"{SCHEMA} version {version!r} is not accepted; accepted: {VERSION}{hint}"
+                f"{SCHEMA} version {shown(version)} is not accepted; accepted: {VERSION}{hint}"
             )
         try:
             return cls._from_plain(plain)
@@ -255,20 +256,20 @@ class Profile:
             slowest=tuple(
                 SlowCall(
                     _name(one),
-                    float(one["elapsed"]),
-                    str(one["arguments"]),
-                    str(one["error"]),
-                    str(one["test"]),
+                    time(one["elapsed"]),
+                    text(one["arguments"]),
+                    text(one["error"]),
+                    text(one["test"]),
                 )
                 for one in plain["slowest"]
             ),
             raised=tuple(
                 Raised(
                     _name(one),
-                    str(one["type"]),
-                    str(one["message"]),
-                    int(one["calls"]),
-                    str(one["test"]),
+                    text(one["type"]),
+                    text(one["message"]),
+                    count(one["calls"]),
+                    text(one["test"]),
                 )
                 for one in plain["raised"]
             ),
@@ -276,17 +277,17 @@ class Profile:
                 Repeat(
                     _name(one["parent"]),
                     _name(one["child"]),
-                    int(one["times"]),
-                    int(one["parents"]),
-                    bool(one["same"]),
-                    str(one["test"]),
+                    count(one["times"]),
+                    count(one["parents"]),
+                    flag(one["same"]),
+                    text(one["test"]),
                 )
                 for one in plain["repeats"]
             ),
             tests=MappingProxyType(
                 {
-                    str(one["test"]): MappingProxyType(
-                        {str(when): _phase(phase) for when, phase in one["phases"].items()}
+                    text(one["test"]): MappingProxyType(
+                        {text(when): _phase(phase) for when, phase in one["phases"].items()}
                     )
                     for one in plain["tests"]
                 }
@@ -294,12 +295,12 @@ class Profile:
             run=None
             if run is None
             else Run(
-                float(run["created"]),
-                tuple(map(str, run["command"])),
-                MappingProxyType({str(key): str(text) for key, text in run["machine"].items()}),
-                MappingProxyType({str(key): str(text) for key, text in run["versions"].items()}),
+                time(run["created"]),
+                tuple(map(text, run["command"])),
+                _texts(run["machine"]),
+                _texts(run["versions"]),
             ),
-            incomplete=tuple(map(str, plain["incomplete"])),
+            incomplete=tuple(map(text, plain["incomplete"])),
         )
 
 
@@ -309,15 +310,19 @@ def _named(one: SlowCall | Raised) -> dict[str, Any]:
 
 
 def _name(plain: Mapping[str, Any]) -> HandlerName:
-    return HandlerName(str(plain["switcher"]), str(plain["handler"]))
+    return HandlerName(text(plain["switcher"]), text(plain["handler"]))
+
+
+def _texts(plain: Mapping[str, Any]) -> Mapping[str, str]:
+    return MappingProxyType({text(key): text(value) for key, value in plain.items()})
 
 
 def _phase(plain: Mapping[str, Any]) -> Phase:
     handlers = {
-        _name(one): Usage(int(one["calls"]), int(one["errors"]), float(one["total_time"]))
+        _name(one): Usage(count(one["calls"]), count(one["errors"]), time(one["total_time"]))
         for one in plain["handlers"]
     }
-    return Phase(str(plain["outcome"]), float(plain["duration"]), MappingProxyType(handlers))
+    return Phase(text(plain["outcome"]), time(plain["duration"]), MappingProxyType(handlers))
 
 
 def merge(profiles: Iterable[Profile]) -> Profile:

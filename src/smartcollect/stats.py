@@ -13,6 +13,7 @@ from math import ceil, inf
 from typing import Any, TypedDict
 
 from . import tables
+from .plain import count, time
 
 
 class Statistics(TypedDict):
@@ -266,16 +267,17 @@ class HandlerStats:
             KeyError, TypeError, ValueError: ``plain`` is something else.
         """
         made = cls()
-        made.calls = int(plain["calls"])
-        made.errors = int(plain["errors"])
-        made.total_time = float(plain["total_time"])
-        made.self_time = float(plain["self_time"])
-        made.min_time = float(plain["min_time"]) if made.calls else inf
-        made.max_time = float(plain["max_time"])
-        made.last_call = None if plain["last_call"] is None else float(plain["last_call"])
-        made.histogram = Counter(
-            {bucket_of(float(time)): int(count) for time, count in plain["histogram"]}
-        )
+        made.calls = count(plain["calls"])
+        made.errors = count(plain["errors"])
+        made.total_time = time(plain["total_time"])
+        made.self_time = time(plain["self_time"])
+        made.min_time = time(plain["min_time"]) if made.calls else inf
+        made.max_time = time(plain["max_time"])
+        made.last_call = None if plain["last_call"] is None else time(plain["last_call"])
+        for middle, calls in plain["histogram"]:
+            made.histogram[bucket_of(time(middle))] += count(calls)
+        if made.errors > made.calls or sum(made.histogram.values()) != made.calls:
+            raise ValueError(f"calls: {made.calls} are not those of the errors or the histogram")
         return made
 
 

@@ -27,6 +27,11 @@ from .recorder import Bound, Probe
 from .standin import switched_layer
 from .store import Store
 
+UNKNOWN = (
+    "smartcollect does not know this smartswitch: handlers are recorded only where CollectPlugin "
+    "is plugged before they are registered"
+)
+
 
 class Log(Protocol):
     """What watches switchers."""
@@ -121,6 +126,8 @@ def attach(log: Log, switcher: Switcher) -> None:
     """
     _check(switcher)
     with _lock:
+        if not hooked:
+            return
         if not any(
             watch.log.store is log.store and watch.has_root(switcher) and not watch.plugged
             for watch in _watches.get(switcher, ())
@@ -145,6 +152,8 @@ def detach(log: Log, switcher: Switcher) -> None:
             ),
             None,
         )
+        if not hooked:
+            return
         if watch is None:
             raise ValueError(
                 f"switcher: {_switcher_name(switcher)!r} is not attached; accepted: one that was "
@@ -170,6 +179,8 @@ def everywhere(log: Log) -> Iterator[None]:
 
 def _begin_everywhere(watch: Watch) -> None:
     with _lock:
+        if not hooked:
+            return
         _everywhere.append(watch)
         for switcher in _all_switchers():
             for entry in switcher._methods.values():
@@ -178,6 +189,8 @@ def _begin_everywhere(watch: Watch) -> None:
 
 def _end_everywhere(watch: Watch) -> None:
     with _lock:
+        if watch not in _everywhere:
+            return
         _everywhere.remove(watch)
         for switcher in _all_switchers():
             _unsubscribe(switcher, watch)
@@ -424,12 +437,7 @@ def _hook() -> bool:
     except Exception:
         known = False
     if not known:
-        warnings.warn(
-            "smartcollect does not know this smartswitch: handlers are recorded only where "
-            "CollectPlugin is plugged before they are registered",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        warnings.warn(UNKNOWN, RuntimeWarning, stacklevel=2)
         return False
     decorate, plug, adopt = Switcher._decorate, Switcher.plug, Switcher._attach_child_switcher
 
@@ -477,5 +485,6 @@ def _find_switches() -> Callable[[], Any] | None:
         return None
 
 
-_hooked = _hook()
+hooked = _hook()
+"""Whether this smartswitch is one that is known: where not, nothing is watched."""
 _switches = _find_switches()

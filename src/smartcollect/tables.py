@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .names import printable
 from .units import duration
 
 NUMBER_COLUMNS = frozenset(
@@ -23,9 +24,7 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=[>)])")
 
 def one_line(value: object, limit: int | None = None) -> str:
     """``value`` as text that stays in its cell: control characters escaped, long text cut."""
-    text = "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in str(value)
-    )
+    text = printable(str(value))
     if limit is not None and len(text) > limit:
         return f"{text[: limit - 1]}…"
     return text

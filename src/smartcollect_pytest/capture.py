@@ -24,9 +24,13 @@ class Capture:
     Args:
         repeat_threshold: from how many calls under one call on repeats are noted, where that is
             less than usual; 0 for the usual.
+
+    Attributes:
+        refusal: why handlers cannot be watched; ``""`` where they can.
     """
 
     def __init__(self, repeat_threshold: int = 0) -> None:
+        self.refusal = ""
         self._repeat_threshold = repeat_threshold
         self._log: CallLog | None = None
         self._watching = ExitStack()
@@ -46,16 +50,22 @@ class Capture:
             # What smartswitch warns of at its import is not the fault of the suite.
             warnings.simplefilter("ignore")
             try:
+                from smartcollect import switcher
                 from smartcollect.calllog import CallLog
                 from smartcollect.settings import Settings
-                from smartcollect.switcher import everywhere
-            except ImportError:  # without smartswitch there is no handler to watch
+            except ModuleNotFoundError as error:
+                # Without smartswitch there is no handler to watch.
+                self.refusal = "" if error.name == "smartswitch" else str(error)
                 return
+            except Exception as error:
+                self.refusal = f"smartcollect does not know this smartswitch: {error}"
+                return
+        self.refusal = "" if switcher.hooked else switcher.UNKNOWN
 
         self._log = CallLog(Settings(max_history=HISTORY))
         store = self._log.store
         store.repeated = min(store.repeated, self._repeat_threshold or store.repeated)
-        self._watching.enter_context(everywhere(self._log))
+        self._watching.enter_context(switcher.everywhere(self._log))
 
     def end(self) -> None:
         """Watches no longer."""

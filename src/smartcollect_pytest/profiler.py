@@ -60,6 +60,8 @@ class Profiler:
         # Not earlier: what is imported before tests are collected is lost to pytest-cov.
         if not self._idle:
             self._capture.begin()
+            if self._capture.refusal:
+                self._session.end_early(self._capture.refusal)
 
     @pytest.hookimpl
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
@@ -141,6 +143,9 @@ class Profiler:
 
     def _finish(self) -> bool:
         """Judges the run and writes its files; whether it fails."""
+        if self._capture.refusal and not self._capture.begun:
+            self._verdict = Verdict(notes=(f"incomplete: {self._capture.refusal}",))
+            return False
         profile = self._profile = self._session.profile(self._config, self._machine())
         if profile is None:
             return False

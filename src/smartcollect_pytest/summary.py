@@ -52,7 +52,8 @@ def sections(
     """
     nothing = Section(lines=["no handler was registered with smartswitch"], essential=True)
     if profile is None:
-        return [nothing]
+        refused = Section(lines=verdict.notes, tone="warning", essential=True)
+        return [refused if verdict.notes else nothing]
     from smartcollect.names import short_names
     from smartcollect.tables import one_line
 

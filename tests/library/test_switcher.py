@@ -727,7 +727,8 @@ def test_describe_and_plugins_are_as_without(instrumented):
 
 def test_smartswitch_is_as_it_is_known():
     """Fails when a private part of smartswitch that is relied on has moved."""
-    assert switcher._hooked
+    assert switcher.hooked
+    assert switcher._switches is not None
 
 
 def test_an_unknown_smartswitch_gets_one_warning_and_no_hook(monkeypatch):
@@ -735,6 +736,22 @@ def test_an_unknown_smartswitch_gets_one_warning_and_no_hook(monkeypatch):
     with pytest.warns(RuntimeWarning, match="does not know this smartswitch") as warned:
         assert switcher._hook() is False
     assert len(warned) == 1
+
+
+def test_nothing_is_watched_in_an_unknown_smartswitch(monkeypatch):
+    monkeypatch.setattr(switcher, "hooked", False)
+    sw = Switcher("api")
+
+    @sw
+    def work(): ...
+
+    code, log = work.__code__, CallLog()
+    log.attach(sw)
+    with collecting() as everything:
+        work()
+    assert work.__code__ is code
+    log.detach(sw)
+    assert log.history() == everything.history() == []
 
 
 def test_a_plugin_records_even_without_hooks(monkeypatch):

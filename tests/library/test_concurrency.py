@@ -1,0 +1,275 @@
+"""Exact counts, no deadlock and no crash, whatever calls handlers at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import multiprocessing
+import os
+import sys
+import threading
+import time as real_time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from smartswitch import Switcher
+
+from smartcollect import CallLog, collecting
+
+THREADS = 8
+CALLS = 2_000
+PATIENCE = 60.0  # seconds; what waits for ever fails and does not hang
+
+FORKS = [method for method in ("fork", "spawn", "forkserver") if hasattr(os, "fork")]
+
+
+@pytest.fixture(autouse=True)
+def often():
+    """Lets threads take turns a thousand times as often as usual."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(5e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def at_once(work, meanwhile=lambda: None):
+    """Runs ``work`` in eight threads, and ``meanwhile`` again and again until they are done."""
+    begin = threading.Barrier(THREADS + 1)
+    failures = []
+
+    def run(number):
+        begin.wait()
+        try:
+            for one in range(CALLS):
+                work(number, one)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(one,), daemon=True) for one in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    begin.wait()
+    until = real_time.monotonic() + PATIENCE
+    while any(thread.is_alive() for thread in threads):
+        assert real_time.monotonic() < until, "a deadlock, or far too slow"
+        meanwhile()
+        real_time.sleep(0)
+    assert failures == []
+
+
+@pytest.fixture
+def api():
+    sw = Switcher("api")
+
+    @sw
+    def outer(number):
+        return inner(number)
+
+    @sw
+    def inner(number):
+        if number % 10 == 0:
+            raise ValueError(number)
+        return number
+
+    return sw
+
+
+def call(api):
+    def work(_, number):
+        try:
+            api["outer"](number)
+        except ValueError:
+            assert number % 10 == 0
+
+    return work
+
+
+def check_counts(log, calls=THREADS * CALLS, errors=THREADS * CALLS // 10):
+    assert {name: (one["calls"], one["errors"]) for name, one in log.stats().items()} == {
+        "outer": (calls, errors),
+        "inner": (calls, errors),
+    }
+
+
+def test_questions_while_eight_threads_call(api, tmp_path):
+    with collecting(api, max_history=500) as log:
+
+        def ask():
+            assert len(log.history()) <= 500
+            log.slowest(5)
+            log.slower_than(0)
+            log.uncalled()
+            log.profile().to_dict()
+            log.export(tmp_path / "log.json")
+
+        at_once(call(api), ask)
+        check_counts(log)
+        assert log.stats("outer")["self_time"] <= log.stats("outer")["total_time"]
+
+
+def test_clear_while_eight_threads_call(api):
+    cleared = 0
+    with collecting(api) as log:
+
+        def clear():
+            nonlocal cleared
+            handlers = log.store.take().handlers
+            cleared += sum(stats.calls for stats in handlers.values())
+
+        at_once(call(api), clear)
+        clear()
+        assert cleared == 2 * THREADS * CALLS
+        assert log.history() == []
+
+
+def test_attach_and_detach_while_eight_threads_call(api):
+    code = api["inner"].__code__
+    with collecting(api) as steady:
+        log = CallLog()
+
+        def come_and_go():
+            log.attach(api)
+            log.detach(api)
+
+        at_once(call(api), come_and_go)
+        check_counts(steady)
+    assert api["inner"].__code__ is code
+
+
+def test_configure_while_eight_threads_call():
+    sw = Switcher("api").plug("collect")
+
+    @sw
+    def work(number, token="x"):
+        return number
+
+    settings = [
+        ("serialize", False),
+        ("serialize", True),
+        ("max_history", 10),
+        ("max_history", 1000),
+        ("redact", ("number",)),
+        ("redact", ("token",)),
+        ("serializers", {int: str}),
+        ("serializers", None),
+    ]
+    turn = 0
+
+    def configure():
+        nonlocal turn
+        setattr(sw.collect.configure, *settings[turn % len(settings)])
+        turn += 1
+
+    at_once(lambda _, number: work(number, token="y"), configure)
+    assert sw.collect.stats("work")["calls"] == THREADS * CALLS
+
+
+def test_handlers_registered_while_others_are_called(api):
+    with collecting() as log:
+
+        def register(_, number):
+            if number % 100 == 0:
+                Switcher(f"more{number}")("handler")(lambda: None)
+            api["inner"](1)
+
+        at_once(register)
+        assert log.stats("api.inner")["calls"] == THREADS * CALLS
+
+
+def test_tasks_and_threads_below_a_coroutine(api, time):
+    @api
+    async def root():
+        async def one(number):
+            await asyncio.sleep(0)
+            return await asyncio.to_thread(api["inner"], number)
+
+        await asyncio.gather(*(one(number) for number in range(1, 10)))
+
+    with collecting(api) as log:
+        asyncio.run(root())
+        asyncio.run(root())
+    assert log.stats("inner")["calls"] == 18
+    (repeat,) = log.store.summary().repeats or [None]
+    assert repeat is None  # nine children are one too few to be noted
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="needs TaskGroup")
+def test_a_task_group_that_fails(api):
+    @api
+    async def wait():
+        await asyncio.sleep(PATIENCE)
+
+    async def main():
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(wait()) for _ in range(20)]
+            await asyncio.sleep(0)
+            group.create_task(asyncio.to_thread(api["inner"], 0))
+        return tasks
+
+    with collecting(api) as log:
+        with pytest.raises(BaseExceptionGroup) as raised:  # noqa: F821
+            asyncio.run(main())
+        assert [type(one) for one in raised.value.exceptions] == [ValueError]
+    assert log.stats("wait")["errors"] == log.stats("wait")["calls"] == 20
+    assert {call["exception"]["type"] for call in log.errors("wait")} == {"CancelledError"}
+
+
+def test_a_context_that_two_threads_share(api):
+    with collecting(api) as log:
+
+        @api
+        def spread(number):
+            contexts = [contextvars.copy_context() for _ in range(12)]
+            with ThreadPoolExecutor(4) as pool:
+                return list(pool.map(lambda one: one.run(api["inner"], number), contexts))
+
+        assert spread(3) == [3] * 12
+    (repeat,) = log.profile().repeats
+    assert (repeat.parent.handler, repeat.child.handler, repeat.times) == ("spread", "inner", 12)
+
+
+def child(log_of, calls):
+    """What a process does that was forked, or started anew, in the middle of collection."""
+    sw = Switcher("child").plug("collect")
+
+    @sw
+    def work(number):
+        return number
+
+    for number in range(calls):
+        work(number)
+    if log_of is not None:
+        for number in range(1, 10):
+            log_of["inner"](number)
+    assert sw.collect.stats("work")["calls"] == calls
+
+
+@pytest.mark.parametrize("method", FORKS)
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_processes_in_the_middle_of_collection(api, method):
+    context = multiprocessing.get_context(method)
+    stop = threading.Event()
+
+    def busy():
+        while not stop.is_set():
+            api["inner"](1)
+
+    with collecting(api) as log:
+        threads = [threading.Thread(target=busy, daemon=True) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(3):
+                # Only a fork takes the switcher along: functions inside of a test do not pickle.
+                given = api if method == "fork" else None
+                process = context.Process(target=child, args=(given, 600))
+                process.start()
+                process.join(PATIENCE)
+                assert process.exitcode == 0
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        before = log.stats("inner")["calls"]
+        api["inner"](1)
+        assert log.stats("inner")["calls"] == before + 1

@@ -1,0 +1,138 @@
+"""Reports that were cut, edited or made up: a profile, or one clear line."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from smartswitch import Switcher
+
+from smartcollect import Profile, collecting, merge
+from smartcollect.baseline import compare, load, parse
+from smartcollect.budgets import budget, over
+
+
+def written():
+    sw = Switcher("api")
+
+    @sw
+    def outer(number):
+        for _ in range(12):
+            inner(number)
+
+    @sw
+    def inner(number):
+        return 1 / number
+
+    with collecting(sw) as log:
+        outer(1)
+        with pytest.raises(ZeroDivisionError):
+            inner(0)
+    profile = log.profile().in_test("tests/test_a.py::test_a", "call", "passed", 0.5)
+    return profile.to_dict()
+
+
+REPORT = written()
+ODD = st.sampled_from(
+    [None, True, -1, -1.5, 0, 10**400, 1e308, "", "x", "\ud800", "1", [], [1], {}, {"a": 1}, [[]]]
+)
+
+
+def places(plain, path=()):
+    yield path
+    items = plain.items() if isinstance(plain, dict) else enumerate(plain)
+    for key, value in items:
+        yield (*path, key)
+        if isinstance(value, (dict, list)):
+            yield from places(value, (*path, key))
+
+
+PLACES = sorted({path for path in places(REPORT) if path}, key=str)
+
+
+def edited(changes):
+    plain = copy.deepcopy(REPORT)
+    for path, drop, value in changes:
+        inside = plain
+        try:
+            for key in path[:-1]:
+                inside = inside[key]
+            if drop:
+                del inside[path[-1]]
+            else:
+                inside[path[-1]] = value
+        except (KeyError, IndexError, TypeError):
+            continue  # an earlier change took the place away
+    return plain
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(st.tuples(st.sampled_from(PLACES), st.booleans(), ODD), min_size=1, max_size=4))
+def test_an_edited_report_is_a_profile_or_refused_in_one_line(changes):
+    refusal = ""
+    try:
+        profile = Profile.from_dict(edited(changes))
+    except ValueError as error:
+        refusal = str(error)
+    assert "\n" not in refusal
+    assert len(refusal) < 300
+    if refusal:
+        return
+    # What was taken can be used: nothing in it breaks what comes later.
+    whole = Profile.from_dict(REPORT)
+    merge([profile, whole, profile])
+    compare(profile, whole, [parse("avg_time:20%"), parse("calls:1%")])
+    compare(whole, profile, [parse("self_time:20%")])
+    over([[budget("*", {"calls": 1, "p95_time": "1s"})]], profile.handlers)
+    json.dumps(profile.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("version", [0, 2, -1, None, "1", 10**400, [1]], ids=range(7))
+def test_another_version_is_refused_in_one_line(version):
+    with pytest.raises(ValueError, match="accepted: 1") as raised:
+        Profile.from_dict({**REPORT, "version": version})
+    assert len(str(raised.value)) < 300
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, len(json.dumps(REPORT)) - 1))
+def test_a_report_that_is_cut_is_refused_in_one_line(tmp_path_factory, end):
+    path = tmp_path_factory.mktemp("cut") / "report.json"
+    path.write_text(json.dumps(REPORT)[:end], "utf-8")
+    with pytest.raises(ValueError, match="no JSON, or cut off") as raised:
+        load(path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "nested too deep"),
+        ('{"a":' * 100_000, "nested too deep"),
+        (b"\xff\xfe", "no JSON"),
+        ("9" * 100_000, "no JSON"),
+        ("[" * 1_000 + "]" * 1_000, "no smartcollect/profile|nested too deep"),
+        ("NaN", "NaN is no number"),
+        ('"' + "x" * 100_000 + '"', "no smartcollect/profile"),
+    ],
+    ids=range(7),
+)
+def test_what_is_no_report_at_all(tmp_path, text, message):
+    path = tmp_path / "report.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match=message) as raised:
+        load(path)
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 300
+
+
+def test_a_report_that_may_not_be_read(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    with pytest.raises(ValueError, match="cannot be read: Permission denied"):
+        load(tmp_path / "report.json")

@@ -1,0 +1,156 @@
+"""Interrupts and full machines at any point: they go on as they were, and the log stays usable."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+
+import pytest
+from smartswitch import Switcher
+
+from smartcollect import collecting, nesting
+
+FILES = ("standin", "recorder", "snapshot", "store", "ring", "stats", "nesting", "<smartcollect>")
+
+
+class Interrupt:
+    """Raises at the n-th line that the recorder runs, as a signal would between two of them."""
+
+    def __init__(self, error, at):
+        self.error = error
+        self.at = at
+        self.lines = 0
+
+    def trace(self, frame, event, arg):
+        code = frame.f_code
+        own = any(name in code.co_filename for name in FILES) or code.co_consts[-2:-1] == (
+            "<watched>",
+        )
+        if not own:
+            return None
+        frame.f_trace_opcodes = True
+        if event in ("line", "opcode"):
+            self.lines += 1
+            if self.lines == self.at:
+                raise self.error
+        return self.trace
+
+    def __enter__(self):
+        self.before = sys.gettrace()
+        sys.settrace(self.trace)
+
+    def __exit__(self, *_):
+        sys.settrace(self.before)
+
+
+@pytest.fixture
+def api():
+    sw = Switcher("api")
+
+    @sw
+    def outer(values, *, more):
+        return inner(values[0]) + more
+
+    @sw
+    def inner(number):
+        return number + 1
+
+    return sw
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_between_any_two_instructions(api, error):
+    """What is interrupted is not recorded, or as an error; each call after it is as ever."""
+    for at in itertools.count(1, 7):
+        with collecting(api) as log:
+            result, interrupt = 3, Interrupt(error("now"), at)
+            try:
+                with interrupt:
+                    result = api["outer"]([1], more=1)
+            except error as caught:
+                result = caught
+            assert result in (3, interrupt.error)
+            assert nesting.current.get() is None
+            log.clear()
+            for _ in range(300):
+                assert api["outer"]([1], more=1) == 3
+            assert [one["calls"] for one in log.stats().values()] == [300, 300]
+            assert all(one["errors"] == 0 for one in log.stats().values())
+        if interrupt.lines < at:
+            break
+    assert at > 100
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError])
+def test_no_room_for_the_recorder(api, error):
+    """What fails inside of the recorder alone never reaches the caller."""
+    missed = 0
+    for at in itertools.count(1, 7):
+        with collecting(api) as log:
+            interrupt = Interrupt(error(), at)
+            try:
+                with interrupt:
+                    result = api["outer"]([1], more=1)
+            except error:
+                missed += 1
+            else:
+                assert result == 3
+            nesting.current.set(None)
+            log.clear()
+            assert api["outer"]([1], more=1) == 3
+            assert [one["calls"] for one in log.stats().values()] == [1, 1]
+        if interrupt.lines < at:
+            break
+    assert at > 100
+    # A line of the hot path itself can be hit; the calls that it makes are what may fail.
+    assert missed < at / 7 / 2
+
+
+def test_recursion_to_the_end_of_the_stack(api):
+    @api
+    def down(number):
+        return down(number + 1)
+
+    @api
+    def deep(number):
+        try:
+            return deep(number + 1)
+        except RecursionError:
+            return number
+
+    with collecting(api) as log:
+        for _ in range(3):
+            with pytest.raises(RecursionError):
+                down(0)
+            assert deep(0) > 50
+        for name in ("down", "deep"):
+            stats = log.stats(name)
+            assert stats["calls"] > 150
+        assert api["inner"](1) == 2
+        assert log.stats("inner") == {**log.stats("inner"), "calls": 1, "errors": 0}
+    assert nesting.current.get() is None
+
+
+def test_a_coroutine_that_is_closed_and_one_that_is_cancelled(api):
+    @api
+    async def wait():
+        await asyncio.sleep(60)
+
+    async def main():
+        task = asyncio.ensure_future(wait())
+        await asyncio.sleep(0)
+        task.cancel("why")
+        with pytest.raises(asyncio.CancelledError) as raised:
+            await task
+        assert sys.version_info < (3, 11) or raised.value.args == ("why",)
+        started = wait()
+        started.send(None)
+        started.close()
+
+    with collecting(api) as log:
+        asyncio.run(main())
+    assert [call["exception"]["type"] for call in log.errors("wait")] == [
+        "CancelledError",
+        "GeneratorExit",
+    ]

@@ -1,0 +1,197 @@
+"""Memory stays flat whatever is called; ``SMARTCOLLECT_SOAK`` says how many times as much."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import weakref
+from contextlib import suppress
+
+import pytest
+from smartswitch import Switcher
+
+from smartcollect import collecting
+from smartcollect.store import MAX_HANDLERS
+
+SOAK = int(os.environ.get("SMARTCOLLECT_SOAK", "1"))
+
+FLOODS = {
+    "calls": (
+        """
+        @sw
+        def work(number):
+            return number
+
+        def flood():
+            for number in range(100_000):
+                work(number)
+        """
+    ),
+    "large payloads": (
+        """
+        @sw
+        def work(text, listed, mapped, **more):
+            if more:
+                raise ValueError(text, listed)
+            return [text, listed, mapped]
+
+        def flood():
+            for number in range(300):
+                text = str(number) * 100_000
+                listed = [text[:number]] * 100_000
+                mapped = {text[:-1]: listed, "x": text + "y"}
+                work(text, listed, mapped)
+                work(text + "z", listed, mapped=mapped)
+                try:
+                    work(text, listed, mapped, more=text)
+                except ValueError:
+                    pass
+        """
+    ),
+    "short-lived switchers": (
+        """
+        def flood():
+            for number in range(2_000):
+                short = Switcher(f"short{number}")
+                child = Switcher("child", parent=short)
+
+                def handler(value):
+                    return value, short
+
+                short("handler")(handler)
+                child("handler")(lambda value: value)
+                short["handler"](number)
+                short["child.handler"](number)
+                if number % 500 == 0:
+                    gc.collect()
+        """
+    ),
+    "instances": (
+        """
+        class Service:
+            api = Switcher("service")
+
+            def __init__(self):
+                self.load = "x" * 10_000
+                self.own = Switcher("own")
+                self.own("close")(lambda: self.close())
+
+            @api
+            def use(self, value):
+                return self
+
+            def close(self):
+                return self.load
+
+        def flood():
+            for number in range(2_000):
+                service = Service()
+                service.use(service)
+                Service.api["use"](service, number)
+                service.own["close"]()
+        """
+    ),
+    "names": (
+        """
+        @sw
+        def work(*args, **kwargs):
+            return kwargs
+
+        def flood():
+            for number in range(300):
+                work({f"{number}key" * 1_000: number}, **{f"{number}name" * 1_000: number})
+                kind = type(f"Error{number}" * 100, (Exception,), {})
+                fails = sw(f"fails{next(names)}")(fail)
+                try:
+                    sw[f"fails{number}"](kind(number))
+                except kind:
+                    pass
+
+        def fail(error):
+            raise error
+
+        import itertools
+        names = itertools.count()
+        """
+    ),
+}
+SCRIPT = """
+import gc
+from smartswitch import Switcher
+from smartcollect import collecting
+
+def resident():
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+sw = Switcher("api")
+{flood}
+with collecting() as log:
+    flood()
+    flood()
+    before = resident()
+    for _ in range({rounds}):
+        flood()
+    grown = resident() - before
+    assert log.stats()
+print(grown)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")
+@pytest.mark.parametrize("flood", FLOODS)
+def test_resident_memory_stays_flat(flood):
+    script = SCRIPT.format(flood=textwrap.dedent(FLOODS[flood]), rounds=3 * SOAK)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    # What a gigabyte of payloads or a few thousand of anything would take is far more.
+    assert int(done.stdout) < 12_000_000
+
+
+def test_handlers_without_number_count_together():
+    sw = Switcher("api")
+    with collecting(sw) as log:
+        for number in range(MAX_HANDLERS + 50):
+            sw(f"handler{number}")(lambda: None)
+        for name in list(sw._methods):
+            sw[name]()
+        assert sum(one["calls"] for one in log.stats().values()) == MAX_HANDLERS + 50
+        assert log.stats("(handlers)")["calls"] >= 50
+
+
+@pytest.mark.parametrize("serialize", [True, False])
+def test_what_a_handler_was_given_lives_no_longer_than_the_history(serialize):
+    class Thing:
+        def __init__(self):
+            self.handler = None
+
+    sw = Switcher("api")
+
+    @sw
+    def work(thing, fails=False):
+        local = thing
+        if fails:
+            raise ValueError(local)
+        return Thing()
+
+    things = []
+    with collecting(sw, max_history=10, serialize=serialize) as log:
+        for fails in (False, True):
+            thing = Thing()
+            things.append(weakref.ref(thing))
+            with suppress(ValueError):
+                things.append(weakref.ref(work(thing, fails)))
+            del thing
+        gc.collect()
+        alive = [one() is not None for one in things]
+        assert alive == [not serialize] * 3
+        if not serialize:
+            log.clear()
+            gc.collect()
+            assert [one() for one in things] == [None] * 3
