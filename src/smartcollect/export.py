@@ -123,7 +123,7 @@ def _cell(value: Any) -> Any:
     # A spreadsheet runs a cell that begins like this as a formula (OWASP, "CSV Injection").
     if isinstance(value, str):
         value = strict(value).replace("\0", "\\x00")
-        if value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        if value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
             return f"'{value}"
     return value
 

@@ -16,9 +16,11 @@ from smartswitch import Switcher
 
 from smartcollect import CallLog, collecting
 
+# How many times as long as usual all this goes on.
+SOAK = int(os.environ.get("SMARTCOLLECT_SOAK", "1"))
 THREADS = 8
-CALLS = 2_000
-PATIENCE = 60.0  # seconds; what waits for ever fails and does not hang
+CALLS = 2_000 * SOAK
+PATIENCE = 60.0 * SOAK  # seconds; what waits for ever fails and does not hang
 
 FORKS = [method for method in ("fork", "spawn", "forkserver") if hasattr(os, "fork")]
 

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
+import re
+import signal
 import stat
+import subprocess
+import sys
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -182,3 +188,48 @@ def test_keys_that_collide_as_text_are_all_kept():
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
 def test_formulas_are_neutralised(text):
     assert export._cell(text) == f"'{text}"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+def test_a_killed_process_leaves_a_whole_file(tmp_path):
+    path = tmp_path / "log.json"
+    script = """
+import sys
+import smartcollect
+from smartswitch import Switcher
+sw = Switcher("api").plug("collect", max_history=20_000)
+@sw
+def work(number): ...
+for number in range(20_000):
+    work(number)
+while True:
+    sw.collect.export(sys.argv[1])
+    print("once", flush=True)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout.readline() == "once\n"
+        # Somewhere in the second one.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
+        process.send_signal(signal.SIGKILL)
+    assert len(json.loads(path.read_text("utf-8"))["history"]) == 20_000
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT])
+def test_a_file_that_cannot_be_made(log, tmp_path, monkeypatch, error):
+    path = tmp_path / "log.json"
+    log.export(path)
+    before, calls = path.read_bytes(), log.history()
+
+    def refuse(*_, **__):
+        raise OSError(error, os.strerror(error), "/somewhere/else")
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    with pytest.raises(OSError, match=re.escape(os.strerror(error))) as raised:
+        log.export(path)
+    assert raised.value.filename == str(path)
+    assert path.read_bytes() == before
+    assert log.history() == calls

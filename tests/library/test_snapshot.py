@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import enum
+from array import array
 from collections import Counter, OrderedDict, UserDict, deque, namedtuple
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smartcollect.clock import SYSTEM
 from smartcollect.snapshot import (
+    LONG,
     MAX_DEPTH,
     MAX_ITEMS,
     MAX_NODES,
@@ -318,3 +321,74 @@ def test_a_broken_str_of_an_exception_is_contained():
             raise RuntimeError
 
     assert failure(Broken(), Snapshot(), frozenset()).message == "<Broken: str raised RuntimeError>"
+
+
+class Field(enum.Enum):
+    PASSWORD = "password"
+    NAME = "name"
+
+
+class Key(str):
+    def __eq__(self, other):
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_secrets_in_dicts_with_keys_that_are_no_plain_text():
+    taken = Snapshot(secret=Redactor()).value(
+        {Key("api_key"): "x1", Field.PASSWORD: "x2", b"token": "x3", Field.NAME: "kept", 1: "kept"}
+    )
+    assert list(taken.values()) == ["***", "***", "***", "kept", "kept"]
+
+
+def test_secrets_at_any_depth():
+    value = {"user": ({"login": {"password": "x"}, "rows": [{"pwd": "x"}]},)}
+    taken = repr(Snapshot(secret=Redactor()).value(value))
+    assert "'x'" not in taken
+    assert taken.count("***") == 2
+
+
+def test_secrets_in_what_exceptions_hold():
+    secret = Snapshot(secret=Redactor())
+    error = ValueError({"password": "hunter2"}, "text")
+    assert "hunter2" not in repr(secret.value(error))
+    assert "hunter2" not in failure(error, secret, frozenset()).message
+    assert failure(ValueError("plain"), secret, frozenset()).message == "plain"
+    assert failure(KeyError("key"), secret, frozenset()).message == "'key'"
+    assert failure(ValueError("a", 1), secret, frozenset()).message == "('a', 1)"
+    assert failure(ValueError([1, "a"]), secret, frozenset()).message == "[1, 'a']"
+    assert failure(ValueError(), secret, frozenset()).message == ""
+
+
+def test_a_repr_that_takes_long_is_left_alone_for_a_while(monkeypatch):
+    now = 0.0
+
+    class Slow:
+        def __repr__(self):
+            nonlocal now
+            now += 2 * LONG
+            return "<slow>"
+
+    monkeypatch.setattr("smartcollect.snapshot.SYSTEM", SYSTEM._replace(monotonic=lambda: now))
+    snapshot = Snapshot()
+    said = [snapshot.value(Slow()), snapshot.value(Slow()), snapshot.value(ValueError("quick"))]
+    assert said == ["<slow>", "<Slow: repr takes too long>", "ValueError('quick')"]
+    now += 1_000 * LONG
+    assert snapshot.value(Slow()) == "<slow>"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({1: 2}.keys(), "dict_keys([1])"),
+        ({1: "a"}.values(), "dict_values(['a'])"),
+        ({1: "a"}.items(), "dict_items([[1, 'a']])"),
+        (array("d", [1.0]), "array('d', [1.0])"),
+        (type("Mine", (set,), {})({1}), "Mine({1})"),
+        (type("Mine", (set,), {"__repr__": lambda self: "mine"})({1}), "mine"),
+        (deque(maxlen=3), "deque()"),
+    ],
+)
+def test_builtins_that_may_be_large(value, shown):
+    assert Snapshot().value(value) == shown
