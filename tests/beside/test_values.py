@@ -15,6 +15,11 @@ numpy = pytest.importorskip("numpy")
 pandas = pytest.importorskip("pandas")
 greenlet = pytest.importorskip("greenlet")
 
+
+class Refused(Exception):
+    pass
+
+
 SMALL = 3 * MAX_TEXT
 
 
@@ -28,7 +33,7 @@ def api():
 
     @sw
     def fail(value):
-        raise ValueError(value)
+        raise Refused(value)
 
     return sw
 
@@ -37,7 +42,7 @@ def goes_through(api, value, tmp_path):
     with collecting(api) as log:
         assert api["give"](value) is value
         assert api["give"]([value, {"key": value}])[0] is value
-        with pytest.raises(ValueError):
+        with pytest.raises(Refused):
             api["fail"](value)
     assert log.stats("give")["calls"] == 2
     log.export(tmp_path / "log.jsonl")

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from smartswitch import Switcher
+from support import dispatch
 
 from smartcollect import CallLog, collecting
 
@@ -73,13 +74,14 @@ def api():
             raise ValueError(number)
         return number
 
+    sw.inner = inner
     return sw
 
 
 def call(api):
     def work(_, number):
         try:
-            api["outer"](number)
+            dispatch(api, "outer")(number)
         except ValueError:
             assert number % 10 == 0
 
@@ -125,7 +127,7 @@ def test_clear_while_eight_threads_call(api):
 
 
 def test_attach_and_detach_while_eight_threads_call(api):
-    code = api["inner"].__code__
+    code = api.inner.__code__
     with collecting(api) as steady:
         log = CallLog()
 
@@ -135,7 +137,7 @@ def test_attach_and_detach_while_eight_threads_call(api):
 
         at_once(call(api), come_and_go)
         check_counts(steady)
-    assert api["inner"].__code__ is code
+    assert api.inner.__code__ is code
 
 
 def test_configure_while_eight_threads_call():
@@ -172,7 +174,7 @@ def test_handlers_registered_while_others_are_called(api):
         def register(_, number):
             if number % 100 == 0:
                 Switcher(f"more{number}")("handler")(lambda: None)
-            api["inner"](1)
+            dispatch(api, "inner")(1)
 
         at_once(register)
         assert log.stats("api.inner")["calls"] == THREADS * CALLS
@@ -183,7 +185,7 @@ def test_tasks_and_threads_below_a_coroutine(api, time):
     async def root():
         async def one(number):
             await asyncio.sleep(0)
-            return await asyncio.to_thread(api["inner"], number)
+            return await asyncio.to_thread(dispatch(api, "inner"), number)
 
         await asyncio.gather(*(one(number) for number in range(1, 10)))
 
@@ -205,7 +207,7 @@ def test_a_task_group_that_fails(api):
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(wait()) for _ in range(20)]
             await asyncio.sleep(0)
-            group.create_task(asyncio.to_thread(api["inner"], 0))
+            group.create_task(asyncio.to_thread(dispatch(api, "inner"), 0))
         return tasks
 
     with collecting(api) as log:
@@ -223,7 +225,7 @@ def test_a_context_that_two_threads_share(api):
         def spread(number):
             contexts = [contextvars.copy_context() for _ in range(12)]
             with ThreadPoolExecutor(4) as pool:
-                return list(pool.map(lambda one: one.run(api["inner"], number), contexts))
+                return list(pool.map(lambda one: one.run(dispatch(api, "inner"), number), contexts))
 
         assert spread(3) == [3] * 12
     (repeat,) = log.profile().repeats
@@ -242,7 +244,7 @@ def child(log_of, calls):
         work(number)
     if log_of is not None:
         for number in range(1, 10):
-            log_of["inner"](number)
+            dispatch(log_of, "inner")(number)
     assert sw.collect.stats("work")["calls"] == calls
 
 
@@ -254,7 +256,7 @@ def test_processes_in_the_middle_of_collection(api, method):
 
     def busy():
         while not stop.is_set():
-            api["inner"](1)
+            dispatch(api, "inner")(1)
 
     with collecting(api) as log:
         threads = [threading.Thread(target=busy, daemon=True) for _ in range(3)]
@@ -273,5 +275,5 @@ def test_processes_in_the_middle_of_collection(api, method):
             for thread in threads:
                 thread.join()
         before = log.stats("inner")["calls"]
-        api["inner"](1)
+        dispatch(api, "inner")(1)
         assert log.stats("inner")["calls"] == before + 1

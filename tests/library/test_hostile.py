@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from smartswitch import Switcher
+from support import dispatch
 
 import smartcollect
 
@@ -52,7 +53,7 @@ class Api:
         assert self.give(1, value) == 1
         assert watched or self.give(value) is value
         assert watched or self.give(value=value) is value
-        assert self.sw["give"](1, secret=value, value=value) == 1
+        assert dispatch(self.sw, "give")(1, secret=value, value=value) == 1
         error = ValueError(value)
         assert raised_by(self.fail, error, value) is error
         exception = issubclass(type(value), BaseException)

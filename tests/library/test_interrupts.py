@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from smartswitch import Switcher
+from support import dispatch
 
 from smartcollect import collecting, nesting
 
@@ -67,14 +68,14 @@ def test_an_interrupt_between_any_two_instructions(api, error):
             result, interrupt = 3, Interrupt(error("now"), at)
             try:
                 with interrupt:
-                    result = api["outer"]([1], more=1)
+                    result = dispatch(api, "outer")([1], more=1)
             except error as caught:
                 result = caught
             assert result in (3, interrupt.error)
             assert nesting.current.get() is None
             log.clear()
             for _ in range(300):
-                assert api["outer"]([1], more=1) == 3
+                assert dispatch(api, "outer")([1], more=1) == 3
             assert [one["calls"] for one in log.stats().values()] == [300, 300]
             assert all(one["errors"] == 0 for one in log.stats().values())
         if interrupt.lines < at:
@@ -91,14 +92,14 @@ def test_no_room_for_the_recorder(api, error):
             interrupt = Interrupt(error(), at)
             try:
                 with interrupt:
-                    result = api["outer"]([1], more=1)
+                    result = dispatch(api, "outer")([1], more=1)
             except error:
                 missed += 1
             else:
                 assert result == 3
             nesting.current.set(None)
             log.clear()
-            assert api["outer"]([1], more=1) == 3
+            assert dispatch(api, "outer")([1], more=1) == 3
             assert [one["calls"] for one in log.stats().values()] == [1, 1]
         if interrupt.lines < at:
             break
@@ -127,7 +128,7 @@ def test_recursion_to_the_end_of_the_stack(api):
         for name in ("down", "deep"):
             stats = log.stats(name)
             assert stats["calls"] > 150
-        assert api["inner"](1) == 2
+        assert dispatch(api, "inner")(1) == 2
         assert log.stats("inner") == {**log.stats("inner"), "calls": 1, "errors": 0}
     assert nesting.current.get() is None
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import pytest
 from smartswitch import Switcher
+from support import dispatch
 
 from smartcollect import collecting
 from smartcollect.store import MAX_HANDLERS
@@ -63,8 +64,8 @@ FLOODS = {
 
                 short("handler")(handler)
                 child("handler")(lambda value: value)
-                short["handler"](number)
-                short["child.handler"](number)
+                dispatch(short, "handler")(number)
+                dispatch(short, "child.handler")(number)
                 if number % 500 == 0:
                     gc.collect()
         """
@@ -90,8 +91,8 @@ FLOODS = {
             for number in range(2_000):
                 service = Service()
                 service.use(service)
-                Service.api["use"](service, number)
-                service.own["close"]()
+                dispatch(Service.api, "use")(service, number)
+                dispatch(service.own, "close")()
         """
     ),
     "names": (
@@ -106,7 +107,7 @@ FLOODS = {
                 kind = type(f"Error{number}" * 100, (Exception,), {})
                 fails = sw(f"fails{next(names)}")(fail)
                 try:
-                    sw[f"fails{number}"](kind(number))
+                    dispatch(sw, f"fails{number}")(kind(number))
                 except kind:
                     pass
 
@@ -122,6 +123,9 @@ SCRIPT = """
 import gc
 from smartswitch import Switcher
 from smartcollect import collecting
+
+def dispatch(sw, selector):
+    return sw[selector] if hasattr(Switcher, "get") else sw(selector)
 
 def resident():
     gc.collect()
@@ -160,7 +164,7 @@ def test_handlers_without_number_count_together():
         for number in range(MAX_HANDLERS + 50):
             sw(f"handler{number}")(lambda: None)
         for name in list(sw._methods):
-            sw[name]()
+            dispatch(sw, name)()
         assert sum(one["calls"] for one in log.stats().values()) == MAX_HANDLERS + 50
         assert log.stats("(handlers)")["calls"] >= 50
 

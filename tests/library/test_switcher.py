@@ -595,7 +595,7 @@ def test_a_destructor_that_calls_a_handler_which_goes_with_it(kind):
             self.api("close")(locals()[kind.replace(" ", "_")])
 
         def __del__(self):
-            answers.append(answer(self.api["close"](1)))
+            answers.append(answer(dispatch(self.api, "close")(1)))
 
     log = CallLog()
     log.attach(Service().api)
