@@ -26,6 +26,8 @@ MAX_NODES = 500
 """Values kept of one argument or result, its nested ones counted."""
 MAX_FRAMES = 40
 """Frames kept of a traceback."""
+MAX_NAME = 200
+"""Characters kept of the name of an exception's class."""
 MAX_CHAIN = 5
 """Exceptions kept of a chain of causes."""
 LONG = 0.1
@@ -439,7 +441,7 @@ def failure(error: BaseException, snapshot: Snapshot, own_files: frozenset[str])
     for link in reversed(chain):
         message = snapshot.message(link)
         made = Failure(
-            _name_of(type(link)),
+            cut(_name_of(type(link)), MAX_NAME),
             message,
             _frames(_traceback_of(link), own_files),
             made,

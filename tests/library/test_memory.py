@@ -102,20 +102,18 @@ FLOODS = {
             return kwargs
 
         def flood():
+            short = Switcher("short")
             for number in range(300):
                 work({f"{number}key" * 1_000: number}, **{f"{number}name" * 1_000: number})
                 kind = type(f"Error{number}" * 100, (Exception,), {})
-                fails = sw(f"fails{next(names)}")(fail)
+                short(f"fails{number}")(fail)
                 try:
-                    dispatch(sw, f"fails{number}")(kind(number))
+                    dispatch(short, f"fails{number}")(kind(number))
                 except kind:
                     pass
 
         def fail(error):
             raise error
-
-        import itertools
-        names = itertools.count()
         """
     ),
 }
