@@ -19,9 +19,10 @@ from .clock import SYSTEM, Clock
 from .names import AmbiguousHandler, HandlerName, find, short_names
 from .profile import SLOWEST, Profile
 from .recorder import Probe
+from .redaction import Redactor
 from .ring import ELAPSED, NAME, Call, Row, call_of, failed
 from .settings import DEFAULTS, Settings, changed
-from .snapshot import Redactor, Snapshot
+from .snapshot import Snapshot
 from .stats import HandlerStats, Statistics, Stats
 from .store import Store
 from .switcher import Switcher

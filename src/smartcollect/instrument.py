@@ -15,8 +15,8 @@ from contextlib import suppress
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+from .functions import plain_code
 from .recorder import UNWATCHED, Probe
-from .snapshot import plain_code
 from .standin import code_for, copy_of, layer
 
 

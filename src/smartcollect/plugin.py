@@ -11,8 +11,8 @@ from smartswitch import BasePlugin, MethodEntry, Switcher
 
 from .calllog import CallLog
 from .recorder import Probe
+from .redaction import SECRET_NAMES
 from .settings import DEFAULTS, FLAGS, HANDLER_SETTINGS, Settings, changed, check
-from .snapshot import SECRET_NAMES
 from .standin import layer
 from .switcher import WatchingPlugin, chain, shorten, specification
 

@@ -12,6 +12,8 @@ from types import coroutine as as_coroutine
 from typing import Any
 
 from . import nesting
+from .failure import Failure, failure
+from .functions import plain_code
 from .names import HandlerName
 from .nesting import (
     INNER,
@@ -25,19 +27,10 @@ from .nesting import (
     inner_of,
     parent_of,
 )
+from .redaction import REDACTED, secret_positions
 from .ring import Place, Rest
 from .settings import Settings
-from .snapshot import (
-    CONTAINED,
-    REDACTED,
-    UNKNOWN,
-    Failure,
-    Snapshot,
-    failure,
-    plain_code,
-    secret_positions,
-    small,
-)
+from .snapshot import CONTAINED, UNKNOWN, Snapshot, small
 from .standin import FILE
 from .store import Store
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
+from .failure import Failure
 from .names import HandlerName
-from .snapshot import Failure
 
 Place = tuple[str, int]
 """A line: file and number."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from .snapshot import SECRET_NAMES
+from .redaction import SECRET_NAMES
 
 
 @dataclass(frozen=True)

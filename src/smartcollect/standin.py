@@ -16,9 +16,11 @@ from itertools import takewhile
 from types import CellType, CodeType, FunctionType
 from typing import Any, Protocol
 
+from .failure import Failure
+from .functions import WATCHED, plain_code
 from .nesting import current
 from .ring import Rest
-from .snapshot import MAX_BITS, MAX_TEXT, SCALARS, UNKNOWN, WATCHED, Failure, plain_code
+from .snapshot import MAX_BITS, MAX_TEXT, SCALARS, UNKNOWN
 
 FILE = "<smartcollect>"
 """What tracebacks call the file of a layer."""

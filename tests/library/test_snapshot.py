@@ -11,16 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartcollect.clock import SYSTEM
+from smartcollect.failure import failure
+from smartcollect.redaction import Redactor, secret_positions
 from smartcollect.snapshot import (
     LONG,
     MAX_DEPTH,
     MAX_ITEMS,
     MAX_NODES,
     MAX_TEXT,
-    Redactor,
     Snapshot,
-    failure,
-    secret_positions,
 )
 
 PLAIN = (type(None), bool, int, float, str)

@@ -1,0 +1,94 @@
+"""Which names are secret, and which arguments have such a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .functions import code_of
+
+REDACTED = "***"
+SECRET_NAMES = (
+    "access_key",
+    "api_key",
+    "apikey",
+    "auth",
+    "authorization",
+    "card_number",
+    "cookie",
+    "credential",
+    "credentials",
+    "credit_card",
+    "csrf",
+    "cvv",
+    "encryption_key",
+    "passphrase",
+    "passwd",
+    "password",
+    "private_key",
+    "pwd",
+    "secret",
+    "secret_key",
+    "session_key",
+    "signing_key",
+    "ssn",
+    "token",
+)
+"""The parameter names that are redacted unless ``redact=`` says otherwise."""
+
+
+class Redactor:
+    """Tells which names are secret.
+
+    A name is secret when its words hold the words of one of ``names`` in a row: ``new_password``
+    and ``userApiKey`` are, ``tokenize`` is not.
+
+    Args:
+        names: the secret names, in snake_case.
+    """
+
+    _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+    _REMEMBERED = 10_000
+    _LONGEST = 100
+    _READ = 500
+
+    def __init__(self, names: Iterable[str] = SECRET_NAMES) -> None:
+        self.names = tuple(names)
+        self._patterns = tuple(self._words(name) for name in self.names)
+        self._known: dict[str, bool] = {}
+
+    @classmethod
+    def _words(cls, name: str) -> str:
+        return f"_{'_'.join(cls._WORDS.findall(name)).lower()}_"
+
+    def __call__(self, name: str) -> bool:
+        """Whether ``name`` names a secret."""
+        if type(name) is not str:
+            name = str.__getitem__(name, slice(None))
+        known = self._known.get(name)
+        if known is None:
+            words = self._words(name[: self._READ])
+            known = any(pattern in words for pattern in self._patterns)
+            if len(self._known) < self._REMEMBERED and len(name) <= self._LONGEST:
+                self._known[name] = known
+        return known
+
+
+def secret_positions(
+    function: Any, secret: Callable[[str], bool]
+) -> tuple[frozenset[int], int | None]:
+    """Which positional arguments of ``function`` are secret by their parameter's name.
+
+    Returns:
+        The secret positions, and the position from which ``*args`` are secret, if they are.
+    """
+    code, skipped = code_of(function)
+    if code is None:
+        return frozenset(), None
+    count = code.co_argcount
+    names = code.co_varnames
+    positions = frozenset(index - skipped for index in range(count) if secret(names[index]))
+    if code.co_flags & 0x04 and secret(names[count + code.co_kwonlyargcount]):  # CO_VARARGS
+        return positions, count - skipped
+    return positions, None
