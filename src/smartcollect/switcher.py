@@ -74,11 +74,9 @@ class Watch:
         """What a handler is called from the root of this watch, or else of its tree."""
         root = None if self._root is None else self._root()
         keys = [entry.name]
-        node = entry.switch
-        while node is not root and node.parent is not None:
-            keys.append(_key(node))
-            node = node.parent
-        return HandlerName(_switcher_name(node), ".".join(reversed(keys)))
+        *below, top = _upwards(entry.switch, root)
+        keys += [_key(node) for node in below]
+        return HandlerName(_switcher_name(top), ".".join(reversed(keys)))
 
     def covers(self, switcher: Switcher) -> bool:
         """Whether ``switcher``, a child of one that is watched, is watched too."""
@@ -199,13 +197,9 @@ def _end_everywhere(watch: Watch) -> None:
 def chain(plugin: WatchingPlugin, entry: MethodEntry) -> Probe | None:
     """The probe for a layer of smartswitch's chain; ``None`` where another log took over."""
     with _lock:
-        above, node = [entry.switch], entry.switch
-        while node.parent is not None:
-            node = node.parent
-            above.append(node)
         found = (
             watch
-            for node in above
+            for node in _upwards(entry.switch)
             for watch in _watches.get(node, ())
             if watch.log.store is plugin.log.store
         )
@@ -308,6 +302,17 @@ def _unsubscribe(switcher: Switcher, watch: Watch) -> None:
         _update(entry, observed)
 
 
+def _upwards(switcher: Switcher, root: Switcher | None = None) -> list[Switcher]:
+    """``switcher``, its parent and so on, to ``root`` or to the top.
+
+    Each is there once: smartswitch lets a switcher become the child of its own child.
+    """
+    found = [switcher]
+    while found[-1] is not root and found[-1].parent not in (None, *found):
+        found.append(found[-1].parent)
+    return found
+
+
 def _tree(
     switcher: Switcher, covers: Callable[[Switcher], bool] = lambda child: True
 ) -> Iterator[Switcher]:
@@ -387,9 +392,7 @@ def _registered(switcher: Switcher) -> Any:
 
 
 def _root(switcher: Switcher) -> Switcher:
-    while switcher.parent is not None:
-        switcher = switcher.parent
-    return switcher
+    return _upwards(switcher)[-1]
 
 
 def _plugged(switcher: Switcher) -> None:
