@@ -77,10 +77,10 @@ class Instrument:
             self._leave()
             return self.original
         if function is None:
-            return Proxy(self)
+            return _proxy(self)
         if function.__code__ is not self._code:
             if function.__code__ is not self._plain:
-                return Proxy(self)
+                return _proxy(self)
             self._enter(function)
         return self.original
 
@@ -124,13 +124,13 @@ class Proxy:
         __tracebackhide__ = True
         return object.__getattribute__(self, "_instrument").recorded(*args, **kwargs)
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        binds = hasattr(type(_target(self)), "__get__")
-        return MethodType(self, instance) if binds and instance is not None else self
-
     def __getattribute__(self, name: str) -> Any:
         if name in _OWN:
             return object.__getattribute__(self, name)
+        if name == "__signature__":
+            # `inspect` reads the parameters of an object's call off its type, which is another one.
+            with suppress(TypeError, ValueError, NameError):
+                return inspect.signature(_target(self))
         return getattr(_target(self), name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -157,7 +157,7 @@ class Proxy:
         return str(_target(self))
 
     def __eq__(self, other: object) -> bool:
-        return bool(_target(self) == (_target(other) if type(other) is Proxy else other))
+        return bool(_target(self) == (_target(other) if issubclass(type(other), Proxy) else other))
 
     def __hash__(self) -> int:
         return hash(_target(self))
@@ -170,6 +170,23 @@ class Proxy:
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
         return (_target(self),)
+
+
+class BindingProxy(Proxy):
+    """A stand-in for a callable that becomes a method of the instance that it is looked up on.
+
+    A class of its own: to `inspect`, whatever has a ``__get__`` is a routine.
+    """
+
+    __slots__ = ()
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+
+def _proxy(instrument: Instrument) -> Proxy:
+    binds = hasattr(type(instrument.original), "__get__")
+    return (BindingProxy if binds else Proxy)(instrument)
 
 
 def _itself(value: Any) -> Any:

@@ -510,6 +510,7 @@ def face(handler: Any) -> dict[str, Any]:
     )
 
     wraps = hasattr(handler, "__wrapped__")
+    plain = inspect.isfunction(handler) and not wraps
 
     def parameters(read: Any) -> Any:
         try:
@@ -523,7 +524,7 @@ def face(handler: Any) -> dict[str, Any]:
         "tested": [test(handler) for test in tests],
         "signature": parameters(inspect.signature),
         # `functools.wraps` copies the signature by which a watched function tells its parameters.
-        "arguments": None if wraps else parameters(inspect.getfullargspec),
+        "arguments": plain and parameters(inspect.getfullargspec),
         "wrapped": wraps,
         "public": [name for name in dir(handler) if not name.startswith("_")],
     }
@@ -727,13 +728,22 @@ class Suite(RuleBasedStateMachine):
         made = self.made(lambda side, one: side.Switcher(get_default_handler=one), original)
         return self._switcher(made)
 
+    def _circular(self, parent: Pair, child: Any) -> bool:
+        """Whether ``child`` is above ``parent``: no switcher can be described then."""
+        node = parent.bare.parent
+        while node is not None and node is not child:
+            node = node.parent
+        return node is not None
+
     @rule(parent=switchers, child=switchers, name=st.none() | st.sampled_from(CHILD_NAMES))
     def add_child(self, parent: Pair, child: Pair, name: str | None) -> None:
-        self.both(lambda side, parent, child: parent.add_child(child, name=name), parent, child)
+        if not self._circular(parent, child.bare):
+            self.both(lambda side, parent, child: parent.add_child(child, name=name), parent, child)
 
     @rule(parent=switchers, shop=shops)
     def add_the_switchers_of_an_object(self, parent: Pair, shop: Pair) -> None:
-        self.both(lambda side, parent, shop: parent.add_child(shop), parent, shop)
+        if not self._circular(parent, shop.bare.api):
+            self.both(lambda side, parent, shop: parent.add_child(shop), parent, shop)
 
     @rule(switcher=switchers, name=st.sampled_from([*CHILD_NAMES, "unknown"]))
     def get_child(self, switcher: Pair, name: str) -> None:
@@ -889,6 +899,18 @@ class Suite(RuleBasedStateMachine):
         self.registrations[_key(handler.original)] += 1
         self.registrations[_key(handler.made)] += 1
         return self._register(handler.kind, handler.made, switcher, alias)
+
+    @precondition(lambda self: VIA_GET)
+    @rule(target=handlers, handler=handlers, switcher=switchers, alias=aliases)
+    def register_what_was_dispatched(
+        self, handler: Handler, switcher: Pair, alias: str | None
+    ) -> Any:
+        made = self.made(lambda side, sw: sw[handler.name], handler.switcher)
+        if made is None:
+            return multiple()
+        for pair in (handler.original, made):
+            self.registrations[_key(pair)] += 1
+        return self._register(handler.kind, made, switcher, alias)
 
     @rule(target=handlers, handler=handlers, switcher=switchers, alias=aliases)
     def register_what_wraps_a_handler(
@@ -1048,7 +1070,8 @@ class Suite(RuleBasedStateMachine):
             switcher.describe(),
             [plugin.name for plugin in plugins],
             [getattr(plugin, "seen", None) for plugin in plugins],
-            [plugin.is_enabled_for("first") for plugin in plugins],
+            # What a child inherits of a collector goes on sharing its configuration.
+            [one.is_enabled_for("first") for one in plugins if one.name != "collect"],
             [entry.metadata.get("described") for entry in switcher._methods.values()],
             sorted(switcher.registered_plugins()),
             sorted(switcher._children),
@@ -1071,7 +1094,7 @@ class Suite(RuleBasedStateMachine):
             same = [one is made if itself else one == made for one in gets]
             same += [made is original, original == gets[0], gets[0] == original]
             same += [hash(one) == hash(made) for one in gets]
-            return same, kept.func is original, kept.name, kept.plugins
+            return face(gets[0]), same, kept.func is original, kept.name, kept.plugins
 
         return found
 
@@ -1135,3 +1158,19 @@ def test_a_switcher_below_itself_takes_handlers():
         lower(show)
         assert dispatch(lower, "upper.show")() == "shown"
     assert [entry["result"] for entry in log.history()] == ["shown"]
+
+
+def test_a_callable_object_that_was_dispatched_shows_its_parameters():
+    class Add:
+        __name__ = "add"
+
+        def __call__(self, value, by=1):
+            return value + by
+
+    sw = smartswitch.Switcher("api")
+    sw(Add())
+    with collecting():
+        held = sw._methods["add"]._wrapped
+        assert str(inspect.signature(held)) == "(value, by=1)"
+        assert not inspect.isroutine(held)
+        assert held(1) == 2
