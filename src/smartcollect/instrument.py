@@ -139,6 +139,9 @@ class Proxy:
     def __delattr__(self, name: str) -> None:
         delattr(_target(self), name)
 
+    def __dir__(self) -> list[str]:
+        return dir(_target(self))
+
     # A copy, and what a pickle brings back, is not watched: it is the plain one.
 
     def __reduce_ex__(self, protocol: Any) -> Any:

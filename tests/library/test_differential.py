@@ -1174,3 +1174,13 @@ def test_a_callable_object_that_was_dispatched_shows_its_parameters():
         assert str(inspect.signature(held)) == "(value, by=1)"
         assert not inspect.isroutine(held)
         assert held(1) == 2
+
+
+def test_a_class_that_was_dispatched_lists_its_attributes():
+    class Order:
+        unit = "s"
+
+    sw = smartswitch.Switcher("api")
+    sw(Order)
+    with collecting():
+        assert dir(sw._methods["Order"]._wrapped) == dir(Order)
