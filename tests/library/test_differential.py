@@ -984,6 +984,11 @@ class Suite(RuleBasedStateMachine):
             return True
         return not inspect.signature(handler.original.bare).parameters.get("value")
 
+    @rule(handler=handlers, calls=st.lists(st.tuples(arguments, ways), min_size=4, max_size=8))
+    def call_often(self, handler: Handler, calls: list[Any]) -> None:
+        for given, way in calls:
+            self.call(handler, given, way)
+
     @rule(handler=handlers, given=arguments, way=ways)
     def call(self, handler: Handler, given: Any, way: str) -> None:
         if not self._told_late(handler, given):
@@ -1125,7 +1130,7 @@ class CollectedSuite(Suite):
     collects = True
 
 
-RUNS = settings(max_examples=40, stateful_step_count=30, deadline=None, derandomize=True)
+RUNS = settings(max_examples=100, stateful_step_count=30, deadline=None, derandomize=True)
 
 
 def test_a_bare_copy_is_another_one():
