@@ -617,7 +617,7 @@ def test_a_recursive_closure_is_no_leak(log):
     assert gone() is None
 
 
-def test_defaults_that_are_patched_hold(log, monkeypatch):
+def test_defaults_show_while_a_function_is_watched(log):
     sw = Switcher("api")
 
     @sw
