@@ -6,7 +6,6 @@ import ast
 import importlib.metadata
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -133,70 +132,6 @@ def blocks(page: str, language: str) -> list[str]:
     """What the page has of one language, block by block."""
     text = (ROOT / page).read_text("utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
-
-
-def masked(text: str) -> list[list[str]]:
-    """A summary without what differs from run to run: each time, and the order of the rows."""
-    text = re.sub(r"\d[\d,.]* (?:s|ms|µs|ns)\b", "TIME", text)
-    lines = [line.split() for line in text.splitlines() if line.strip() and set(line) - set(" -=")]
-    return sorted(lines)
-
-
-@needs_get
-def test_the_summary_in_the_readme_is_the_real_one():
-    result = subprocess.run(
-        [
-            sys.executable,
-            *("-m", "pytest", "--smartcollect", "--smartcollect-slowest=1"),
-            *("-p", "no:cacheprovider", "examples/shop"),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )
-    shown = blocks("README.md", "text")[0]
-    real = result.stdout[result.stdout.index("= smartcollect =") :]
-    real = real[real.index("\n") : real.rindex("\n=")]
-    shown = shown[shown.index("= smartcollect =") :]
-    shown = shown[shown.index("\n") : shown.rindex("\n=")]
-    assert masked(shown) == masked(real)
-
-
-@pytest.fixture
-def in_the_shop(pytester):
-    """Runs tests of a page in the shop, with the ini file and the hooks of that page."""
-
-    def in_the_shop(page, tests):
-        for number, test in enumerate(tests):
-            name = "conftest" if test.startswith("# conftest.py") else f"tests/test_page_{number}"
-            (pytester.path / f"{name}.py").write_text(test, "utf-8")
-        (ini,) = blocks(page, "ini")
-        pytester.makeini(f"{ini}testpaths = tests\npythonpath = .\n")
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", "--smartcollect", "-s")
-
-    shutil.copytree(ROOT / "examples/shop", pytester.path, dirs_exist_ok=True)
-    (pytester.path / "pytest.ini").unlink()
-    return in_the_shop
-
-
-@needs_get
-def test_the_python_in_the_readme_runs(in_the_shop):
-    *tests, library = blocks("README.md", "python")
-    exec(compile(library, "README.md", "exec"), {"__name__": "readme"})
-    result = in_the_shop("README.md", tests)
-    result.assert_outcomes(passed=46)
-    assert result.ret == 0
-
-
-@needs_get
-def test_the_python_in_the_docs_runs(in_the_shop):
-    result = in_the_shop("docs/pytest.md", blocks("docs/pytest.md", "python"))
-    result.assert_outcomes(passed=45)
-    assert result.ret == 0
-    result.stdout.fnmatch_lines(["slowest: shop.* in tests/*"])
-    result.stdout.no_fnmatch_line("not judged*")
 
 
 def test_ci_runs_the_readmes_test_command():

@@ -1,0 +1,216 @@
+"""Every example of every page runs, and what a page shows is what comes out.
+
+A page is worked through from its top, in a copy of the shop:
+
+- ``python`` whose first line names a file, such as ``# tests/test_users.py``, is written there: functions
+  that the file has already are replaced. Any other ``python`` is run, all of a page in one namespace.
+- ``text`` below it is what it printed.
+- ``ini`` becomes the shop's ``pytest.ini``.
+- ``console`` is run, command by command. What is shown below a command has to come out; a line ``…``
+  stands for what is left out. A command that shows nothing has to succeed.
+- ``sh`` installs something: such blocks are known one by one.
+- Each option in whatever text exists.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import doctest
+import importlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from html import unescape
+from pathlib import Path
+
+import pytest
+from support import needs_get
+
+from smartcollect_pytest.options import OPTIONS
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")]
+    if "_generated" not in path.parts
+)
+LANGUAGES = {"python", "text", "ini", "console", "sh", "yaml"}
+COMMAND = re.compile(r"^\$ (.*(?:\\\n.*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+INI = {"testpaths": "tests", "pythonpath": "."}
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The code of a page, block by block: its language and its text."""
+    text = (ROOT / page).read_text("utf-8")
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)
+
+
+def masked(text: str) -> Counter[str]:
+    """The lines of a text without what differs from run to run: times, their order, widths."""
+    text = re.sub(r"\d[\d,.]* (?:s|ms|µs|ns)\b", "TIME", text)
+    text = re.sub(r"TIME\s+TIME\s+\d+\.\d\d(\s+\d\.\d{4})?", "TIME TIME RATIO", text)
+    text = re.sub(r"(?:, \d+ warnings?)? in \d+\.\d\ds\b", " in TIME", text)
+    text = re.sub(r"(object>, )\d+", r"\1N", text)  # times decide which are among the slowest
+    text = re.sub(r"([=_-])\1{2,}", r"\1", text)
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return Counter(line for line in lines if set(line) - set(" -=…"))
+
+
+def compare(shown: str, real: str) -> None:
+    """Fails unless ``shown`` is what came out, or a part of it where it has a line ``…``."""
+    if shown.startswith("=") and " smartcollect =" in shown.partition("\n")[0]:
+        real = real[max(0, real.find("= smartcollect =")) :]
+    wanted, found = masked(shown), masked(real)
+    missing = wanted - found
+    more = found - wanted if "…" not in shown.splitlines() else Counter()
+    assert not missing, f"shown, but not so:\n{chr(10).join(missing)}\n\nof\n{real}"
+    assert not more, f"not shown:\n{chr(10).join(more)}"
+
+
+class Shop:
+    """A copy of the shop in which the examples of a page are run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.top = folder
+        self.path = folder / "examples/shop"
+        shutil.copytree(ROOT / "examples/shop", self.path)
+        self.namespace = {"__name__": "page"}
+        self.untried = False
+
+    def python(self, text: str) -> str:
+        """Runs a block, or writes it to the file that it names; what it printed."""
+        named = re.match(r"# (\S+\.py)\n", text)
+        if named:
+            self._write(self.path / named[1], text)
+            return ""
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(text, "page.py", "exec"), self.namespace)
+        return printed.getvalue()
+
+    def _write(self, file: Path, text: str) -> None:
+        self.untried = True
+        if not file.exists():
+            file.write_text(text, "utf-8")
+            return
+        there = file.read_text("utf-8")
+        for node in ast.parse(text).body:
+            code = _code(node, text)
+            old = [
+                _code(one, there)
+                for one in ast.parse(there).body
+                if getattr(one, "name", None) == getattr(node, "name", one)
+            ]
+            if old:
+                there = there.replace(old[0], code)
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                there = there if code in there else f"{code}\n{there}"
+            else:
+                there = f"{there}\n\n{code}\n"
+        file.write_text(there, "utf-8")
+
+    def ini(self, text: str) -> None:
+        self.untried = True
+        more = "".join(f"{key} = {value}\n" for key, value in INI.items() if key not in text)
+        (self.path / "pytest.ini").write_text(text + more, "utf-8")
+
+    def console(self, text: str) -> None:
+        """Runs the commands of a block."""
+        found = COMMAND.findall(text)
+        assert found, text
+        for command, shown in found:
+            self.untried = False
+            result = subprocess.run(
+                ["bash", "-c", f'pytest() {{ "{sys.executable}" -m pytest "$@"; }}\n{command}'],
+                cwd=self.top if "examples/shop" in command else self.path,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                env={
+                    **os.environ,
+                    "COLUMNS": "80",
+                    "GITHUB_STEP_SUMMARY": str(self.top / "step.md"),
+                    "PYTEST_ADDOPTS": "-p no:cacheprovider -p no:hypothesispytest",
+                    "PYTEST_XDIST_AUTO_NUM_WORKERS": "2",
+                    "PYTHONIOENCODING": "utf-8",
+                },
+            )
+            if shown:
+                compare(shown, result.stdout)
+            else:
+                assert result.returncode == 0, f"{command}\n{result.stdout}"
+
+
+def _code(node: ast.stmt, text: str) -> str:
+    """The lines of a statement, with its decorators."""
+    decorators = getattr(node, "decorator_list", [])
+    first = min([node.lineno, *(one.lineno for one in decorators)])
+    return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
+@needs_get
+def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
+    shop = Shop(tmp_path)
+    monkeypatch.chdir(shop.path)
+    printed = None
+    for language, text in blocks(page):
+        assert language in LANGUAGES, f"no way to run {language}"
+        if language == "python":
+            printed = shop.python(text)
+            continue
+        if language == "text" and printed is not None:
+            compare(text, printed)
+        elif language == "ini":
+            shop.ini(text)
+        elif language == "console":
+            shop.console(text)
+        printed = None
+    if shop.untried:
+        shop.console("$ pytest --smartcollect\n")
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md"])
+def test_the_options_of_a_page_exist(page):
+    text = (ROOT / page).read_text("utf-8")
+    flags = {"--smartcollect", "--no-smartcollect", *(one.flag for one in OPTIONS)}
+    flags |= {f"--no-{one.flag[2:]}" for one in OPTIONS if not one.metavar}
+    keys = {"smartcollect", "smartcollect_pytest", *(one.key for one in OPTIONS)}
+    assert set(re.findall(r"--(?:no-)?smartcollect[a-z-]*\b(?!-…)", text)) <= flags
+    assert set(re.findall(r"(?<![\w/.])smartcollect_[a-z_]+\b(?!\.)", text)) <= keys
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_links_of_a_page_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text("utf-8"), flags=re.M | re.S)
+    for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", text):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
+
+
+def test_what_installs_is_known():
+    found = [(page, text) for page in PAGES for kind, text in blocks(page) if kind == "sh"]
+    # Those of the README run in a clean clone, see test_project.
+    assert [one for one in found if one[0] != "README.md"] == []
+
+
+@needs_get
+def test_the_picture_shows_the_real_summary(tmp_path):
+    picture = (ROOT / "docs/summary.svg").read_text("utf-8")
+    assert "http" not in re.sub(r'xmlns="[^"]*"|<!--.*?-->', "", picture)
+    parts = re.findall(r"<text [^>]*line-(\d+)\)[^>]*>(.*?)</text>", picture)
+    lines: dict[int, str] = {}
+    for number, text in parts:
+        lines[int(number)] = lines.get(int(number), "") + unescape(text).replace("\xa0", " ")
+    shown = "".join(f"{lines[number].rstrip()}\n" for number in sorted(lines))
+    Shop(tmp_path).console(shown)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("src/*/*.py")), ids=lambda path: path.stem)
+def test_the_examples_of_a_docstring_run(path):
+    module = importlib.import_module(f"{path.parent.name}.{path.stem}")
+    assert doctest.testmod(module).failed == 0
