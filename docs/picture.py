@@ -13,7 +13,6 @@ from rich.text import Text
 
 ROOT = Path(__file__).parent.parent
 OPTIONS = ("--smartcollect", "--smartcollect-slowest=1")
-COLUMNS = 122
 
 
 def summary() -> str:
@@ -34,9 +33,10 @@ def summary() -> str:
 
 def picture(ansi: str) -> str:
     """An SVG of what the terminal shows, in whatever monospaced font the reader has."""
-    console = Console(record=True, width=COLUMNS, file=StringIO())
-    console.print(f"$ pytest {' '.join(OPTIONS)}", highlight=False)
-    console.print(Text.from_ansi(ansi))
+    shown = Text.from_ansi(f"$ pytest {' '.join(OPTIONS)}\n{ansi}")
+    width = max(len(line) for line in shown.plain.splitlines())
+    console = Console(record=True, width=width, file=StringIO())
+    console.print(shown)
     svg = console.export_svg(title="examples/shop", theme=MONOKAI, unique_id="summary")
     # A picture in a repository loads nothing from elsewhere.
     svg = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", svg, flags=re.S)

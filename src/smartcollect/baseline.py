@@ -188,8 +188,8 @@ def slower(old: Mapping[int, int], new: Mapping[int, int]) -> float:
         p, from 0 to 1.
 
     Example:
-        >>> round(slower({1: 5}, {9: 5}), 4)
-        0.004
+        >>> round(slower({1: 5}, {9: 5}), 3)
+        0.002
     """
     size_old, size_new = sum(old.values()), sum(new.values())
     # In units of half a pair: a new call counts two for each faster old one, one for a tie.
