@@ -53,13 +53,23 @@ def _fields(schema: dict[str, Any], definitions: dict[str, Any], path: str = "")
                 yield from _fields(inner, definitions, below)
 
 
+def _limits() -> str:
+    """The statistics that a budget can limit, as the report describes them."""
+    from smartcollect.budgets import LIMITED
+
+    known = SCHEMA["properties"]["handlers"]["items"]["properties"]
+    rows = [f"| `{field}` | {known[field]['description']} |" for field in LIMITED]
+    return "\n".join(["| statistic | meaning |", "|---|---|", *rows]) + "\n"
+
+
 def _report() -> str:
-    schema = json.loads(files("smartcollect").joinpath("profile.schema.json").read_text("utf-8"))
-    rows = _fields(schema, schema["$defs"])
+    rows = _fields(SCHEMA, SCHEMA["$defs"])
     return "\n".join(["| field | meaning |", "|---|---|", *rows]) + "\n"
 
 
+SCHEMA = json.loads(files("smartcollect").joinpath("profile.schema.json").read_text("utf-8"))
 generated = Path(__file__).parent / "_generated"
 generated.mkdir(exist_ok=True)
 (generated / "options.md").write_text(_options(), "utf-8")
+(generated / "limits.md").write_text(_limits(), "utf-8")
 (generated / "report.md").write_text(_report(), "utf-8")

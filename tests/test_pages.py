@@ -2,14 +2,14 @@
 
 A page is worked through from its top, in a copy of the shop:
 
-- ``python`` whose first line names a file, such as ``# tests/test_users.py``, is written there: functions
-  that the file has already are replaced. Any other ``python`` is run, all of a page in one namespace.
-- ``text`` below it is what it printed.
+- ``python`` whose first line names a file, such as ``# tests/test_users.py``, is written there;
+  functions that the file has already are replaced. Any other ``python`` is run, all of a page in
+  one namespace.
+- ``text`` below it is what it printed. Other ``text`` is a drawing.
 - ``ini`` becomes the shop's ``pytest.ini``.
-- ``console`` is run, command by command. What is shown below a command has to come out; a line ``…``
-  stands for what is left out. A command that shows nothing has to succeed.
-- ``sh`` installs something: such blocks are known one by one.
-- Each option in whatever text exists.
+- ``console`` is run, command by command. What is shown below a command has to come out; a line
+  ``…`` stands for what is left out. A command that shows nothing has to succeed.
+- ``sh`` and ``yaml`` are for a clean clone or a CI: they do not run here.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def test_the_links_of_a_page_lead_somewhere(page):
 
 INSTALLING = {
     "README.md": 2,  # the first runs in a clean clone, see test_project; the second is CI's
-    "CONTRIBUTING.md": 1,
+    "CONTRIBUTING.md": 3,
     "docs/installation.md": 2,
     "docs/tutorial.md": 1,
     "docs/explanation/cost.md": 1,

@@ -142,14 +142,19 @@ def test_ci_runs_the_readmes_test_command():
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a checkout")
+@pytest.mark.parametrize(
+    ("page", "then"),
+    [("README.md", ""), ("docs/tutorial.md", "pytest --smartcollect")],
+    ids=["readme", "tutorial"],
+)
 @needs_get
-def test_the_readmes_main_job_runs_in_a_clean_clone(tmp_path):
+def test_the_first_steps_of_a_page_work_in_a_clean_clone(page, then, tmp_path):
     subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "clone")], check=True)
     env = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTEST_ADDOPTS"):
         env.pop(name, None)
     result = subprocess.run(
-        ["bash", "-e", "-c", blocks("README.md", "sh")[0]],
+        ["bash", "-e", "-c", blocks(page, "sh")[0] + then],
         cwd=tmp_path / "clone",
         env=env,
         capture_output=True,
