@@ -15,6 +15,7 @@ exclude_patterns = ["_build", "_generated"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 default_role = "code"
+smartquotes = False  # which makes a dash of the two before an option
 
 
 def _options() -> str:
@@ -23,7 +24,9 @@ def _options() -> str:
 
     lines = ["| option | ini key | default | what it does |", "|---|---|---|---|"]
     lines.append("| `--smartcollect` | `smartcollect` | off | profile the run, print the summary |")
-    lines.append("| `--no-smartcollect` | | | no profile, no budgets, whatever else is given |")
+    lines.append(
+        "| `--no-smartcollect` | | | no profile, budgets or markers, whatever else is given |"
+    )
     for option in OPTIONS:
         value = f"={option.metavar}" if option.metavar else ""
         default = f"`{option.default}`" if option.default else "" if option.metavar else "off"

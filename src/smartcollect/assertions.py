@@ -43,6 +43,7 @@ class Assertions:
 
         Raises:
             AssertionError: a call took longer, or there was none.
+            TypeError, ValueError: ``threshold`` is no duration.
 
         Example:
             >>> import smartcollect
@@ -76,6 +77,10 @@ class Assertions:
 
         Raises:
             AssertionError: it was not, or there is no such handler.
+            TypeError, ValueError: ``times`` is no whole number, or negative.
+
+        Example:
+            ``collect.assert_called("users.get", times=2)``
         """
         __tracebackhide__ = True
         if times is not None and (isinstance(times, bool) or not isinstance(times, int)):
@@ -94,8 +99,14 @@ class Assertions:
     def assert_not_called(self, handler: str) -> None:
         """Fails if ``handler`` was called.
 
+        Args:
+            handler: its selector or full name.
+
         Raises:
             AssertionError: it was, or there is no such handler.
+
+        Example:
+            ``collect.assert_not_called("users.delete")``
         """
         __tracebackhide__ = True
         name, stats = self._one(handler)
@@ -111,6 +122,9 @@ class Assertions:
 
         Raises:
             AssertionError: a call raised, or there was none.
+
+        Example:
+            ``collect.assert_no_errors("orders.place")``
         """
         __tracebackhide__ = True
         failed = {name: stats for name, stats in self._judged(handler).items() if stats.errors}
@@ -126,11 +140,15 @@ class Assertions:
 
         Args:
             handler: a selector, a full name, or a pattern such as ``"users.*"``.
-            limits: for each statistic the most it may be: ``calls=3``, ``max_time="100ms"``.
+            limits: for each statistic the most it may be: ``calls=3``, ``max_time="100ms"``. For a
+                pattern, each handler that it fits is held to them.
 
         Raises:
             AssertionError: one is over, or no such handler was called.
             TypeError, ValueError: an unknown statistic, or a limit that is none.
+
+        Example:
+            ``collect.assert_budget("users.*", calls=3, max_time="100ms")``
         """
         __tracebackhide__ = True
         one = budgets.budget(handler, limits)

@@ -60,6 +60,17 @@ class CallLog(Assertions):
     Args:
         settings: how calls are recorded.
         clock: what they are timed with.
+
+    Example:
+        >>> from smartswitch import Switcher
+        >>> api = Switcher("api").plug("collect")
+        >>> @api
+        ... def divide(number, by=2):
+        ...     return number / by
+        >>> divide(84)
+        42.0
+        >>> [(call["handler"], call["args"], call["result"]) for call in api.collect.history()]
+        [('divide', (84,), 42.0)]
     """
 
     def __init__(self, settings: Settings = DEFAULTS, clock: Clock = SYSTEM) -> None:
@@ -126,6 +137,10 @@ class CallLog(Assertions):
         Raises:
             TypeError: ``last`` or ``first`` is no whole number.
             ValueError: one is negative, or both are given.
+
+        Example:
+            >>> CallLog().history(last=5, errors=True)
+            []
         """
         _count("last", last)
         _count("first", first)
@@ -140,11 +155,33 @@ class CallLog(Assertions):
         return self._selected(handler, wanted)
 
     def slowest(self, n: int = 10, handler: str | None = None) -> Entries:
-        """The ``n`` retained calls that took longest, slowest first."""
+        """The ``n`` retained calls that took longest, slowest first.
+
+        Args:
+            n: how many at the most.
+            handler: only those of this handler, by selector or full name.
+
+        Returns:
+            A dict for each call, as `history` returns them.
+
+        Raises:
+            TypeError, ValueError: ``n`` is no whole number, or negative.
+        """
         return self._ranked(n, handler, slowest=True)
 
     def fastest(self, n: int = 10, handler: str | None = None) -> Entries:
-        """The ``n`` retained calls that took least, fastest first."""
+        """The ``n`` retained calls that took least, fastest first.
+
+        Args:
+            n: how many at the most.
+            handler: only those of this handler, by selector or full name.
+
+        Returns:
+            A dict for each call, as `history` returns them.
+
+        Raises:
+            TypeError, ValueError: ``n`` is no whole number, or negative.
+        """
         return self._ranked(n, handler, slowest=False)
 
     def _ranked(self, n: int, handler: str | None, slowest: bool) -> Entries:
@@ -158,7 +195,17 @@ class CallLog(Assertions):
 
         Args:
             threshold: seconds, or text such as ``"100ms"``.
-            handler: only those of this handler.
+            handler: only those of this handler, by selector or full name.
+
+        Returns:
+            A dict for each call, as `history` returns them.
+
+        Raises:
+            TypeError, ValueError: ``threshold`` is no duration.
+
+        Example:
+            >>> CallLog().slower_than("100ms")
+            []
         """
         limit = seconds(threshold, "threshold")
 
@@ -169,7 +216,14 @@ class CallLog(Assertions):
         return self._selected(handler, slower, limit)
 
     def errors(self, handler: str | None = None) -> Entries:
-        """The retained calls that raised, in the order in which they ended."""
+        """The retained calls that raised, in the order in which they ended.
+
+        Args:
+            handler: only those of this handler, by selector or full name.
+
+        Returns:
+            A dict for each call, as `history` returns them, with ``exception``.
+        """
         return self.history(handler=handler, errors=True)
 
     @overload
@@ -188,6 +242,15 @@ class CallLog(Assertions):
 
         Raises:
             KeyError: no such handler was ever registered; the error suggests the nearest.
+
+        Example:
+            >>> from smartswitch import Switcher
+            >>> api = Switcher("api").plug("collect")
+            >>> @api
+            ... def ping(): ...
+            >>> ping()
+            >>> api.collect.stats("ping")["calls"]
+            1
         """
         if handler is not None:
             return self._handlers()[self._find(handler)].statistics()
@@ -196,13 +259,27 @@ class CallLog(Assertions):
         return Stats({keys[name]: statistics for name, statistics in called.items()})
 
     def uncalled(self) -> list[str]:
-        """The registered handlers that no call has reached, in order of their names."""
+        """The registered handlers that no call has reached, in order of their names.
+
+        Example:
+            >>> from smartswitch import Switcher
+            >>> api = Switcher("api").plug("collect")
+            >>> @api
+            ... def ping(): ...
+            >>> api.collect.uncalled()
+            ['ping']
+        """
         handlers = self._handlers()
         keys = short_names(handlers)
         return sorted(keys[name] for name, stats in handlers.items() if not stats.calls)
 
     def profile(self) -> Profile:
-        """The `Profile` of now."""
+        """The `Profile` of now: immutable, and apart from what is called later.
+
+        Example:
+            >>> CallLog().profile() == Profile()
+            True
+        """
         summary, plain = self.store.summary(), self._plain()
         slowest = []
         for call in summary.slowest:
@@ -218,7 +295,12 @@ class CallLog(Assertions):
     # -- what becomes of it ---------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-able data: schema name and version, settings, statistics and history."""
+        """Plain JSON-able data: schema name and version, settings, statistics and history.
+
+        Example:
+            >>> CallLog().to_dict()["schema"]
+            'smartcollect/log'
+        """
         plain: dict[str, Any] = export.strict(
             {**self._heading(), "history": list(self._exported())}
         )
@@ -248,6 +330,9 @@ class CallLog(Assertions):
         Raises:
             ValueError: there is no such format.
             OSError: the file cannot be written; one that was there is as it was.
+
+        Example:
+            ``api.collect.export("calls.jsonl")``
         """
         writer = export.FORMATS[export.format_of(Path(path), format)]
         export.write(path, writer(self._heading(), self._exported()))
@@ -265,6 +350,18 @@ class CallLog(Assertions):
 
         Raises:
             TypeError: ``switcher`` is no ``Switcher``.
+
+        Example:
+            >>> from smartswitch import Switcher
+            >>> api = Switcher("api")
+            >>> @api
+            ... def ping(): ...
+            >>> log = CallLog()
+            >>> log.attach(api)
+            >>> ping()
+            >>> log.detach(api)
+            >>> log.stats("ping")["calls"]
+            1
         """
         switchers.attach(self, switcher)
 

@@ -24,6 +24,10 @@ class HandlerName(NamedTuple):
     Attributes:
         switcher: the name of the switcher that the selector starts from.
         handler: the selector that dispatches the handler from there: ``process``, ``users.list``.
+
+    Example:
+        >>> HandlerName("shop", "users.list").full
+        'shop.users.list'
     """
 
     switcher: str
@@ -44,7 +48,12 @@ class HandlerName(NamedTuple):
         return name == self.handler or name == self.full
 
     def like(self, pattern: str) -> bool:
-        """Whether ``pattern``, with ``*``, ``?`` and ``[…]`` as in a shell, fits either."""
+        """Whether ``pattern``, with ``*``, ``?`` and ``[…]`` as in a shell, fits either.
+
+        Example:
+            >>> HandlerName("shop", "users.list").like("users.*")
+            True
+        """
         return fnmatchcase(self.handler, pattern) or fnmatchcase(self.full, pattern)
 
 

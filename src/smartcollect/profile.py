@@ -146,7 +146,14 @@ class Profile:
         )
 
     def in_test(self, test: str, phase: str, outcome: str, duration: float) -> Profile:
-        """The same, as what a phase of the test with the node id ``test`` did."""
+        """The same, as what a phase of a test did.
+
+        Args:
+            test: the node id of the test.
+            phase: ``setup``, ``call`` or ``teardown``.
+            outcome: how it ended, in pytest's words.
+            duration: how long it took, in seconds.
+        """
         used = {
             name: Usage(stats.calls, stats.errors, stats.total_time)
             for name, stats in self.called().items()
@@ -163,7 +170,12 @@ class Profile:
         )
 
     def called(self) -> dict[HandlerName, HandlerStats]:
-        """The handlers that were called."""
+        """The handlers that were called, with their statistics.
+
+        Example:
+            >>> Profile().called()
+            {}
+        """
         return {name: stats for name, stats in self.handlers.items() if stats.calls}
 
     def uncalled(self) -> list[HandlerName]:
@@ -171,7 +183,7 @@ class Profile:
         return sorted(name for name, stats in self.handlers.items() if not stats.calls)
 
     def tests_of(self) -> dict[HandlerName, int]:
-        """In how many tests each called handler was called."""
+        """In how many tests each called handler was called; fixtures count for their test."""
         tests = dict.fromkeys(self.called(), 0)
         for phases in self.tests.values():
             for name in set().union(*(phase.handlers for phase in phases.values())):
@@ -229,8 +241,15 @@ class Profile:
     def from_dict(cls, plain: Any) -> Profile:
         """The profile that `to_dict` wrote.
 
+        Args:
+            plain: what `to_dict` returned, perhaps by way of JSON.
+
         Raises:
             ValueError: ``plain`` is something else, or was written by a newer version.
+
+        Example:
+            >>> Profile.from_dict(Profile().to_dict()) == Profile()
+            True
         """
         if not isinstance(plain, Mapping) or plain.get("schema") != SCHEMA:
             raise ValueError(f"no {SCHEMA}; accepted: what Profile.to_dict() returns")

@@ -94,6 +94,12 @@ class HandlerStats:
         min_time, max_time: seconds of the shortest and the longest call.
         last_call: when the last call began, in Unix seconds; ``None`` before the first.
         histogram: how many calls fell into each bucket of `bucket_of`.
+
+    Example:
+        >>> stats = HandlerStats()
+        >>> stats.add([0.1, 0.3], buckets_of(doubles([0.1, 0.3])), last_call=1_700_000_000.0)
+        >>> stats.calls, stats.max_time, stats.statistics()["avg_time"]
+        (2, 0.3, 0.2)
     """
 
     __slots__ = (
@@ -182,6 +188,10 @@ class HandlerStats:
 
         Returns:
             Seconds, within 2 % of the exact value; 0.0 before the first call.
+
+        Example:
+            >>> HandlerStats().percentile(0.95)
+            0.0
         """
         return self._worked_out((share,))[0]
 
@@ -197,7 +207,7 @@ class HandlerStats:
         return [min(max(middle, self.min_time), self.max_time) for middle in middles]
 
     def statistics(self) -> Statistics:
-        """The numbers that people read."""
+        """The numbers that people read: times in seconds, ``last_call`` in Unix seconds."""
         if self._percentiles is None:
             self._percentiles = self._worked_out((0.50, 0.95, 0.99))
         median, high, highest = self._percentiles
@@ -305,6 +315,10 @@ class Stats(dict[str, Statistics]):
 
         Raises:
             ValueError: there is no such field.
+
+        Example:
+            >>> Stats().sort_by("total_time", reverse=True)
+            []
         """
         accepted = ("handler", *FIELDS)
         if field not in accepted:

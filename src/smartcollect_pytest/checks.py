@@ -97,5 +97,5 @@ def _repeated(profile: Profile, settings: Settings) -> Iterator[str]:
             continue
         yield (
             f"repeated: one call of {one.parent.handler} made {one.times:,} of "
-            f"{one.child.handler}, {threshold:,} are too many ({one.test})"
+            f"{one.child.handler}; smartcollect_repeat_threshold is {threshold:,} ({one.test})"
         )

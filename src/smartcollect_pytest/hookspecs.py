@@ -23,6 +23,12 @@ def pytest_smartcollect_machine_info(config: pytest.Config) -> Mapping[str, str]
     Returns:
         Texts by name, such as ``{"runner": "large"}``; they join the machine's own in the report,
         and take their place where the names are the same.
+
+    Example:
+        In a ``conftest.py``::
+
+            def pytest_smartcollect_machine_info(config):
+                return {"runner": os.environ["RUNNER_SIZE"]}
     """
 
 
@@ -35,4 +41,10 @@ def pytest_smartcollect_profile(config: pytest.Config, profile: Profile) -> None
     Args:
         config: of the run.
         profile: that of all tests; immutable.
+
+    Example:
+        In a ``conftest.py``::
+
+            def pytest_smartcollect_profile(config, profile):
+                print([name.full for name in profile.uncalled()])
     """

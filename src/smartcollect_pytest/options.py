@@ -153,7 +153,7 @@ OPTIONS = (
         "DURATION",
         _seconds,
         "",
-        "the smallest growth of a time that can fail the run, 1ms unless given",
+        "a time that grew by less than DURATION does not fail the run; 1ms unless given",
     ),
     Option(
         "budgets",
@@ -170,7 +170,8 @@ OPTIONS = (
         "BUDGET",
         _budget,
         "",
-        "fail each test in which a handler is over BUDGET, with or without --smartcollect",
+        "fail each test in which a handler is over BUDGET, such as users.* calls<=3; with and "
+        "without --smartcollect",
         many=True,
     ),
     Option(
@@ -178,7 +179,8 @@ OPTIONS = (
         "",
         bool,
         "",
-        "fail the run where a registered handler was never called",
+        "fail the run where no test called a registered handler; not judged where only a part of "
+        "the suite ran",
         profiles=True,
     ),
     Option(
@@ -186,7 +188,8 @@ OPTIONS = (
         "HANDLER",
         _pattern,
         "",
-        "HANDLER, a name or a pattern, need not be called",
+        "HANDLER, a name or a pattern such as users.*, may stay uncalled with "
+        "--smartcollect-fail-uncalled",
         many=True,
     ),
     Option(
@@ -194,7 +197,8 @@ OPTIONS = (
         "N",
         _count,
         "0",
-        "fail the run where one call of a handler calls another N times or more, 0 for never",
+        "fail the run where one call of a handler calls another N times or more: an N+1; "
+        "0 for never",
         profiles=True,
     ),
     Option(
@@ -202,7 +206,8 @@ OPTIONS = (
         "PARENT>CHILD",
         _pair,
         "",
-        "PARENT may call CHILD as often as it likes; CHILD alone: any handler may",
+        "PARENT may call CHILD as often as it likes, whatever --smartcollect-repeat-threshold "
+        "says; CHILD alone: any handler may",
         many=True,
     ),
     Option(
@@ -210,12 +215,15 @@ OPTIONS = (
         "",
         bool,
         "",
-        "tell in --junit-xml, as properties of each test, what it spent in which handler",
+        "add to each test of --junit-xml, as properties, what it spent in which handler",
         profiles=True,
     ),
 )
 BY_NAME = {option.name: option for option in OPTIONS}
-SWITCH_HELP = "profile the handlers of smartswitch and print where their time went"
+SWITCH_HELP = (
+    "profile the functions that are registered with smartswitch, the handlers: print how often the "
+    "tests called each, how long it took, and which they never called"
+)
 
 
 @dataclass(frozen=True)
@@ -270,7 +278,8 @@ def add(parser: pytest.Parser) -> None:
         dest="no_smartcollect",
         action="store_true",
         default=False,
-        help="no profile, no budgets, whatever else is given; the collect fixture works on",
+        help="no profile, no budgets and no markers, whatever else is given; the collect fixture "
+        "goes on working",
     )
     parser.addini("smartcollect", SWITCH_HELP, type="bool", default=False)
     for option in OPTIONS:

@@ -95,7 +95,14 @@ def _marked(item: pytest.Item) -> Sequence[Any]:
 
 @pytest.fixture
 def collect() -> Iterator[CallLog]:
-    """Each call of each smartswitch handler in this test: a log to ask and to assert on."""
+    """Each call of each smartswitch handler in this test: a log to ask and to assert on.
+
+    It begins when the fixture is set up, and works with and without ``--smartcollect``::
+
+        def test_an_order(db, collect):
+            api["orders.place"](db, 1, {7: 2})
+            collect.assert_called("products.get", times=1)
+    """
     from smartcollect import collecting
 
     with collecting(max_history=HISTORY) as log:

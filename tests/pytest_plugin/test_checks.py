@@ -170,7 +170,10 @@ def test_which_handlers_were_called_with_and_without_errors(suite, run):
 
 
 def test_repeated_calls_fail_the_run(suite, run):
-    line = "repeated: one call of index made 12 of users.show, {} are too many (*test_index)"
+    line = (
+        "repeated: one call of index made 12 of users.show; smartcollect_repeat_threshold is {} "
+        "(*test_index)"
+    )
     result = run("--smartcollect", "--smartcollect-repeat-threshold=12")
     assert result.ret == 1
     result.stdout.fnmatch_lines([line.format(12)])
@@ -194,9 +197,10 @@ def test_a_threshold_below_ten_is_noted_too(suite, run):
     )
     result = run("--smartcollect-repeat-threshold=3")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(
-        ["repeated: one call of index made 3 of users.show, 3 are too many (*::test_more)"]
+    line = (
+        "repeated: one call of index made 3 of users.show; smartcollect_repeat_threshold is 3 (*)"
     )
+    result.stdout.fnmatch_lines([line])
     result = run("--smartcollect")
     assert result.ret == 0
     result.stdout.no_fnmatch_line("repeated calls*")
