@@ -18,6 +18,7 @@ import ast
 import contextlib
 import doctest
 import importlib
+import inspect
 import io
 import os
 import re
@@ -31,6 +32,7 @@ from pathlib import Path
 import pytest
 from support import needs_get
 
+import smartcollect
 from smartcollect_pytest.options import OPTIONS
 
 ROOT = Path(__file__).parent.parent
@@ -41,6 +43,7 @@ PAGES = sorted(
 )
 LANGUAGES = {"python", "text", "ini", "console", "sh", "yaml"}
 COMMAND = re.compile(r"^\$ (.*(?:\\\n.*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+API = "docs/reference/api.md"
 INI = {"testpaths": "tests", "pythonpath": "."}
 
 
@@ -178,6 +181,13 @@ def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
         shop.console("$ pytest --smartcollect\n")
 
 
+def test_the_yaml_of_the_pages_can_be_read():
+    yaml = pytest.importorskip("yaml", reason="comes with the extra docs")
+    found = [text for page in PAGES for language, text in blocks(page) if language == "yaml"]
+    assert found
+    assert all(isinstance(yaml.safe_load(text), (dict, list)) for text in found)
+
+
 @pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md"])
 def test_the_options_of_a_page_exist(page):
     text = (ROOT / page).read_text("utf-8")
@@ -223,6 +233,17 @@ def test_the_picture_shows_the_real_summary(tmp_path):
     Shop(tmp_path).console(shown)
 
 
+@pytest.mark.parametrize("name", smartcollect.__all__)
+def test_what_is_public_is_in_the_reference(name):
+    assert re.search(rf":: smartcollect\.{name}$", (ROOT / API).read_text("utf-8"), re.M)
+    public = getattr(smartcollect, name)
+    assert inspect.getdoc(public)
+    for part, value in vars(public).items() if isinstance(public, type) else ():
+        if inspect.isfunction(value) and not part.startswith("_"):
+            assert inspect.getdoc(value), part
+
+
+@needs_get
 @pytest.mark.parametrize("path", sorted(ROOT.glob("src/*/*.py")), ids=lambda path: path.stem)
 def test_the_examples_of_a_docstring_run(path):
     module = importlib.import_module(f"{path.parent.name}.{path.stem}")
