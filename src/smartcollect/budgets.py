@@ -77,7 +77,9 @@ def budget(pattern: str, limits: Mapping[str, Any]) -> Budget:
         'users.* max_time<=100 ms calls<=3'
     """
     if not limits:
-        raise ValueError(f"{pattern}: no limit is given; accepted: {', '.join(LIMITED)}")
+        raise ValueError(
+            f"{pattern}: no limit is given, such as calls<=3; accepted: {', '.join(LIMITED)}"
+        )
     return Budget(pattern, {field: _limit(field, value) for field, value in limits.items()})
 
 

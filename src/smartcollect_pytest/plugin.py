@@ -90,7 +90,9 @@ def _marked(item: pytest.Item) -> Sequence[Any]:
     try:
         return marker.budgets_of(item)
     except ValueError as error:
-        pytest.fail(str(error), pytrace=False)
+        refused = str(error)
+    # Not in the `except`: pytest would print both exceptions, which say the same.
+    pytest.fail(refused, pytrace=False)
 
 
 @pytest.fixture

@@ -143,7 +143,10 @@ def test_no_smartcollect_turns_markers_and_test_budgets_off(suite, run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("'users.show'", "users.show: no limit is given; accepted: calls, errors"),
+        (
+            "'users.show'",
+            "users.show: no limit is given, such as calls<=3; accepted: calls, errors",
+        ),
         ("calls=3", "accepted: one handler, then limits such as calls=3"),
         ("'users.show', 3", "accepted: one handler, then limits such as calls=3"),
         ("3, calls=3", "accepted: one handler, then limits such as calls=3"),
