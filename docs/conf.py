@@ -14,6 +14,7 @@ html_title = "smartcollect"
 exclude_patterns = ["_build", "_generated"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 default_role = "code"
 smartquotes = False  # which makes a dash of the two before an option
 
