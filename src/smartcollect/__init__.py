@@ -4,9 +4,11 @@ from .calllog import CallLog, collecting
 from .names import HandlerName
 from .plugin import CollectPlugin
 from .profile import Profile, merge
+from .redaction import SECRET_NAMES
 from .stats import HandlerStats, Statistics, Stats
 
 __all__ = [
+    "SECRET_NAMES",
     "CallLog",
     "CollectPlugin",
     "HandlerName",
