@@ -7,7 +7,7 @@ A page is worked through from its top, in a copy of the shop:
   one namespace.
 - ``text`` below it is what it printed. Other ``text`` is a drawing.
 - ``ini`` becomes the shop's ``pytest.ini``.
-- ``console`` is run, command by command. What is shown below a command has to come out; a line
+- ``console`` is run, command by command, and so is ``text`` that begins with one. What is shown below a command has to come out; a line
   ``…`` stands for what is left out. A command that shows nothing has to succeed.
 - ``sh`` and ``yaml`` are for a clean clone or a CI: they do not run here.
 """
@@ -170,12 +170,12 @@ def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
         if language == "python":
             printed = shop.python(text)
             continue
-        if language == "text" and printed is not None:
+        if language == "console" or text.startswith("$ "):
+            shop.console(text)
+        elif language == "text" and printed is not None:
             compare(text, printed)
         elif language == "ini":
             shop.ini(text)
-        elif language == "console":
-            shop.console(text)
         printed = None
     if shop.untried:
         shop.console("$ pytest --smartcollect\n")

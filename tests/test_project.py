@@ -136,6 +136,8 @@ def blocks(page: str, language: str) -> list[str]:
 
 def test_ci_runs_the_readmes_test_command():
     commands = blocks("README.md", "sh")[1].strip().splitlines()
+    # Whoever tries the README takes its first blocks of any shell.
+    assert blocks("README.md", "(?:sh|bash|shell|console)")[:2] == blocks("README.md", "sh")
     ci = (ROOT / ".ci/run").read_text("utf-8")
     assert "README.md" in ci
     assert commands[-1] == ".venv/bin/tox"
