@@ -7,8 +7,9 @@ A page is worked through from its top, in a copy of the shop:
   one namespace.
 - ``text`` below it is what it printed. Other ``text`` is a drawing.
 - ``ini`` becomes the shop's ``pytest.ini``.
-- ``console`` is run, command by command, and so is ``text`` that begins with one. What is shown below a command has to come out; a line
-  ``…`` stands for what is left out. A command that shows nothing has to succeed.
+- ``console`` is run, command by command, and so is ``text`` that begins with a command. What is
+  shown below one has to come out; a line ``…`` stands for what is left out. A command that shows
+  nothing has to succeed.
 - ``sh`` and ``yaml`` are for a clean clone or a CI: they do not run here.
 """
 
