@@ -41,7 +41,7 @@ _CONSTANTS: dict[str, Any] = {
 # - What a value is, is asked by identity: to look a class up would run its metaclass' `__eq__`.
 # What may fail here fails where there is no room for a call any more (RecursionError, MemoryError);
 # all else is contained where it happens. Neither reaches the caller. In the `except`, `enter` and
-# not `leave`: an interrupt may come before there is a token.
+# not `leave`: an interrupt may come before there is a token, or a start.
 _PLAIN_AND_SMALL = f"""(
             (kind is int and VALUE.bit_length() <= {MAX_BITS})
             or (kind is str and len(VALUE) <= {MAX_TEXT})
@@ -76,9 +76,10 @@ DEF code(*args, **kwargs):
         probe.snapshot.failures += 1
         kept = '<unknown arguments>'
     frame = [store, outer, None]
-    start = now()
+    start = None
     try:
         token = enter(frame)
+        start = now()
         if parent is not None:
             probe.started(parent, start)
         result = AWAIT target(*args, **kwargs) if kwargs else AWAIT target(*args)
@@ -87,6 +88,8 @@ DEF code(*args, **kwargs):
     except BaseException as error:
         end = now()
         enter(outer)
+        if start is None:
+            start = end
         try:
             probe.failed(frame, parent, start, end, kept, keywords, error)
         except Exception:
