@@ -77,7 +77,8 @@ class Instrument:
             self._leave()
             return self.original
         if function is None:
-            return _proxy(self)
+            # What cannot be called is refused as it was: a bare classmethod, say.
+            return _proxy(self) if callable(self.original) else self.original
         if function.__code__ is not self._code:
             if function.__code__ is not self._plain:
                 return _proxy(self)

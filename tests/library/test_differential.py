@@ -1189,3 +1189,11 @@ def test_a_class_that_was_dispatched_lists_its_attributes():
     sw(Order)
     with collecting():
         assert dir(sw._methods["Order"]._wrapped) == dir(Order)
+
+
+def test_what_cannot_be_called_is_left_alone():
+    method = classmethod(lambda cls: None)
+    with collecting():
+        sw = smartswitch.Switcher("api")
+        sw("method")(method)
+        assert sw._methods["method"]._wrapped is method
