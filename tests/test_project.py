@@ -27,6 +27,7 @@ LAYERS = [
     "redaction",
     "snapshot",
     "failure",
+    "taking",
     "tables",
     "stats",
     "settings",

@@ -7,7 +7,7 @@ import heapq
 import operator
 import os
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, overload
@@ -20,12 +20,13 @@ from .names import AmbiguousHandler, HandlerName, find, short_names
 from .profile import SLOWEST, Profile
 from .recorder import Probe
 from .redaction import Redactor
-from .ring import ELAPSED, NAME, Call, Row, call_of, failed
+from .ring import ELAPSED, NAME, Call, Row, call_of, failed, row_of
 from .settings import DEFAULTS, Settings, changed
 from .snapshot import Snapshot
 from .stats import HandlerStats, Statistics, Stats
 from .store import Store
 from .switcher import Switcher
+from .taking import Raw
 from .units import seconds
 
 Select = Callable[[list[Row]], list[Row]]
@@ -41,7 +42,6 @@ class _Means:
 
     def __init__(self) -> None:
         self.snapshot = Snapshot()
-        self.raw = False  # whether objects themselves may be among the calls
 
     def change(self, settings: Settings) -> None:
         self.settings = settings
@@ -87,7 +87,6 @@ class CallLog(Assertions):
 
     def _configure(self, probe: Probe) -> None:
         settings = self._settings_of(probe)
-        self._means.raw |= not settings.serialize
         probe.configure(self._means.snapshot, self._means.redactor, settings)
 
     def _settings_of(self, probe: Probe) -> Settings:
@@ -152,7 +151,7 @@ class CallLog(Assertions):
                 rows = [row for row in rows if failed(row) == errors]
             return rows[:first] if last is None else rows[max(0, len(rows) - last) :]
 
-        return self._selected(handler, wanted)
+        return self._selected(handler, wanted, self.store.rows())
 
     def slowest(self, n: int = 10, handler: str | None = None) -> Entries:
         """The ``n`` retained calls that took longest, slowest first.
@@ -187,8 +186,9 @@ class CallLog(Assertions):
     def _ranked(self, n: int, handler: str | None, slowest: bool) -> Entries:
         _count("n", n)
         # Of one handler, the slowest may be far from the slowest of all.
-        least = self.store.slowest_from(n) if slowest and handler is None else 0.0
-        return self._selected(handler, lambda rows: _extreme(rows, n, slowest), least)
+        some = slowest and handler is None
+        rows = self.store.slowest_rows(n) if some else self.store.rows()
+        return self._selected(handler, lambda rows: _extreme(rows, n, slowest), rows)
 
     def slower_than(self, threshold: float | str, handler: str | None = None) -> Entries:
         """The retained calls that took longer than ``threshold``, slowest first.
@@ -213,7 +213,7 @@ class CallLog(Assertions):
             over = [call for call in calls if call[ELAPSED] > limit]
             return sorted(over, key=_elapsed, reverse=True)
 
-        return self._selected(handler, slower, limit)
+        return self._selected(handler, slower, self.store.rows(limit))
 
     def errors(self, handler: str | None = None) -> Entries:
         """The retained calls that raised, in the order in which they ended.
@@ -280,11 +280,9 @@ class CallLog(Assertions):
             >>> CallLog().profile() == Profile()
             True
         """
-        summary, plain = self.store.summary(), self._plain()
-        slowest = []
-        for call in summary.slowest:
-            args, kwargs, result = plain(call.args, call.kwargs, call.result)
-            slowest.append(call._replace(args=args, kwargs=kwargs, result=result))
+        summary = self.store.summary()
+        snapshot = Snapshot(self._means.settings.serializers, self._means.redactor)
+        slowest = [call_of(_plain(row_of(call), snapshot)) for call in summary.slowest]
         return Profile.of(summary._replace(slowest=slowest))
 
     @property
@@ -395,29 +393,26 @@ class CallLog(Assertions):
     def _calls(self) -> list[Call]:
         return list(map(call_of, self._plain_rows()))
 
-    def _plain(self) -> Callable[..., tuple[Any, Any, Any]]:
-        """What makes plain data of arguments and result, where these may be objects."""
-        if not self._means.raw:
-            return lambda args, kwargs, result: (args, kwargs, result)
-        snapshot = Snapshot(self._means.settings.serializers, self._means.redactor)
-        return lambda args, kwargs, result: (
-            snapshot.arguments(args),
-            snapshot.keywords(kwargs),
-            snapshot.arguments((result,))[0],
-        )
-
     def _plain_rows(self) -> Iterator[Row]:
         # One after the other: a hundred thousand at a time take longer, and much memory.
-        plain = self._plain()
-        for name, began, elapsed, args, kwargs, result, rest in self.store.rows():
-            yield (name, began, elapsed, *plain(args, kwargs, result), rest)
+        snapshot = Snapshot(self._means.settings.serializers, self._means.redactor)
+        return (_plain(row, snapshot) for row in self.store.rows())
 
-    def _selected(self, handler: str | None, select: Select, least: float = 0.0) -> Entries:
-        """The entries of those calls of ``handler``, or of all, that ``select`` takes."""
-        rows = self.store.rows(least)
+    def _selected(self, handler: str | None, select: Select, rows: Iterable[Row]) -> Entries:
+        """The entries of what ``select`` takes of ``rows``, or of those of ``handler``."""
         wanted = [row for row in rows if handler is None or row[NAME].fits(handler)]
         context = self._means.settings.include_context
         return [_entry(row, context) for row in select(wanted)]
+
+
+def _plain(row: Row, snapshot: Snapshot) -> Row:
+    """The call with plain data in place of the objects, where these are kept."""
+    name, began, elapsed, args, kwargs, result, rest = row
+    if type(kwargs) is not Raw:
+        return row
+    (result,) = snapshot.arguments((result,))
+    args, kwargs = snapshot.arguments(args), snapshot.keywords(kwargs)
+    return name, began, elapsed, args, kwargs, result, rest
 
 
 def _entry(row: Row, context: bool) -> dict[str, Any]:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from types import CodeType, FunctionType, MethodType
+import functools
+from collections.abc import Iterator
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodType,
+    WrapperDescriptorType,
+)
 from typing import Any
 
+_MOST = 100
+# Callables without code, whose types' `__call__` is one of them again.
+_OF_C = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType)
 WATCHED = "<watched>"
 """Marks code that stands in for a function's own, which is the constant after this one."""
 
@@ -18,22 +30,31 @@ def plain_code(code: CodeType) -> CodeType:
     return code
 
 
-def code_of(function: Any) -> tuple[CodeType | None, int]:
-    """The code that names the parameters, and how many of its first ones are bound already."""
-    for _ in range(100):
-        if isinstance(function, (staticmethod, classmethod)):
-            function = function.__func__
-        inner = getattr(function, "__wrapped__", None)
-        if inner is None:
-            break
-        function = inner
-    skipped = 0
-    if isinstance(function, type):
-        function, skipped = vars(function).get("__init__"), 1
-    elif not isinstance(function, (FunctionType, MethodType)):
-        function, skipped = getattr(type(function), "__call__", None), 1  # noqa: B004
-    if isinstance(function, MethodType):
-        function, skipped = function.__func__, 1
-    if not isinstance(function, FunctionType):
-        return None, 0
-    return plain_code(function.__code__), skipped
+def codes_of(function: Any) -> Iterator[tuple[CodeType, int]]:
+    """Each code that names parameters of ``function``, and how many of them are bound already.
+
+    There are several where it is decorated, or a class: which of them a caller goes by is not
+    known.
+    """
+    waiting: list[tuple[Any, int]] = [(function, 0)]
+    seen: set[tuple[int, int]] = set()
+    while waiting and len(seen) < _MOST:
+        one, bound = waiting.pop()
+        if one is None or (id(one), bound) in seen:
+            continue
+        seen.add((id(one), bound))
+        if isinstance(one, FunctionType):
+            yield plain_code(one.__code__), bound
+        elif isinstance(one, (staticmethod, classmethod)):
+            waiting.append((one.__func__, bound))
+        elif isinstance(one, MethodType):
+            waiting.append((one.__func__, bound + 1))
+        elif isinstance(one, functools.partial):
+            waiting.append((one.func, bound + len(one.args)))
+        elif isinstance(one, type):
+            waiting += [(getattr(one, made, None), bound + 1) for made in ("__init__", "__new__")]
+        elif not isinstance(one, _OF_C):
+            waiting.append((getattr(type(one), "__call__", None), bound + 1))  # noqa: B004
+        if not isinstance(one, (staticmethod, classmethod, MethodType)):
+            # What is wrapped sees the arguments as they were given here.
+            waiting.append((getattr(one, "__wrapped__", None), bound))

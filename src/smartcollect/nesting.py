@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable
 from contextvars import ContextVar
+from threading import RLock
 from typing import Any
 
 from .names import HandlerName
@@ -18,6 +20,11 @@ STORE, OUTER, INNER = range(3)
 SUSPENDED: Frame = [None, None, None]
 """The frame while a value's own ``repr`` runs: handlers that it calls are not recorded."""
 
+_lock = RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 current: ContextVar[Frame | None] = ContextVar("smartcollect_frame", default=None)
 
 
@@ -78,7 +85,7 @@ class Inner:
         """
         child = self.children.get(name)
         if child is None:
-            self.children[name] = Children(args, kwargs)
+            self.children[name] = Children(args, kwargs, plain)
         else:
             child.calls += 1
             if child.same:
@@ -89,7 +96,10 @@ def inner_of(frame: Frame) -> Inner:
     """What runs inside of the call of ``frame``."""
     inner: Inner | None = frame[INNER]
     if inner is None:
-        inner = frame[INNER] = Inner()
+        with _lock:  # threads may share a context, and meet here
+            inner = frame[INNER]
+            if inner is None:
+                inner = frame[INNER] = Inner()
     return inner
 
 
@@ -106,9 +116,10 @@ def ended(frame: Frame, at: float) -> None:
 class Children:
     """The calls of one handler under one call of another: how many, and whether alike."""
 
-    __slots__ = ("args", "calls", "kwargs", "same")
+    __slots__ = ("args", "calls", "kwargs", "plain", "same")
 
-    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any], plain: bool) -> None:
+        self.plain = plain
         self.calls = 1
         self.same = True
         self.args = args
@@ -116,7 +127,7 @@ class Children:
 
     def like(self, args: tuple[Any, ...], kwargs: dict[str, Any], plain: bool) -> bool:
         """Whether the first of them had these arguments."""
-        if plain:
+        if plain and self.plain:
             return args == self.args and kwargs == self.kwargs
         return (
             len(args) == len(self.args)

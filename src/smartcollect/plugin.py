@@ -111,7 +111,8 @@ class CollectPlugin(CallLog, WatchingPlugin):
             return call_next
         self.log._by_handler[probe] = (self, entry.name)
         self.log._configure(probe)
-        if type(self).is_enabled_for is CollectPlugin.is_enabled_for:
+        decides = ("is_enabled_for", "wrap_handler")
+        if all(getattr(type(self), one) is getattr(CollectPlugin, one) for one in decides):
             shorten(self, entry, probe.bound(call_next))
         return layer(probe.bound(call_next))
 

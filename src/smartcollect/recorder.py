@@ -12,7 +12,6 @@ from types import coroutine as as_coroutine
 from typing import Any
 
 from . import nesting
-from .failure import Failure, failure
 from .functions import plain_code
 from .names import HandlerName
 from .nesting import (
@@ -27,17 +26,15 @@ from .nesting import (
     inner_of,
     parent_of,
 )
-from .redaction import REDACTED, secret_positions
 from .ring import Place, Rest
 from .settings import Settings
-from .snapshot import CONTAINED, UNKNOWN, Snapshot, small
+from .snapshot import Snapshot
 from .standin import FILE
 from .store import Store
+from .taking import Taking
 
 # Not the application's own generator: a suite that seeds `random` must draw the same numbers.
 _draw = _random.Random().random
-_NO_KEYWORDS: dict[str, Any] = {}
-_MAX_PUBLIC = 1_000
 _OWN_FILES = frozenset({__file__, nesting.__file__, FILE})
 # Packages whose frames only pass a call on to a handler.
 _BETWEEN = frozenset({"asyncio", "concurrent", "smartcollect", "smartswitch", "threading"})
@@ -55,26 +52,18 @@ class Probe:
         share: of the calls, those that are recorded, from 0.0 to 1.0; it may change at any time.
         sampled: whether not all are.
         draw: a number from 0.0 to 1.0, by which it is decided.
-        serialize: whether values become plain data; it may change at any time.
-        simple: whether small arguments are remembered as they are, wherever they stand.
-        public: names of keyword arguments that are known not to be secret.
+        taking: how values are taken; it may change at any time.
     """
 
     __slots__ = (
         "__weakref__",
-        "_secret_from",
-        "_secrets",
         "draw",
         "name",
-        "public",
-        "redactor",
         "sampled",
-        "serialize",
         "share",
-        "simple",
-        "snapshot",
         "store",
         "subject",
+        "taking",
     )
 
     def __init__(
@@ -100,56 +89,7 @@ class Probe:
         """Sets which calls are recorded, and how values are taken."""
         self.share = settings.sample_rate if settings.enabled else 0.0
         self.sampled = self.share < 1.0
-        self.serialize = settings.serialize
-        self.snapshot = snapshot
-        self.redactor = redactor
-        self.simple = False
-        self.public: set[str] = set()
-        # Worked out at the first call: many handlers of a suite are registered and never called.
-        self._secrets: frozenset[int] | None = None
-        self._secret_from: int | None = None
-
-    def take_arguments(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What is remembered of a call's arguments."""
-        try:
-            if self._secrets is None:
-                self._secrets, self._secret_from = secret_positions(self.subject, self.redactor)
-                open_ = not self._secrets and self._secret_from is None
-                self.simple = open_ and self.snapshot.by_default
-            if kwargs and len(self.public) < _MAX_PUBLIC:
-                self.public.update(name for name in kwargs if not self.redactor(name))
-            if self._secrets or self._secret_from is not None:
-                start = len(args) if self._secret_from is None else self._secret_from
-                args = tuple(
-                    REDACTED if index in self._secrets or index >= start else value
-                    for index, value in enumerate(args)
-                )
-            if self.serialize:
-                kept = self.snapshot.keywords(kwargs) if kwargs else _NO_KEYWORDS
-                return self.snapshot.arguments(args), kept
-            secret = self.redactor
-            return args, {name: REDACTED if secret(name) else kwargs[name] for name in kwargs}
-        except CONTAINED as error:
-            return (self.snapshot.note_failure(error),), _NO_KEYWORDS
-
-    def take_small(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The same, where ``args`` are scalars that need no snapshot."""
-        if self.simple and self.public.issuperset(kwargs) and small(kwargs.values()):
-            return args, kwargs
-        return self.take_arguments(args, kwargs)
-
-    def take_result(self, result: Any) -> Any:
-        """What is remembered of a call's result."""
-        if not self.serialize:
-            return result
-        try:
-            return self.snapshot.arguments((result,))[0]
-        except CONTAINED as error:
-            return self.snapshot.note_failure(error)
+        self.taking = Taking(snapshot, redactor, settings.serialize, self.subject, _OWN_FILES)
 
     def returned(self, result: Any) -> Any:
         """What is remembered of a result; the probe itself where that is still to do its work.
@@ -161,14 +101,7 @@ class Probe:
         kind = type(result)
         if kind is CoroutineType or kind is GeneratorType or kind is AsyncGeneratorType:
             return self
-        return self.take_result(result)
-
-    def take_failure(self, error: BaseException) -> Failure:
-        """What is remembered of the exception that ended a call."""
-        try:
-            return failure(error, self.snapshot, _OWN_FILES)
-        except CONTAINED as own:
-            return Failure(UNKNOWN, self.snapshot.note_failure(own), ())
+        return self.taking.result(result)
 
     def parent(self, outer: Frame) -> Frame | None:
         """The frame of the call that a call in ``outer`` counts to."""
@@ -190,7 +123,7 @@ class Probe:
         """The call of ``frame`` is over, which took ``elapsed``; returns what it has of its own."""
         _stopped(frame, parent, at)
         if parent is not None:
-            inner_of(parent).called(self.name, args, kwargs, self.serialize)
+            inner_of(parent).called(self.name, args, kwargs, self.taking.serialize)
         if frame[INNER] is None and not self.store.locates:
             return None
         return Rest(self.self_time(frame, elapsed), where=self.place())
@@ -208,14 +141,15 @@ class Probe:
         """The call of ``frame`` raised ``error``."""
         elapsed = end - start
         left = self.left(frame, parent, end, elapsed, args, kwargs) or Rest(elapsed)
-        rest = left._replace(failure=self.take_failure(error))
+        rest = left._replace(failure=self.taking.failure(error))
         self.store.add((self.name, start, elapsed, args, kwargs, None, rest))
 
     def deferred(
         self,
         frame: Frame,
         parent: Frame | None,
-        at: float,
+        start: float,
+        end: float,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         result: Any,
@@ -225,8 +159,9 @@ class Probe:
         Returns:
             Something of the same type as ``result`` that does the same, and is recorded.
         """
-        _stopped(frame, parent, at)
-        return _driver(_Deferred(self, args, kwargs, self.place()), result)
+        _stopped(frame, parent, end)
+        call = _Deferred(self, start, end - start, frame[INNER], args, kwargs)
+        return _driver(call, result)
 
     def place(self) -> Place | None:
         """The line that made the call which is running now, where that is asked for."""
@@ -274,19 +209,28 @@ class _Deferred:
         "_spent",
         "_start",
         "_token",
+        "_told",
         "_where",
     )
 
     def __init__(
-        self, probe: Probe, args: tuple[Any, ...], kwargs: dict[str, Any], where: Place | None
+        self,
+        probe: Probe,
+        began: float,
+        spent: float,
+        inner: Inner | None,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> None:
         self._probe = probe
         self._args = args
         self._kwargs = kwargs
-        self._where = where
-        self._began: float | None = None
-        self._spent = 0.0
-        self._frame: Frame = [probe.store, None, None]
+        self._where = probe.place()
+        # What it did before it returned counts too.
+        self._began = began
+        self._spent = spent
+        self._frame: Frame = [probe.store, None, inner]
+        self._told = False
 
     def __enter__(self) -> None:
         outer = current.get()
@@ -295,14 +239,12 @@ class _Deferred:
         self._parent = None if outer is SUSPENDED else parent_of(outer, probe.store)
         self._token = current.set(frame)
         self._start = probe.store.clock.monotonic()
-        first = self._began is None
-        if first:
-            self._began = self._start
         if self._parent is not None:
             around = inner_of(self._parent)
             around.started(self._start)
-            if first:
-                around.called(probe.name, self._args, self._kwargs, probe.serialize)
+            if not self._told:
+                around.called(probe.name, self._args, self._kwargs, probe.taking.serialize)
+        self._told = True
 
     def __exit__(self, *_: object) -> None:
         end = self._probe.store.clock.monotonic()
@@ -312,7 +254,8 @@ class _Deferred:
         try:
             current.reset(self._token)
         except ValueError:  # the coroutine was finished or closed in another context
-            current.set(outer)
+            if current.get() is self._frame:
+                current.set(outer)
         self._parent = None
 
     def end(self, result: Any = None, error: BaseException | None = None) -> None:
@@ -321,14 +264,14 @@ class _Deferred:
         probe.store.add(
             (
                 probe.name,
-                self._start if self._began is None else self._began,
+                self._began,
                 self._spent,
                 self._args,
                 self._kwargs,
-                None if error is not None else probe.take_result(result),
+                None if error is not None else probe.taking.result(result),
                 Rest(
                     probe.self_time(self._frame, self._spent),
-                    None if error is None else probe.take_failure(error),
+                    None if error is None else probe.taking.failure(error),
                     self._where,
                 ),
             )
@@ -389,6 +332,7 @@ def _generator(call: _Deferred, generator: Generator[Any, Any, Any]) -> Generato
             call.end(stop.value)
             return stop.value
         except BaseException as error:
+            given = None  # an exception that was thrown here is kept by nobody
             call.end(error=error)
             raise
         try:
@@ -423,6 +367,7 @@ async def _async_generator(
         except BaseException as error:
             # Thrown at a yield, where the handler did nothing: the consumer's loop ended.
             left = error is given and isinstance(error, CancelledError)
+            given = None
             call.end(error=None if left else error)
             raise
         try:

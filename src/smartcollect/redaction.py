@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from inspect import CO_VARARGS
 from typing import Any
 
-from .functions import code_of
+from .functions import codes_of
 
 REDACTED = "***"
 SECRET_NAMES = (
@@ -48,7 +49,7 @@ class Redactor:
         names: the secret names, in snake_case.
     """
 
-    _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+    _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+")
     _REMEMBERED = 10_000
     _LONGEST = 100
     _READ = 500
@@ -83,12 +84,11 @@ def secret_positions(
     Returns:
         The secret positions, and the position from which ``*args`` are secret, if they are.
     """
-    code, skipped = code_of(function)
-    if code is None:
-        return frozenset(), None
-    count = code.co_argcount
-    names = code.co_varnames
-    positions = frozenset(index - skipped for index in range(count) if secret(names[index]))
-    if code.co_flags & 0x04 and secret(names[count + code.co_kwonlyargcount]):  # CO_VARARGS
-        return positions, count - skipped
-    return positions, None
+    positions: set[int] = set()
+    starts: list[int] = []
+    for code, bound in codes_of(function):
+        count, names = code.co_argcount, code.co_varnames
+        positions.update(index - bound for index in range(bound, count) if secret(names[index]))
+        if code.co_flags & CO_VARARGS and secret(names[count + code.co_kwonlyargcount]):
+            starts.append(max(0, count - bound))
+    return frozenset(positions), min(starts, default=None)

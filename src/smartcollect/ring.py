@@ -64,6 +64,12 @@ def call_of(row: Row) -> Call:
     return Call(name, began, elapsed, self_time, args, kwargs, failure, result, where)
 
 
+def row_of(call: Call) -> Row:
+    """The row that `call_of` makes ``call`` of."""
+    rest = Rest(call.self_time, call.failure, call.where)
+    return call.name, call.began, call.elapsed, call.args, call.kwargs, call.result, rest
+
+
 class Batch(NamedTuple):
     """Calls that followed one another, by column.
 

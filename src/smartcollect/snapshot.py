@@ -42,6 +42,8 @@ CONTAINED = (Exception, SystemExit, GeneratorExit, CancelledError)
 # raise or take its time in `__eq__`, `__hash__`, `__name__` and `__mro__`.
 name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
 _bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+_flags_of: Callable[[type], int] = type.__dict__["__flags__"].__get__
+_MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _namespace_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
 # The same of an exception, whose truth is its own too.
 _args_of: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict__["args"].__get__
@@ -125,7 +127,7 @@ class Snapshot:
     def message(self, error: BaseException) -> str:
         """What an exception says, bounded."""
         args = _args_of(error)
-        if _definer(type(error), "__str__") is BaseException and any(map(_holds, args)):
+        if _is_builtin(_definer(type(error), "__str__")) and any(map(_holds, args)):
             # Nothing large is built whole, and no secret of a dict is told.
             plain = self.arguments(args)
             return cut(str(plain[0] if len(plain) == 1 else plain))
@@ -245,7 +247,11 @@ class _Walk:
         if written is array and array.__len__(value) > MAX_ITEMS:
             start = repr(array.__getitem__(value, slice(MAX_ITEMS)))
             return f"{start}{_CUT} ({array.__len__(value) - MAX_ITEMS:,} more items)"
-        if written is BaseException and any(map(_holds, _args_of(value))):
+        if (
+            _is_builtin(written)
+            and issubclass(kind, BaseException)
+            and any(map(_holds, _args_of(value)))
+        ):
             shown = [self.plain(one, depth + 1) for one in _args_of(value)[:MAX_ITEMS]]
             return cut(f"{name_of(kind)}({', '.join(map(repr, shown))})")
         return cut(self._snapshot.call(repr, value, "repr"))
@@ -261,6 +267,8 @@ class _Walk:
             for item in list(islice(base.__iter__(value), MAX_ITEMS)):
                 if self._left <= 0:
                     break
+                if base is _ITEMS:
+                    item = {item[0]: item[1]}  # whose key may name a secret
                 plain = self.plain(item, depth + 1)
                 scalar = type(item) is str or type(item) is int or type(plain) is not str
                 parts.append(repr(plain) if scalar else plain)
@@ -274,13 +282,14 @@ class _Walk:
         return f"{name}({opening}{inside}{closing})" if parts else f"{name}()"
 
 
+_ITEMS: Any = type({}.items())
 _COLLECTIONS: dict[Any, tuple[str, str]] = {
     set: ("{", "}"),
     frozenset: ("{", "}"),
     deque: ("[", "]"),
     type({}.keys()): ("[", "]"),
     type({}.values()): ("[", "]"),
-    type({}.items()): ("[", "]"),
+    _ITEMS: ("[", "]"),
 }
 """Builtins whose ``repr`` would be built whole, and what that puts around their items."""
 
@@ -288,6 +297,11 @@ _COLLECTIONS: dict[Any, tuple[str, str]] = {
 def _definer(kind: type, method: str) -> type:
     """The class that objects of class ``kind`` have ``method`` from."""
     return next(base for base in _bases_of(kind) if method in _namespace_of(base))
+
+
+def _is_builtin(kind: type) -> bool:
+    """Whether a class is none that Python code made."""
+    return not _flags_of(kind) & _MADE_IN_PYTHON
 
 
 def _holds(value: object) -> bool:

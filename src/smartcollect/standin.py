@@ -27,7 +27,6 @@ FILE = "<smartcollect>"
 # What the text below names in quotes: constants of the code that is made of it.
 _CONSTANTS: dict[str, Any] = {
     "<context>": (current.get, current.set, current.reset),
-    "<nothing>": {},
     "<unknown>": UNKNOWN,
     "<unknown arguments>": (UNKNOWN,),
     "<unknown failure>": Rest(0.0, Failure(UNKNOWN, "", ())),
@@ -59,21 +58,21 @@ DEF code(*args, **kwargs):
     outer = outer_of()
     if outer is not None and outer[0] is None:
         return AWAIT target(*args, **kwargs)
-    parent = None
-    kept, keywords = args, '<nothing>'
+    parent, taking = None, probe.taking
+    kept, keywords = args, taking.nothing
     try:
         if outer is not None:
             parent = probe.parent(outer)
         for value in args:
             kind = type(value)
             if not {_PLAIN_AND_SMALL.replace("VALUE", "value")}:
-                kept, keywords = probe.take_arguments(args, kwargs)
+                kept, keywords = taking.arguments(args, kwargs)
                 break
         else:
-            if kwargs or not probe.simple:
-                kept, keywords = probe.take_small(args, kwargs)
+            if kwargs or not taking.simple:
+                kept, keywords = taking.small(args, kwargs)
     except Exception:
-        probe.snapshot.failures += 1
+        taking.snapshot.failures += 1
         kept = '<unknown arguments>'
     frame = [store, outer, None]
     start = None
@@ -87,43 +86,44 @@ DEF code(*args, **kwargs):
         LEAVE
     except BaseException as error:
         end = now()
-        enter(outer)
+        if outer_of() is frame:
+            enter(outer)
         if start is None:
             start = end
         try:
             probe.failed(frame, parent, start, end, kept, keywords, error)
         except Exception:
-            probe.snapshot.failures += 1
+            taking.snapshot.failures += 1
             extend((probe.name, start, end - start, kept, keywords, None, '<unknown failure>'))
         raise
     taken, rest = result, None
     try:
         kind = type(result)
-        if not probe.simple or not {_PLAIN_AND_SMALL.replace("VALUE", "result")}:
-            taken = probe.RETURNED(result)
+        if not taking.simple or not {_PLAIN_AND_SMALL.replace("VALUE", "result")}:
+            taken = RETURNED(result)
             if taken is probe:
-                return probe.deferred(frame, parent, end, kept, keywords, result)
+                return probe.deferred(frame, parent, start, end, kept, keywords, result)
         if outer is not None or frame[2] is not None or store.locates:
             rest = probe.left(frame, parent, end, end - start, kept, keywords)
     except Exception:
-        probe.snapshot.failures += 1
+        taking.snapshot.failures += 1
         taken = '<unknown>'
     extend((probe.name, start, end - start, kept, keywords, taken, rest))
     if len(pending) >= store.full:
         try:
             store.fold()
         except Exception:
-            probe.snapshot.failures += 1
+            taking.snapshot.failures += 1
     return result
 """
-_SYNC = {"DEF": "def", "AWAIT ": "", "LEAVE": "leave(token)", "RETURNED": "returned"}
+_SYNC = {"DEF": "def", "AWAIT ": "", "LEAVE": "leave(token)", "RETURNED": "probe.returned"}
 # A coroutine may end in another context than it began in, which has no token of this one. What it
 # returns is its result, whatever that is.
 _ASYNC = {
     "DEF": "async def",
     "AWAIT ": "await ",
-    "LEAVE": "enter(outer)",
-    "RETURNED": "take_result",
+    "LEAVE": "outer_of() is frame and enter(outer)",
+    "RETURNED": "taking.result",
 }
 # The instrument is gone where the collector has just found its switcher: it clears weak references
 # first, and then runs the destructors, which may call the handlers of the switcher.
@@ -152,6 +152,9 @@ async def code(*args, **kwargs):
             item = await step(given)
         except StopAsyncIteration:
             return
+        except BaseException:
+            given = None
+            raise
         try:
             given = yield item
             step = generator.asend

@@ -94,6 +94,7 @@ REPEATED = 10
 """From how many calls of one handler under one call of another on these are noted."""
 _MAX_MESSAGE = 200
 _SAME_TIME = 0.001
+_ROOM = 30
 
 
 class Store:
@@ -146,7 +147,10 @@ class Store:
         """Remembers a call that ended."""
         self.pending.extend(row)
         if len(self.pending) >= self.full:
-            self.fold()
+            try:  # noqa: SIM105 - `suppress` needs room too
+                self.fold()
+            except RecursionError:  # a later call has room for it
+                pass
 
     def fold(self) -> None:
         """Works out what the pending calls change, unless somebody does so already."""
@@ -177,6 +181,7 @@ class Store:
         size = len(pending)
         if not size:
             return
+        _make_room(_ROOM)
         columns = [pending[start:size:WIDTH] for start in range(WIDTH)]
         del pending[:size]
         batch = Batch(
@@ -307,11 +312,11 @@ class Store:
         """The retained calls, in the order in which they ended."""
         return list(map(call_of, self.rows()))
 
-    def slowest_from(self, n: int) -> float:
-        """Seconds: the ``n`` slowest of the retained calls took so long or longer."""
+    def slowest_rows(self, n: int) -> Iterator[Row]:
+        """The retained calls among which the ``n`` slowest are."""
         with self._lock:
             self._fold()
-            return self._ring.bound(n)
+            return self._ring.rows(self._ring.bound(n))
 
     def statistics(self) -> dict[HandlerName, Statistics]:
         """The numbers of each handler that was called."""
@@ -368,6 +373,12 @@ class Store:
             self._max_history = max_history
             forgotten = self._ring.resize(max_history)
         del forgotten
+
+
+def _make_room(frames: int) -> None:
+    """Raises RecursionError now, and not in the middle of a fold, where room is short."""
+    if frames:
+        _make_room(frames - 1)
 
 
 def _picker(indexes: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:

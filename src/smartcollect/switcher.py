@@ -377,9 +377,8 @@ def _rename(switcher: Switcher) -> None:
 # ---------------------------------------------------------------------------------------------
 
 
-def _registered(switcher: Switcher) -> Any:
+def _registered(switcher: Switcher, entry: MethodEntry) -> Any:
     """A handler was registered; returns what calls it."""
-    entry = next(reversed(switcher._methods.values()))
     with _lock:
         _take_shortcut(switcher, entry)
         handler = entry._wrapped
@@ -431,6 +430,7 @@ def _hook() -> bool:
         handler = trial._decorate(lambda: None, alias="trial")
         entry = trial._methods["trial"]
         known = entry._wrapped is handler and entry.switch is trial and callable(entry.func)
+        known = known and handler.__smartswitch_entry__ is entry
         Switcher("child", parent=trial).plug(BasePlugin())
         child = trial._children["child"]
         known = known and len(child._local_plugins) == len(child._local_plugin_specs) == 1
@@ -445,8 +445,8 @@ def _hook() -> bool:
     decorate, plug, adopt = Switcher._decorate, Switcher.plug, Switcher._attach_child_switcher
 
     def _decorate(self: Switcher, *args: Any, **kwargs: Any) -> Any:
-        decorate(self, *args, **kwargs)
-        return _registered(self)
+        # Other threads may register meanwhile: the last entry of the switcher may be another's.
+        return _registered(self, decorate(self, *args, **kwargs).__smartswitch_entry__)
 
     def _plug(self: Switcher, *args: Any, **kwargs: Any) -> Any:
         result = plug(self, *args, **kwargs)

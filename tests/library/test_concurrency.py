@@ -277,3 +277,86 @@ def test_processes_in_the_middle_of_collection(api, method):
         before = log.stats("inner")["calls"]
         dispatch(api, "inner")(1)
         assert log.stats("inner")["calls"] == before + 1
+
+
+def test_a_first_call_while_secrets_are_set():
+    for _ in range(300):
+        sw = Switcher("api").plug("collect", redact=())
+
+        @sw
+        def work(a, b, c, pin): ...
+
+        thread = threading.Thread(target=work, args=(1, 2, 3, 4))
+        thread.start()
+        sw.collect.configure.redact = ("pin",)
+        thread.join()
+        work(1, 2, 3, 4)
+        assert sw.collect.history(last=1)[0]["args"] == (1, 2, 3, "***")
+
+
+def test_threads_that_register_on_one_switcher():
+    with collecting():
+        for _ in range(50):
+            sw, begin = Switcher("api"), threading.Barrier(4)
+            wrong = []
+
+            def register(number, sw=sw, begin=begin, wrong=wrong):
+                begin.wait()
+                for one in range(5):
+
+                    def handler(): ...
+
+                    if sw(f"handler{number}_{one}")(handler) is not handler:
+                        wrong.append(number)
+
+            threads = [threading.Thread(target=register, args=(one,)) for one in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert wrong == []
+            assert len(sw._methods) == 20
+
+
+def test_threads_inside_of_one_call(api):
+    @api
+    def spread():
+        begin = threading.Barrier(4)
+
+        def work():
+            begin.wait()
+            for _ in range(5):
+                api.inner(1)
+
+        threads = [
+            threading.Thread(target=contextvars.copy_context().run, args=(work,)) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    with collecting(api) as log:
+        for _ in range(100):
+            spread()
+    (repeat,) = log.profile().repeats
+    assert (repeat.child.handler, repeat.parents) == ("inner", 100)
+
+
+def test_the_slowest_while_others_call():
+    sw = Switcher("api").plug("collect", max_history=10)
+
+    @sw
+    def work(number): ...
+
+    at_once(work_of(work), lambda: check_ten(sw.collect))
+
+
+def work_of(handler):
+    return lambda _, number: handler(number)
+
+
+def check_ten(log):
+    log.history()
+    if log.stats() and log.stats("work")["calls"] >= 10:
+        assert len(log.slowest(10)) == 10

@@ -155,3 +155,24 @@ def test_a_coroutine_that_is_closed_and_one_that_is_cancelled(api):
         "CancelledError",
         "GeneratorExit",
     ]
+
+
+@pytest.mark.parametrize("before", range(246, 258))
+def test_a_fold_that_falls_due_where_there_is_no_room(before):
+    sw = Switcher("api").plug("collect")
+
+    @sw
+    def ok(): ...
+
+    @sw
+    def down():
+        return dispatch(sw, "down")()
+
+    for _ in range(before):
+        ok()
+    with pytest.raises(RecursionError):
+        down()
+    stats = sw.collect.stats()
+    assert stats["ok"]["calls"] == before == len(sw.collect.history(handler="ok"))
+    assert stats["down"]["calls"] == stats["down"]["errors"]
+    assert stats["down"]["calls"] == len(sw.collect.history(handler="down"))

@@ -319,3 +319,39 @@ def test_a_failing_signature_does_not_reach_the_caller():
     assert sw._methods["hostile"]._wrapped(1) == 1
     assert sw.collect.stats("hostile")["calls"] == 1
     assert sw.collect.recording_failures == 1
+
+
+def test_a_plugin_that_wraps_handlers_itself():
+    class Mine(CollectPlugin):
+        def wrap_handler(self, switch, entry, call_next):
+            recorded = super().wrap_handler(switch, entry, call_next)
+            return lambda *args: recorded(*args) + 1
+
+    sw = Switcher("api").plug(Mine())
+
+    @sw
+    def work(number):
+        return number
+
+    assert work(1) == dispatch(sw, "work")(1) == 2
+    assert sw.collect.stats("work")["calls"] == 2
+
+
+def test_what_is_plain_already_is_not_made_plain_again(tmp_path):
+    sw = Switcher("api").plug("collect", serializers={int: lambda number: number * 2})
+
+    @sw
+    def work(*values, **more):
+        return 1
+
+    work(list(range(100)), 1, text="x" * 1_000)
+    before = sw.collect.to_dict()["history"]
+    sw.collect.configure["work"].serialize = False
+    thing = object()
+    work(1, thing, more=thing)
+    assert sw.collect.history(last=1)[0]["args"] == (1, thing)
+    assert sw.collect.history(last=1)[0]["kwargs"] == {"more": thing}
+    first, second = sw.collect.to_dict()["history"]
+    assert [first] == before
+    assert first["args"] == list(sw.collect.history(first=1)[0]["args"])
+    assert (second["args"], second["result"]) == ([2, repr(thing)], 2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import gc
 import random
 import threading
@@ -628,3 +630,102 @@ def test_a_destructor_that_asks_the_log():
     assert sw.collect.stats("work")["calls"] == 600
     assert asked
     sw.collect.clear()
+
+
+def test_a_coroutine_that_ends_in_another_context(sw, plugin, time):
+    @sw
+    async def waits():
+        await asyncio.sleep(0)
+
+    @sw
+    def child():
+        time.sleep(1.0)
+
+    @sw
+    def parent(step):
+        with contextlib.suppress(StopIteration):
+            step()
+        child()
+        time.sleep(2.0)
+
+    for end in ("send", "close"):
+        plugin.clear()
+        running = waits()
+        contextvars.copy_context().run(running.send, None)
+        parent(
+            lambda running=running, end=end: (
+                running.send(None) if end == "send" else running.close()
+            )
+        )
+        assert plugin.stats("parent")["self_time"] == 2.0
+
+
+def test_what_a_handler_does_before_it_returns_a_coroutine(sw, plugin, time):
+    @sw
+    def child():
+        time.sleep(1.0)
+
+    async def later():
+        time.sleep(4.0)
+        return "done"
+
+    @sw
+    def page():
+        for _ in range(12):
+            child()
+        time.sleep(2.0)
+        return later()
+
+    assert asyncio.run(as_coroutine(page())) == "done"
+    stats = plugin.stats("page")
+    assert (stats["calls"], stats["total_time"], stats["self_time"]) == (1, 18.0, 6.0)
+    (repeat,) = plugin.profile().repeats
+    assert (repeat.parent.handler, repeat.child.handler, repeat.times) == ("page", "child", 12)
+
+
+async def as_coroutine(awaitable):
+    return await awaitable
+
+
+def test_an_exception_that_was_thrown_into_a_generator_is_let_go(sw):
+    @sw
+    def numbers():
+        yield 1
+
+    class Thrown(Exception):
+        pass
+
+    gc.collect()
+    gc.disable()
+    try:
+        generator, error = numbers(), Thrown()
+        next(generator)
+        gone = weakref.ref(error)
+        with contextlib.suppress(Thrown):
+            generator.throw(error)
+        del error, generator
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_settings_that_change_inside_of_a_call():
+    class Array:
+        def __eq__(self, other):
+            raise ValueError("ambiguous")
+
+        __hash__ = None
+
+    sw = Switcher("api").plug("collect", serialize=False)
+
+    @sw
+    def child(value):
+        yield 1
+
+    @sw
+    def parent():
+        list(child(Array()))
+        sw.collect.configure.serialize = True
+        return list(child(Array()))
+
+    assert parent() == [1]

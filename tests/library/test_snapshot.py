@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import enum
+import functools
 from array import array
 from collections import Counter, OrderedDict, UserDict, deque, namedtuple
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -382,7 +383,7 @@ def test_a_repr_that_takes_long_is_left_alone_for_a_while(monkeypatch):
     [
         ({1: 2}.keys(), "dict_keys([1])"),
         ({1: "a"}.values(), "dict_values(['a'])"),
-        ({1: "a"}.items(), "dict_items([[1, 'a']])"),
+        ({1: "a"}.items(), "dict_items([{1: 'a'}])"),
         (array("d", [1.0]), "array('d', [1.0])"),
         (type("Mine", (set,), {})({1}), "Mine({1})"),
         (type("Mine", (set,), {"__repr__": lambda self: "mine"})({1}), "mine"),
@@ -391,3 +392,64 @@ def test_a_repr_that_takes_long_is_left_alone_for_a_while(monkeypatch):
 )
 def test_builtins_that_may_be_large(value, shown):
     assert Snapshot().value(value) == shown
+
+
+def test_secret_positions_of_all_that_can_be_called():
+    def inner(session, user, password): ...
+
+    @functools.wraps(inner)
+    def login(user, password): ...
+
+    class Base:
+        def __init__(self, password): ...
+
+    class Inherits(Base):
+        pass
+
+    class Pair(NamedTuple):
+        user: str
+        password: str
+
+    def passed_on(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs): ...
+
+        return wrapper
+
+    class Caller:
+        @passed_on
+        def __call__(self, user, password): ...
+
+        @passed_on
+        def enter(self, user, password): ...
+
+    def plain(user, password): ...
+
+    named = functools.update_wrapper(functools.partial(plain, "bob"), plain)
+    for function, position in [
+        (login, 1),
+        (Inherits, 0),
+        (Pair, 1),
+        (Caller(), 1),
+        (Caller().enter, 1),
+        (named, 0),
+        (functools.partial(inner, None), 1),
+    ]:
+        assert position in secret_positions(function, Redactor())[0]
+    assert secret_positions(functools.partial(plain, "bob", "x"), Redactor()) == (frozenset(), None)
+
+
+def test_names_in_other_scripts():
+    assert Redactor(("пароль",))("новый_пароль")
+    assert not Redactor(("пароль",))("имя")
+
+
+def test_secrets_in_what_other_exceptions_hold():
+    secret = Snapshot(secret=Redactor())
+    for error in (OSError(1, {"password": "hunter2"}), ImportError({"password": "hunter2"})):
+        assert "hunter2" not in failure(error, secret, frozenset()).message
+        assert "hunter2" not in repr(secret.value(error))
+    assert "hunter2" not in secret.value({"password": "hunter2"}.items())
+    assert (
+        failure(OSError(2, "No such file"), secret, frozenset()).message == "[Errno 2] No such file"
+    )
