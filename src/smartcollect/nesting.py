@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import operator
-import os
 from collections.abc import Callable
 from contextvars import ContextVar
-from threading import RLock
 from typing import Any
 
 from .names import HandlerName
@@ -15,16 +13,11 @@ from .names import HandlerName
 # inside of it or None]. It is a list and not an object because one is made for each call: that
 # takes 25 ns, an instance of a class six times as long.
 Frame = list[Any]
-STORE, OUTER, INNER = range(3)
+STORE, OUTER, INNER, _FIRST = range(4)
 
 SUSPENDED: Frame = [None, None, None]
 """The frame while a value's own ``repr`` runs: handlers that it calls are not recorded."""
 
-_lock = RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-    )
 current: ContextVar[Frame | None] = ContextVar("smartcollect_frame", default=None)
 
 
@@ -83,10 +76,9 @@ class Inner:
         Where these are not ``plain`` data they are told apart by identity: their own ``__eq__``
         could do anything.
         """
-        child = self.children.get(name)
-        if child is None:
-            self.children[name] = Children(args, kwargs, plain)
-        else:
+        new = Children(args, kwargs, plain)
+        child = self.children.setdefault(name, new)
+        if child is not new:
             child.calls += 1
             if child.same:
                 child.same = child.like(args, kwargs, plain)
@@ -96,10 +88,9 @@ def inner_of(frame: Frame) -> Inner:
     """What runs inside of the call of ``frame``."""
     inner: Inner | None = frame[INNER]
     if inner is None:
-        with _lock:  # threads may share a context, and meet here
-            inner = frame[INNER]
-            if inner is None:
-                inner = frame[INNER] = Inner()
+        # Threads may share a context, and meet here: the one that was appended first is the one.
+        frame.append(Inner())
+        inner = frame[INNER] = frame[_FIRST]
     return inner
 
 
