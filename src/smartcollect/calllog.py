@@ -314,8 +314,8 @@ class CallLog(Assertions):
         }
 
     def _exported(self) -> Iterator[dict[str, Any]]:
-        for row in self._plain_rows():
-            yield _entry(row, self._means.settings.include_context)
+        context = self._means.settings.include_context
+        return (_entry(row, context) for row in self._plain_rows())
 
     def export(self, path: str | os.PathLike[str], format: str | None = None) -> None:
         """Writes the log to a file, whole or not at all.

@@ -76,12 +76,15 @@ class Inner:
         Where these are not ``plain`` data they are told apart by identity: their own ``__eq__``
         could do anything.
         """
-        new = Children(args, kwargs, plain)
-        child = self.children.setdefault(name, new)
-        if child is not new:
-            child.calls += 1
-            if child.same:
-                child.same = child.like(args, kwargs, plain)
+        child = self.children.get(name)
+        if child is None:
+            new = Children(args, kwargs, plain)
+            child = self.children.setdefault(name, new)  # another thread may have been first
+            if child is new:
+                return
+        child.calls += 1
+        if child.same:
+            child.same = child.like(args, kwargs, plain)
 
 
 def inner_of(frame: Frame) -> Inner:
