@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_type
 
 from smartswitch import Switcher
-from typing_extensions import assert_type
 
 from smartcollect import (
     CallLog,

@@ -261,9 +261,6 @@ def code_for(function: FunctionType, instrument: Instrument) -> CodeType:
         text = _GENERATOR if flags & inspect.CO_GENERATOR else _PLAIN
     code = _template(text, len(plain.co_freevars))
     constants = {**_CONSTANTS, "<reference>": Reference(instrument, function)}
-    named: dict[str, Any] = {}
-    if sys.version_info >= (3, 11):
-        named["co_qualname"] = plain.co_qualname
     return code.replace(
         co_consts=(
             *(constants.get(one, one) if type(one) is str else one for one in code.co_consts),
@@ -275,7 +272,7 @@ def code_for(function: FunctionType, instrument: Instrument) -> CodeType:
         co_name=plain.co_name,
         co_filename=plain.co_filename,
         co_firstlineno=plain.co_firstlineno,
-        **named,
+        co_qualname=plain.co_qualname,
     )
 
 

@@ -197,7 +197,6 @@ def test_tasks_and_threads_below_a_coroutine(api, time):
     assert repeat is None  # nine children are one too few to be noted
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="needs TaskGroup")
 def test_a_task_group_that_fails(api):
     @api
     async def wait():
@@ -211,7 +210,7 @@ def test_a_task_group_that_fails(api):
         return tasks
 
     with collecting(api) as log:
-        with pytest.raises(BaseExceptionGroup) as raised:  # noqa: F821
+        with pytest.raises(BaseExceptionGroup) as raised:
             asyncio.run(main())
         assert [type(one) for one in raised.value.exceptions] == [ValueError]
     assert log.stats("wait")["errors"] == log.stats("wait")["calls"] == 20

@@ -55,7 +55,7 @@ def handler():
     return api, handler
 
 
-# A tenth more than the dearest of CPython 3.10 to 3.13 takes.
+# A tenth more than the dearest of CPython 3.11 to 3.13 takes.
 @pytest.mark.parametrize(
     ("call", "limit"),
     [
