@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tabulate
 
-from smartcollect.machine import fingerprint
+from smartcollect.profiles.machine import fingerprint
 
 from . import collected, queries, suites
 from .measure import Row

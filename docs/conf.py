@@ -1,8 +1,6 @@
 """How Sphinx builds the pages."""
 
-import json
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +28,9 @@ def _options() -> str:
     )
     for option in OPTIONS:
         value = f"={option.metavar}" if option.metavar else ""
-        default = f"`{option.default}`" if option.default else "" if option.metavar else "off"
+        default = (
+            f"`{option.shown_default}`" if option.shown_default else "" if option.metavar else "off"
+        )
         more = "; may be given again, one a line in the ini file" if option.many else ""
         help = option.help.replace("%%", "%").replace("*", "\\*").replace("<", "\\<")
         lines.append(f"| `{option.flag}{value}` | `{option.key}` | {default} | {help}{more} |")
@@ -58,20 +58,21 @@ def _fields(schema: dict[str, Any], definitions: dict[str, Any], path: str = "")
 
 
 def _limits() -> str:
-    """The statistics that a budget can limit, as the report describes them."""
-    from smartcollect.budgets import LIMITED
+    """The statistics that a budget can limit."""
+    from smartcollect.profiles import LIMITED, STATISTICS
 
-    known = SCHEMA["properties"]["handlers"]["items"]["properties"]
-    rows = [f"| `{field}` | {known[field]['description']} |" for field in LIMITED]
+    rows = [f"| `{field}` | {STATISTICS[field].description} |" for field in LIMITED]
     return "\n".join(["| statistic | meaning |", "|---|---|", *rows]) + "\n"
 
 
 def _report() -> str:
-    rows = _fields(SCHEMA, SCHEMA["$defs"])
+    from smartcollect.profiles import schema
+
+    whole = schema()
+    rows = _fields(whole, whole["$defs"])
     return "\n".join(["| field | meaning |", "|---|---|", *rows]) + "\n"
 
 
-SCHEMA = json.loads(files("smartcollect").joinpath("profile.schema.json").read_text("utf-8"))
 generated = Path(__file__).parent / "_generated"
 generated.mkdir(exist_ok=True)
 (generated / "options.md").write_text(_options(), "utf-8")

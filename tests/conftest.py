@@ -8,7 +8,8 @@ import pytest
 from support import FakeTime
 
 import smartcollect
-from smartcollect import calllog, switcher
+from smartcollect.recording import recorder
+from smartcollect.sources import switchers
 
 pytest_plugins = ["pytester"]
 
@@ -17,17 +18,17 @@ pytest_plugins = ["pytester"]
 def time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     """The time that every log made in this test goes by."""
     fake = FakeTime()
-    original = calllog.Store
-    monkeypatch.setattr(calllog, "Store", lambda size, top, clock: original(size, top, fake.clock))
+    original = recorder.Store
+    monkeypatch.setattr(recorder, "Store", lambda size, top, clock: original(size, top, fake.clock))
     return fake
 
 
 @pytest.fixture(autouse=True)
 def no_leak() -> Iterator[None]:
     """Fails a test that leaves a log watching."""
-    before = list(switcher._everywhere)
+    before = list(switchers._everywhere)
     yield
-    assert list(switcher._everywhere) == before
+    assert list(switchers._everywhere) == before
 
 
 @pytest.fixture

@@ -42,6 +42,10 @@ PAGES = sorted(
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")]
     if "_generated" not in path.parts
 )
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+    for path in ROOT.glob("src/**/*.py")
+)
 LANGUAGES = {"python", "text", "ini", "console", "sh", "yaml"}
 COMMAND = re.compile(r"^\$ (.*(?:\\\n.*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 API = "docs/reference/api.md"
@@ -245,7 +249,6 @@ def test_what_is_public_is_in_the_reference(name):
 
 
 @needs_get
-@pytest.mark.parametrize("path", sorted(ROOT.glob("src/*/*.py")), ids=lambda path: path.stem)
-def test_the_examples_of_a_docstring_run(path):
-    module = importlib.import_module(f"{path.parent.name}.{path.stem}")
-    assert doctest.testmod(module).failed == 0
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_a_docstring_run(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0

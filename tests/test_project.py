@@ -15,93 +15,67 @@ from support import needs_get
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "src"
-# From the bottom up: a module imports only those before it.
-LAYERS = [
-    "units",
-    "plain",
-    "clock",
-    "machine",
-    "names",
-    "nesting",
-    "functions",
-    "redaction",
-    "snapshot",
-    "failure",
-    "taking",
-    "tables",
-    "stats",
-    "settings",
-    "ring",
-    "store",
-    "standin",
-    "recorder",
-    "instrument",
-    "switcher",
-    "profile",
-    "export",
-    "budgets",
-    "baseline",
-    "assertions",
-    "calllog",
-    "plugin",
-    "__init__",
-]
-PYTEST_LAYERS = [
-    "hookspecs",
-    "options",
-    "marker",
-    "selection",
-    "wire",
-    "capture",
-    "session",
-    "checks",
-    "summary",
-    "terminal",
-    "report",
-    "junit",
-    "profiler",
-    "plugin",
-    "__init__",
-]
 
 
-def imports(path: Path) -> set[str]:
-    """The modules that a file imports anywhere in it, absolute names."""
-    package = path.parent.name
+def layers(package: str) -> list[str]:
+    """The modules of a package from the bottom up, as CONTRIBUTING lists them."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    section = text[text.index(f"`src/{package}` is") :]
+    table = re.search(r"^\|---\|---\|\n((?:\|.*\n)+)", section, re.M)
+    assert table is not None
+    return [f"{package}.{name}" for name in re.findall(r"^\| `([\w.]+)`", table[1], re.M)]
+
+
+def modules(package: str) -> dict[str, set[str]]:
+    """The modules that each module of a package imports anywhere in it, absolute names.
+
+    Packages themselves are left out: they only say what they are, or collect names.
+    """
+    found = {}
+    for path in (SOURCES / package).rglob("*.py"):
+        name = ".".join(path.relative_to(SOURCES).with_suffix("").parts)
+        if path.name != "__init__.py":
+            found[name] = imports(path, name.rpartition(".")[0])
+    return found
+
+
+def imports(path: Path, package: str) -> set[str]:
+    """The modules that a file of ``package`` imports anywhere in it, absolute names."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(filter(None, [package if node.level else "", node.module or ""]))
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join(filter(None, [*(above if node.level else []), node.module or ""]))
             found.add(base)
             found |= {f"{base}.{alias.name}" for alias in node.names}
     return found
 
 
-def modules(package: str) -> dict[str, set[str]]:
-    return {path.stem: imports(path) for path in (SOURCES / package).glob("*.py")}
-
-
-@pytest.mark.parametrize(
-    ("package", "layers"), [("smartcollect", LAYERS), ("smartcollect_pytest", PYTEST_LAYERS)]
-)
-def test_imports_go_downwards(package, layers):
-    found = modules(package)
-    assert set(found) == set(layers)
+@pytest.mark.parametrize("package", ["smartcollect", "smartcollect_pytest"])
+def test_imports_go_downwards(package):
+    found, order = modules(package), layers(package)
+    assert sorted(found) == sorted(order)
     for name, imported in found.items():
-        above = layers[layers.index(name) :]
-        assert not imported & {f"{package}.{other}" for other in above}, name
+        above = set(order[order.index(name) :])
+        assert not imported & above, name
+
+
+def test_a_package_that_collects_names_is_not_imported_by_its_modules():
+    for name, imported in modules("smartcollect").items():
+        packages = {f"smartcollect.{room}" for room in ("profiles", "sources", "sinks")}
+        names = {one for one in imported if one.rpartition(".")[0] in packages}
+        assert names <= set(modules("smartcollect")), name
 
 
 def test_two_modules_alone_import_smartswitch():
-    found = modules("smartcollect")
     knowing = {
         name
-        for name, imported in found.items()
+        for name, imported in modules("smartcollect").items()
         if any(one.split(".")[0] == "smartswitch" for one in imported)
     }
-    assert knowing == {"plugin", "switcher"}
+    assert knowing == {"smartcollect.plugin", "smartcollect.sources.smartswitch"}
 
 
 def test_the_library_imports_no_pytest():
@@ -113,6 +87,19 @@ def test_the_library_imports_no_pytest():
 def test_both_packages_are_typed():
     for package in ("smartcollect", "smartcollect_pytest"):
         assert (SOURCES / package / "py.typed").exists()
+
+
+def test_reading_and_judging_reports_needs_neither_smartswitch_nor_pytest():
+    code = (
+        "import sys; sys.modules['pytest'] = sys.modules['smartswitch'] = None;"
+        "from smartcollect import Profile, merge;"
+        "from smartcollect.profiles import Expectations, compare, judge, load;"
+        "from smartcollect.reports.summary import Layout, sections;"
+        "from smartcollect.reports.markdown import markdown;"
+        "verdict = judge(merge([Profile(), Profile()]), Expectations(), Profile());"
+        "assert markdown(sections(Profile(), verdict, Layout(), whole=True))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_importing_the_library_needs_no_pytest_and_no_tabulate():

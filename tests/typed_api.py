@@ -9,16 +9,24 @@ from typing import Any, assert_type
 from smartswitch import Switcher
 
 from smartcollect import (
+    Batch,
     CallLog,
     CollectPlugin,
+    Entry,
     HandlerName,
     HandlerStats,
     Profile,
     Statistics,
     Stats,
+    Subscription,
     collecting,
     merge,
 )
+
+
+class Printer:
+    def write(self, batch: Batch) -> None:
+        print(batch.profile, batch.dropped)
 
 
 def library(switcher: Switcher, path: Path) -> None:
@@ -30,8 +38,10 @@ def library(switcher: Switcher, path: Path) -> None:
         redact=["pin"],
         method_config={"process": {"enabled": False}},
     )
-    assert_type(plugin.history(last=1), list[dict[str, Any]])
-    assert_type(plugin.slower_than("100ms", handler="process"), list[dict[str, Any]])
+    assert_type(plugin.history(last=1), list[Entry])
+    assert_type(plugin.slower_than("100ms", handler="process"), list[Entry])
+    assert_type(plugin.history()[0]["elapsed"], float)
+    assert_type(plugin.stats("process")["error_rate"], float)
     assert_type(plugin.stats(), Stats)
     assert_type(plugin.stats("process"), Statistics)
     assert_type(plugin.stats("process")["calls"], int)
@@ -40,6 +50,13 @@ def library(switcher: Switcher, path: Path) -> None:
     assert_type(plugin.recording_failures, int)
     plugin.export(path)
     plugin.export("log.csv", format="csv")
+    drained = plugin.drain()
+    assert_type(drained, Batch)
+    assert_type(drained.history, list[Entry])
+    assert_type(drained.calls[0]["thread"], int)
+    drained.export(path)
+    assert_type(plugin.subscribe(Printer(), every=5), Subscription)
+    plugin.subscribe(print)  # type: ignore[arg-type]
     plugin.attach(switcher)
     plugin.detach(switcher)
     with collecting(switcher, max_history=1) as log:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from . import budgets, tables
+from .checks import whole_number
 from .names import HandlerName
-from .ring import Call
-from .stats import HandlerStats
+from .profiles import budgets
+from .reports import tables
+from .storage.rows import Call
+from .storage.statistics import HandlerStats
 from .units import duration, seconds
 
 if TYPE_CHECKING:
@@ -83,10 +85,8 @@ class Assertions:
             ``collect.assert_called("users.get", times=2)``
         """
         __tracebackhide__ = True
-        if times is not None and (isinstance(times, bool) or not isinstance(times, int)):
-            raise TypeError(f"times: {times!r} is not accepted; accepted: a whole number")
-        if times is not None and times < 0:
-            raise ValueError(f"times: {times!r} is not accepted; accepted: zero or more")
+        if times is not None:
+            whole_number("times", times)
         name, stats = self._one(handler)
         if times is None and not stats.calls:
             raise AssertionError(f"{name.shown} was never called{self._called()}")

@@ -8,14 +8,9 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from .text import printable
+
 _SHOWN = 10
-
-
-def printable(text: str) -> str:
-    """``text`` with escapes in place of what a terminal, or an encoding, would stumble over."""
-    return "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in text
-    )
 
 
 class HandlerName(NamedTuple):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from smartswitch import BasePlugin, MethodEntry, Switcher
 
-from .calllog import CallLog
-from .recorder import Probe
-from .redaction import SECRET_NAMES
-from .settings import DEFAULTS, FLAGS, HANDLER_SETTINGS, Settings, changed, check
-from .standin import layer
-from .switcher import WatchingPlugin, chain, shorten, specification
+from .log import CallLog
+from .recording.hot_path import layer
+from .recording.probe import Probe
+from .recording.settings import DEFAULTS, FLAGS, HANDLER_SETTINGS, changed, check
+from .sources.smartswitch import specification
+from .sources.switchers import WatchingPlugin, chain, may_shorten
+from .values.redaction import SECRET_NAMES
 
 _FLAGS = "enabled,serialize:off"
 
@@ -35,6 +35,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
         serializers: functions that replace the default for a type and its subclasses.
         redact: names of parameters and dict keys whose values are recorded as ``"***"``; a name
             that holds the words of one of these, such as ``new_password``, is one.
+        call_sites: whether entries tell the line that made the call, as ``call_site``.
         name: the attribute of the switcher that answers.
         enabled: whether calls are recorded.
         description: smartswitch's own.
@@ -68,6 +69,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
         sample_rate: float = 1.0,
         serializers: Mapping[type, Callable[[Any], Any]] | None = None,
         redact: Iterable[str] = SECRET_NAMES,
+        call_sites: bool = False,
         name: str = "collect",
         enabled: bool = True,
         description: str | None = None,
@@ -81,6 +83,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
             "sample_rate": sample_rate,
             "serializers": serializers,
             "redact": redact,
+            "call_sites": call_sites,
             "enabled": enabled,
         }
         settings = changed(DEFAULTS, {**given, **(self._parse_flags(flags) if flags else {})})
@@ -89,16 +92,12 @@ class CollectPlugin(CallLog, WatchingPlugin):
                 raise TypeError(f"{parameter}: {text!r} is not accepted; accepted: text")
         if method_config is not None and not isinstance(method_config, Mapping):
             raise TypeError(f"method_config: {method_config!r} is not accepted; accepted: a dict")
-        self.log = self
-        self._by_handler: weakref.WeakKeyDictionary[Probe, tuple[CollectPlugin, str]]
-        self._by_handler = weakref.WeakKeyDictionary()
         BasePlugin.__init__(self, name=name, description=description)
         self._global_config.update({key: getattr(settings, key) for key in given})
         CallLog.__init__(self, settings)
+        self._overrides = self.recorder.overrides = _Overrides(self._handler_configs)
         if method_config:
             self._parse_method_configs(dict(method_config))
-
-    log: CollectPlugin
 
     # -- smartswitch's side ---------------------------------------------------------------------
 
@@ -109,11 +108,11 @@ class CollectPlugin(CallLog, WatchingPlugin):
         probe = chain(self, entry)
         if probe is None:
             return call_next
-        self.log._by_handler[probe] = (self, entry.name)
-        self.log._configure(probe)
+        self._overrides.by_probe[probe] = (self._handler_configs, entry.name)
+        self.recorder.configure(probe)
         decides = ("is_enabled_for", "wrap_handler")
         if all(getattr(type(self), one) is getattr(CollectPlugin, one) for one in decides):
-            shorten(self, entry, probe.bound(call_next))
+            may_shorten(self, entry, probe.bound(call_next))
         return layer(probe.bound(call_next))
 
     def to_spec(self) -> Any:
@@ -123,16 +122,14 @@ class CollectPlugin(CallLog, WatchingPlugin):
             TypeError, ValueError: ``plug(plugin, **config)`` was given something that is no
                 setting.
         """
-        self.log._refresh()
+        self._refresh()
         return specification(self._copy, self.name)
 
     def _copy(self, name: str) -> CollectPlugin:
         copy = CollectPlugin.__new__(type(self))
         BasePlugin.__init__(copy, name=name, description=self.description)
-        for shared in ("store", "_probes", "_by_handler", "_means"):
-            setattr(copy, shared, getattr(self.log, shared))
-        copy._global_config = copy.config = self.log._global_config
-        copy.log = self.log
+        copy.recorder, copy._overrides = self.recorder, self._overrides
+        copy._global_config = copy.config = self._global_config
         return copy
 
     # -- configuration --------------------------------------------------------------------------
@@ -176,26 +173,44 @@ class CollectPlugin(CallLog, WatchingPlugin):
         accepted = HANDLER_SETTINGS if method_names else None
         checked = {name: check(name, value, accepted) for name, value in config.items()}
         super()._update_config(*method_names, **checked)
-        self.log._refresh()
+        self._refresh()
 
     def _refresh(self) -> None:
-        """Makes the configuration that smartswitch keeps the one that is recorded by."""
-        known = {one: getattr(self._means.settings, one) for one in Settings.__dataclass_fields__}
+        """Put the configuration that smartswitch keeps in force."""
+        known = dict(vars(self.recorder.rules.settings))
         try:
             settings = changed(DEFAULTS, self._global_config)
         except (TypeError, ValueError):
             self._global_config.clear()
             self._global_config.update(known)
             raise
-        self._apply(settings)
+        self.recorder.change(settings)
 
-    def _settings_of(self, probe: Probe) -> Settings:
-        # A handler is configured at the root by its selector, or at its own switcher by its name.
-        overrides = dict(self._handler_configs.get(probe.name.handler, {}))
-        if probe in self._by_handler:
-            plugin, name = self._by_handler[probe]
-            overrides.update(plugin._handler_configs.get(name, {}))
-        return replace(self._means.settings, **overrides) if overrides else self._means.settings
+
+class _Overrides:
+    """The settings that single handlers have, as all copies of a plugin were configured.
+
+    A handler is configured at the root by its selector, or at its own switcher by its name.
+
+    Args:
+        by_selector: the handlers' settings of the plugin at the root.
+
+    Attributes:
+        by_probe: by handler, the settings of the plugin at its own switcher, and its name there.
+    """
+
+    def __init__(self, by_selector: Mapping[str, Mapping[str, Any]]) -> None:
+        self._by_selector = by_selector
+        self.by_probe: weakref.WeakKeyDictionary[
+            Probe, tuple[Mapping[str, Mapping[str, Any]], str]
+        ] = weakref.WeakKeyDictionary()
+
+    def __call__(self, probe: Probe) -> Mapping[str, Any]:
+        own = dict(self._by_selector.get(probe.name.handler, {}))
+        if probe in self.by_probe:
+            configs, name = self.by_probe[probe]
+            own.update(configs.get(name, {}))
+        return own
 
 
 Switcher.register_plugin("collect", CollectPlugin)

@@ -1,9 +1,10 @@
-"""Durations as people write them: ``"100ms"`` to seconds, and seconds to ``"100 ms"``."""
+"""Quantities as people write them: ``"100ms"`` to seconds, ``"10%"`` to a share, and back."""
 
 from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 
 # Longest unit first, so that the table also tells how to print a duration.
 _SECONDS = {
@@ -70,3 +71,54 @@ def duration(value: float) -> str:
     scaled = value / _SECONDS[unit]
     digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
     return f"{scaled:,.{digits}f} {unit}"
+
+
+def share(value: float | str, name: str = "share") -> float:
+    """Return a share as a number from 0 to 1.
+
+    Args:
+        value: the number, or text such as ``"10%"`` or ``"0.1"``.
+        name: what the share is for; errors begin with it.
+
+    Raises:
+        TypeError: ``value`` is neither a number nor text.
+        ValueError: ``value`` is something else, or not from 0 to 1.
+
+    Example:
+        >>> share("10%"), share(0.25)
+        (0.1, 0.25)
+    """
+    accepted = 'a number from 0 to 1, or text such as "10%"'
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TypeError(f"{name}: {value!r} is not a share; accepted: {accepted}")
+    try:
+        if isinstance(value, str):
+            text = value.strip()
+            number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        else:
+            number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name}: {value!r} is not a share; accepted: {accepted}")
+    return number
+
+
+def percent(value: float) -> str:
+    """Return text for a share, in percent to three figures.
+
+    Example:
+        >>> percent(0.125), percent(0.0)
+        ('12.5 %', '0 %')
+    """
+    return f"{value * 100:.3g} %"
+
+
+def moment(value: float) -> str:
+    """Return text for Unix seconds, in UTC.
+
+    Example:
+        >>> moment(1_700_000_000)
+        '2023-11-14 22:13:20 UTC'
+    """
+    return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -6,15 +6,16 @@ import heapq
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from smartcollect import CallLog, HandlerName, HandlerStats
-    from smartcollect.ring import Call
+    from smartcollect.storage.rows import Call
 
 ATTRIBUTE = "smartcollect"
 """The attribute of a report that carries what its phase did."""
-HISTORY = 1_000
+PHASE_HISTORY = 1_000
 """Calls that are kept of one phase, to be shown when a budget is broken."""
 
 
@@ -50,9 +51,11 @@ class Capture:
             # What smartswitch warns of at its import is not the fault of the suite.
             warnings.simplefilter("ignore")
             try:
-                from smartcollect import switcher
-                from smartcollect.calllog import CallLog
-                from smartcollect.settings import Settings
+                # The plugin first: a smartswitch that cannot take it is not one that is known.
+                import_module("smartcollect.plugin")
+                from smartcollect.log import CallLog
+                from smartcollect.recording.settings import LogSettings
+                from smartcollect.sources import smartswitch, switchers
             except ModuleNotFoundError as error:
                 # Without smartswitch there is no handler to watch.
                 self.refusal = "" if error.name == "smartswitch" else str(error)
@@ -60,12 +63,13 @@ class Capture:
             except Exception as error:
                 self.refusal = f"smartcollect does not know this smartswitch: {error}"
                 return
-        self.refusal = "" if switcher.hooked else switcher.UNKNOWN
+        self.refusal = "" if smartswitch.hooked else smartswitch.UNKNOWN
 
-        self._log = CallLog(Settings(max_history=HISTORY))
-        store = self._log.store
-        store.repeated = min(store.repeated, self._repeat_threshold or store.repeated)
-        self._watching.enter_context(switcher.everywhere(self._log))
+        self._log = CallLog(LogSettings(max_history=PHASE_HISTORY))
+        store = self._log.recorder.store
+        usual = store.repeat_threshold
+        store.repeat_threshold = min(usual, self._repeat_threshold or usual)
+        self._watching.enter_context(switchers.everywhere(self._log.recorder))
 
     def end(self) -> None:
         """Watches no longer."""
@@ -79,7 +83,7 @@ class Capture:
         alone has, are its own affair, and nobody misses their calls.
         """
         if self._log is not None:
-            self._register(self._log.store.take().handlers)
+            self._register(self._log.recorder.store.take().handlers)
 
     def _register(self, names: Iterable[HandlerName]) -> None:
         new = {name for name in names if name not in self._registered}
@@ -89,7 +93,7 @@ class Capture:
     @contextmanager
     def outside(self) -> Iterator[None]:
         """What is registered meanwhile is no single test's affair, though a test runs."""
-        store = None if self._log is None else self._log.store
+        store = None if self._log is None else self._log.recorder.store
         before = set() if store is None else store.names()
         try:
             yield
@@ -100,7 +104,7 @@ class Capture:
     def locate(self, wanted: bool) -> None:
         """Notes, or does no longer, which line made a call."""
         if self._log is not None:
-            self._log.store.locates = wanted
+            self._log.recorder.locate(wanted)
 
     def phase(self) -> tuple[dict[HandlerName, HandlerStats], list[Call]]:
         """What was called since the last report: statistics of all handlers, and the calls."""
@@ -109,18 +113,17 @@ class Capture:
         from smartcollect import HandlerStats
 
         handlers = {name: HandlerStats() for name in self._registered}
-        return {**handlers, **self._log.store.handlers()}, self._log.store.calls()
+        return {**handlers, **self._log.recorder.store.handlers()}, self._log.recorder.store.calls()
 
     def load(self, report: Any) -> dict[HandlerName, HandlerStats]:
         """Puts on ``report`` what was called since the last report, and returns its statistics."""
         if self._log is None:
             return {}
-        summary = self._log.store.take()
+        summary = self._log.recorder.store.take()
         handlers = {name: stats for name, stats in summary.handlers.items() if stats.calls}
         if handlers or self._untold:
             from smartcollect import HandlerStats, Profile
-
-            from .wire import pack
+            from smartcollect.profiles.packing import pack
 
             untold, self._untold = self._untold, set()
             idle = {name: HandlerStats() for name in untold}
@@ -131,7 +134,7 @@ class Capture:
 
     def _among_slowest(self, calls: list[Call]) -> list[Call]:
         """Those that can be among the slowest of the run: most phases of a long run have none."""
-        from smartcollect.profile import SLOWEST
+        from smartcollect.profiles.parts import SLOWEST
 
         kept = []
         for call in calls:
@@ -143,7 +146,7 @@ class Capture:
                 break
             kept.append(call)
         if self._log is not None and len(self._sent) == SLOWEST:
-            self._log.store.slow_from = self._sent[0]
+            self._log.recorder.store.slow_from = self._sent[0]
         return kept
 
 

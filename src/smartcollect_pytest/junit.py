@@ -25,7 +25,7 @@ class Totals:
             else:
                 self._handlers[name] = stats.copy()
         if report.when == "teardown" and self._handlers:
-            from smartcollect.tables import one_line
+            from smartcollect.text import one_line
 
             report.user_properties += [
                 (

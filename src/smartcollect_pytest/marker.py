@@ -9,16 +9,29 @@ import pytest
 
 if TYPE_CHECKING:
     from smartcollect import HandlerName, HandlerStats
-    from smartcollect.budgets import Budget
-    from smartcollect.ring import Call
+    from smartcollect.profiles.budgets import Budget
+    from smartcollect.storage.rows import Call
 
 NAME = "collect_budget"
-SIGNATURE = (
-    f"{NAME}(handler, *, calls, errors, avg_time, min_time, max_time, total_time, self_time, "
-    "p50_time, p95_time, p99_time): fail the test where a statistic of the handler, or of each "
-    "that a pattern such as 'users.*' fits, is over its limit while the test runs, fixtures left "
-    "out; times in seconds or as text such as '100ms'. At least one limit."
+_HELP = (
+    "fail the test where a statistic of the handler, or of each that a pattern such as 'users.*' "
+    "fits, is over its limit while the test runs, fixtures left out; times in seconds or as text "
+    "such as '100ms'. At least one limit."
 )
+
+
+def signature(whole: bool) -> str:
+    """Return the line that registers the marker.
+
+    Args:
+        whole: whether it names each statistic, for which the library is imported.
+    """
+    limits = "**limits"
+    if whole:
+        from smartcollect.storage.fields import LIMITED
+
+        limits = f"*, {', '.join(LIMITED)}"
+    return f"{NAME}(handler, {limits}): {_HELP}"
 
 
 def budgets_of(item: pytest.Item) -> list[list[Budget]]:
@@ -27,7 +40,7 @@ def budgets_of(item: pytest.Item) -> list[list[Budget]]:
     Raises:
         ValueError: a marker has arguments that are none; one line tells which.
     """
-    from smartcollect.budgets import budget
+    from smartcollect.profiles.budgets import budget
 
     ranks: dict[object, list[Budget]] = {}
     for node, mark in item.iter_markers_with_node(NAME):
@@ -58,7 +71,7 @@ def failure(
         calls: its calls.
     """
     from smartcollect.assertions import over_budget
-    from smartcollect.budgets import over, unreached
+    from smartcollect.profiles.budgets import over, unreached
 
     marked = [one for rank in ranks for one in rank]
     broken = unreached(marked, handlers) + over([*ranks, each_test], handlers)

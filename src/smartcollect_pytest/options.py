@@ -1,39 +1,41 @@
-"""The options: one table, from which come the command line, the ini keys and the settings."""
+"""The options: one definition of each, for the command line, the ini file and the settings."""
 
 from __future__ import annotations
 
 import os
 from argparse import BooleanOptionalAction
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
-    from smartcollect.baseline import Rule
-    from smartcollect.budgets import Budget
+    from smartcollect.profiles.budgets import Budget
+    from smartcollect.profiles.comparison import Rule
 
-SORT_FIELDS = ("total", "self", "avg", "p95", "max", "calls", "errors", "tests", "handler")
+Part = TypeVar("Part")
 REPORTS = (".json", ".md")
+
+# What needs the library is imported when there is something to read: an unused plugin is light.
 
 
 def _sort(text: str) -> str:
-    field = text.strip().removesuffix("_time")
-    if field not in SORT_FIELDS:
-        raise ValueError(f"accepted: {', '.join(SORT_FIELDS)}")
+    from smartcollect.reports.summary import SORTED_BY, sort_field
+
+    field = sort_field(text.strip())
+    if field is None:
+        raise ValueError(f"accepted: {', '.join(SORTED_BY)}")
     return field
 
 
 def _count(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise ValueError("accepted: a whole number, zero or more")
-    return number
+    from smartcollect.checks import WHOLE_NUMBER, is_whole_number
+
+    if not (text.strip().isdecimal() and is_whole_number(int(text))):
+        raise ValueError(f"accepted: {WHOLE_NUMBER}")
+    return int(text)
 
 
 def _path(text: str) -> Path:
@@ -49,19 +51,16 @@ def _report(text: str) -> Path:
     return path
 
 
-# What needs the library is imported when there is something to read: an unused plugin is light.
-
-
 def _budget(text: str) -> Budget:
-    from smartcollect.budgets import parse
+    from smartcollect.profiles.budgets import parse_budget
 
-    return parse(text)
+    return parse_budget(text)
 
 
 def _rule(text: str) -> Rule:
-    from smartcollect.baseline import parse
+    from smartcollect.profiles.comparison import parse_rule
 
-    return parse(text)
+    return parse_rule(text)
 
 
 def _seconds(text: str) -> float:
@@ -85,22 +84,22 @@ class Option(NamedTuple):
     """One option.
 
     Attributes:
-        name: of the field of `Settings`, and of the ini key after ``smartcollect_``.
-        metavar: what the value is called in the help; ``""`` where it is only on or off.
         parse: text to value; its ``ValueError`` tells what is accepted.
-        default: the text that holds when nothing is given; ``""`` for none.
         help: what the option does.
+        metavar: what the value is called in the help; ``""`` where it is only on or off.
+        default: the value that holds when nothing is given.
         many: whether it may be given again; one a line in the ini file.
         profiles: whether to give it on the command line asks for a profile.
+        name: of the field of `Options`, and of the ini key after ``smartcollect_``.
     """
 
-    name: str
-    metavar: str
     parse: Callable[[str], Any]
-    default: str
     help: str
-    many: bool = False
-    profiles: bool = False
+    metavar: str
+    default: Any
+    many: bool
+    profiles: bool
+    name: str = ""
 
     @property
     def flag(self) -> str:
@@ -112,155 +111,131 @@ class Option(NamedTuple):
         """As it is written in the ini file."""
         return f"smartcollect_{self.name}"
 
+    @property
+    def shown_default(self) -> str:
+        """The default as text; ``""`` where there is none."""
+        return str(self.default) if self.metavar and self.default not in (None, ()) else ""
 
-OPTIONS = (
-    Option(
-        "sort",
-        "FIELD",
+
+def _option(
+    parse: Callable[[str], Any],
+    help: str,
+    metavar: str = "",
+    default: Any = None,
+    many: bool = False,
+    profiles: bool = False,
+) -> Any:
+    """Define an option: the field of `Options`, the command line, the ini key and the help."""
+    if not metavar:
+        default = False
+    made = Option(parse, help, metavar, () if many else default, many, profiles)
+    return field(default=made.default, metadata={"option": made})
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options, as the command line and the ini file give them.
+
+    Attributes:
+        active: whether markers and test budgets hold: not with ``--no-smartcollect``.
+        profile: whether the run is profiled and the summary printed.
+    """
+
+    active: bool
+    profile: bool
+    sort: str = _option(
         _sort,
-        "total",
-        f"sort the summary by FIELD, the largest first: {', '.join(SORT_FIELDS)}",
-    ),
-    Option("rows", "N", _count, "20", "show N handlers in the summary, 0 for all"),
-    Option("slowest", "N", _count, "5", "show the N slowest calls in the summary, 0 for none"),
-    Option(
-        "report",
-        "FILE",
+        "sort the summary by FIELD, the largest first: the heading of a column such as total or "
+        "calls, or any statistic",
+        "FIELD",
+        "total_time",
+    )
+    rows: int = _option(_count, "show N handlers in the summary, 0 for all", "N", 20)
+    slowest: int = _option(_count, "show the N slowest calls in the summary, 0 for none", "N", 5)
+    report: tuple[Path, ...] = _option(
         _report,
-        "",
         "write the profile to FILE: .json has all of it, .md is the summary as Markdown",
-        many=True,
-        profiles=True,
-    ),
-    Option(
-        "compare",
         "FILE",
-        _path,
-        "",
-        "compare with FILE, a .json report of an earlier run",
-        profiles=True,
-    ),
-    Option(
-        "compare_fail",
-        "FIELD:PERCENT%",
-        _rule,
-        "",
-        "fail the run where a handler's FIELD grew by more than PERCENT: avg_time:20%%",
         many=True,
-    ),
-    Option(
-        "compare_min",
-        "DURATION",
+        profiles=True,
+    )
+    compare: Path | None = _option(  # noqa: RUF009
+        _path, "compare with FILE, a .json report of an earlier run", "FILE", profiles=True
+    )
+    compare_fail: tuple[Rule, ...] = _option(
+        _rule,
+        "fail the run where a handler's FIELD grew by more than PERCENT: avg_time:20%%",
+        "FIELD:PERCENT%",
+        many=True,
+    )
+    compare_min: float | None = _option(
         _seconds,
-        "",
         "a time that grew by less than DURATION does not fail the run; 1ms unless given",
-    ),
-    Option(
-        "budgets",
-        "BUDGET",
+        "DURATION",
+    )
+    budgets: tuple[Budget, ...] = _option(
         _budget,
-        "",
         "fail the run where a handler is over BUDGET in all tests together: "
         "users.* max_time<=100ms calls<=3",
+        "BUDGET",
         many=True,
         profiles=True,
-    ),
-    Option(
-        "test_budgets",
-        "BUDGET",
+    )
+    test_budgets: tuple[Budget, ...] = _option(
         _budget,
-        "",
         "fail each test in which a handler is over BUDGET, such as users.* calls<=3; with and "
         "without --smartcollect",
+        "BUDGET",
         many=True,
-    ),
-    Option(
-        "fail_uncalled",
-        "",
+    )
+    fail_uncalled: bool = _option(
         bool,
-        "",
         "fail the run where no test called a registered handler; not judged where only a part of "
         "the suite ran",
         profiles=True,
-    ),
-    Option(
-        "allow_uncalled",
-        "HANDLER",
+    )
+    allow_uncalled: tuple[str, ...] = _option(
         _pattern,
-        "",
         "HANDLER, a name or a pattern such as users.*, may stay uncalled with "
         "--smartcollect-fail-uncalled",
+        "HANDLER",
         many=True,
-    ),
-    Option(
-        "repeat_threshold",
-        "N",
+    )
+    repeat_threshold: int = _option(
         _count,
-        "0",
         "fail the run where one call of a handler calls another N times or more: an N+1; "
         "0 for never",
+        "N",
+        0,
         profiles=True,
-    ),
-    Option(
-        "allow_repeats",
-        "PARENT>CHILD",
+    )
+    allow_repeats: tuple[tuple[str, str], ...] = _option(
         _pair,
-        "",
         "PARENT may call CHILD as often as it likes, whatever --smartcollect-repeat-threshold "
         "says; CHILD alone: any handler may",
+        "PARENT>CHILD",
         many=True,
-    ),
-    Option(
-        "junit",
-        "",
+    )
+    junit: bool = _option(
         bool,
-        "",
         "add to each test of --junit-xml, as properties, what it spent in which handler",
         profiles=True,
-    ),
+    )
+
+    def part(self, kind: type[Part]) -> Part:
+        """Return those of the options that a settings type of the library has, as one of it."""
+        given = {one.name: getattr(self, one.name) for one in fields(kind)}  # type: ignore[arg-type]
+        return kind(**{name: value for name, value in given.items() if value is not None})
+
+
+OPTIONS = tuple(
+    one.metadata["option"]._replace(name=one.name) for one in fields(Options) if one.metadata
 )
 BY_NAME = {option.name: option for option in OPTIONS}
 SWITCH_HELP = (
     "profile the functions that are registered with smartswitch, the handlers: print how often the "
     "tests called each, how long it took, and which they never called"
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the options come to.
-
-    Attributes:
-        active: whether markers and test budgets hold: not with ``--no-smartcollect``.
-        profile: whether the run is profiled and the summary printed.
-        sort, rows, slowest: how the summary is shown.
-        report: the files to write.
-        compare, compare_fail, compare_min: the baseline, what may grow by how much, and the
-            smallest growth of a time, in seconds, that counts (`None`: the library's own).
-        budgets, test_budgets: those of the whole run, and those of each test.
-        fail_uncalled, allow_uncalled: whether a handler that is never called fails the run, and
-            patterns of those that do not.
-        repeat_threshold, allow_repeats: from how many calls under one call on the run fails, 0
-            for never, and patterns of parent and child that do not.
-        junit: whether tests get properties in the JUnit file.
-    """
-
-    active: bool
-    profile: bool
-    sort: str
-    rows: int
-    slowest: int
-    report: tuple[Path, ...]
-    compare: Path | None
-    compare_fail: tuple[Rule, ...]
-    compare_min: float | None
-    budgets: tuple[Budget, ...]
-    test_budgets: tuple[Budget, ...]
-    fail_uncalled: bool
-    allow_uncalled: tuple[str, ...]
-    repeat_threshold: int
-    allow_repeats: tuple[tuple[str, str], ...]
-    junit: bool
 
 
 def add(parser: pytest.Parser) -> None:
@@ -288,7 +263,7 @@ def add(parser: pytest.Parser) -> None:
         shape["metavar"] = option.metavar
         if not option.metavar:
             shape = {"action": BooleanOptionalAction}
-        notes = [f"default: {option.default}"] if option.default else []
+        notes = [f"default: {option.shown_default}"] if option.shown_default else []
         notes += ["may be given again"] if option.many else []
         notes += [f"ini: {option.key}"]
         group.addoption(
@@ -318,8 +293,8 @@ class _Given(NamedTuple):
     below: Path  # what a relative path starts from
 
 
-def read(config: pytest.Config) -> Settings:
-    """The settings: the command line beats the ini file, which beats the defaults.
+def read(config: pytest.Config) -> Options:
+    """Return the options: the command line beats the ini file, which beats the defaults.
 
     Raises:
         pytest.UsageError: a value is not accepted; the error tells where it came from.
@@ -333,7 +308,7 @@ def read(config: pytest.Config) -> Settings:
             "--smartcollect-compare-fail (command line): there is no baseline to compare with; "
             "accepted: together with --smartcollect-compare=FILE"
         )
-    return Settings(active=not off, profile=bool(wanted or asked) and not off, **values)
+    return Options(active=not off, profile=bool(wanted or asked) and not off, **values)
 
 
 def _value(config: pytest.Config, option: Option) -> Any:
@@ -347,9 +322,9 @@ def _value(config: pytest.Config, option: Option) -> Any:
         except ValueError as error:
             raise pytest.UsageError(f"{source}: {text!r} is not accepted; {error}") from None
         values.append(below / value if isinstance(value, Path) else value)
-    if option.many:
-        return tuple(values)
-    return values[0] if values else None
+    if not values:
+        return option.default
+    return tuple(values) if option.many else values[0]
 
 
 def _given(config: pytest.Config, option: Option) -> Iterator[_Given]:
@@ -366,8 +341,6 @@ def _given(config: pytest.Config, option: Option) -> Iterator[_Given]:
         for number, text in enumerate(lines, 1):
             line = f", line {number}" if option.many else ""
             yield _Given(f"{option.key} (ini file{line})", text, config.rootpath)
-    elif option.default:
-        yield _Given(option.flag, option.default, config.rootpath)
 
 
 def _on(config: pytest.Config, key: str) -> bool:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from smartcollect import CallLog
 
     from .capture import Capture
-    from .options import Settings
+    from .options import Options
 
-HISTORY = 10_000
+FIXTURE_HISTORY = 10_000
 """Calls that the ``collect`` fixture retains."""
 
 
@@ -33,29 +33,29 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", marker.SIGNATURE)
-    settings = options.read(config)
-    if not settings.active:
+    config.addinivalue_line("markers", marker.signature(whole=bool(config.option.markers)))
+    given = options.read(config)
+    if not given.active:
         return
     from .capture import Capture
 
-    capture = Capture(settings.repeat_threshold)
+    capture = Capture(given.repeat_threshold)
     config.add_cleanup(capture.end)
-    if settings.profile:
+    if given.profile:
         from .profiler import Profiler
 
-        profiler = Profiler(config, capture, settings)
+        profiler = Profiler(config, capture, given)
         config.pluginmanager.register(profiler, "smartcollect-profiler")
-    budgets = BudgetHooks(capture, settings)
+    budgets = BudgetHooks(capture, given)
     config.pluginmanager.register(budgets, "smartcollect-budgets")
 
 
 class BudgetHooks:
     """The hooks that hold a test to its budgets."""
 
-    def __init__(self, capture: Capture, settings: Settings) -> None:
+    def __init__(self, capture: Capture, given: Options) -> None:
         self._capture = capture
-        self._settings = settings
+        self._options = given
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -65,18 +65,18 @@ class BudgetHooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         ranks = _marked(item)
-        if not ranks and not self._settings.test_budgets:
+        if not ranks and not self._options.test_budgets:
             return (yield)
         capture = self._capture
         if not capture.begun:
             # To the end of the run: to watch anew for each test would take milliseconds.
             capture.begin()
-        elif not self._settings.profile:
+        elif not self._options.profile:
             capture.discard()
         capture.locate(True)
         try:
             result = yield
-            failure = marker.failure(ranks, self._settings.test_budgets, *capture.phase())
+            failure = marker.failure(ranks, self._options.test_budgets, *capture.phase())
         finally:
             capture.locate(False)
         if failure is not None:
@@ -107,6 +107,5 @@ def collect() -> Iterator[CallLog]:
     """
     from smartcollect import collecting
 
-    with collecting(max_history=HISTORY) as log:
-        log.store.locates = True
+    with collecting(max_history=FIXTURE_HISTORY, call_sites=True) as log:
         yield log

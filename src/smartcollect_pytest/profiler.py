@@ -12,15 +12,15 @@ import pytest
 
 from . import options, report, terminal
 from .capture import Capture
-from .checks import Verdict, judge
 from .junit import Totals
-from .options import Settings
+from .options import Options
 from .selection import left_out
 from .session import Session
-from .summary import Section, sections
 
 if TYPE_CHECKING:
     from smartcollect import Profile
+    from smartcollect.profiles.verdict import Verdict
+    from smartcollect.reports.summary import Section
 
 
 class Profiler:
@@ -30,25 +30,25 @@ class Profiler:
         pytest.UsageError: a file that was given cannot be used.
     """
 
-    def __init__(self, config: pytest.Config, capture: Capture, settings: Settings) -> None:
+    def __init__(self, config: pytest.Config, capture: Capture, given: Options) -> None:
         self._config = config
         self._capture = capture
-        self._settings = settings
+        self._options = given
         self._session = Session()
         self._totals = Totals()
         self._deselected = 0
         self._running: pytest.Item | None = None
         self._finished: set[str] = set()
         self._profile: Profile | None = None
-        self._verdict = Verdict()
+        self._verdict: Verdict | None = None
         self._broken_hooks: list[str] = []
         self._files: list[Path] = []
         self._worker = hasattr(config, "workerinput")
         # With --collect-only and the like no test runs.
         self._idle = any(config.getoption(name, False) for name in ("collectonly", "setupplan"))
-        self._baseline = None if self._worker else _baseline(config, settings)
+        self._baseline = None if self._worker else _baseline(config, given)
         if not self._worker:
-            for path in settings.report:
+            for path in given.report:
                 refusal = report.refusal(path)
                 if refusal is not None:
                     raise options.refuse(config, "report", path, refusal)
@@ -84,7 +84,7 @@ class Profiler:
     def pytest_runtest_makereport(self) -> Generator[None, Any, Any]:
         made = yield
         handlers = self._capture.load(made)
-        if self._settings.junit:
+        if self._options.junit:
             self._totals.add(made, handlers)
         return made
 
@@ -143,22 +143,22 @@ class Profiler:
 
     def _finish(self) -> bool:
         """Judges the run and writes its files; whether it fails."""
+        from smartcollect.profiles.verdict import Expectations, Verdict, judge
+
         if self._capture.refusal and not self._capture.begun:
             self._verdict = Verdict(notes=(f"incomplete: {self._capture.refusal}",))
             return False
         profile = self._profile = self._session.profile(self._config, self._machine())
-        if profile is None:
-            return False
 
         def partial() -> str:
             return left_out(self._config, self._deselected) or "".join(profile.incomplete[:1])
 
-        verdict = judge(profile, self._settings, self._baseline, partial)
+        verdict = judge(profile, self._options.part(Expectations), self._baseline, partial)
         self._tell("pytest_smartcollect_profile", profile=profile)
         self._verdict = verdict.failing(*self._broken_hooks)
-        for path in self._settings.report:
+        for path in self._options.report:
             try:
-                report.write(path, profile, self._sections(whole=False))
+                report.write_report(path, profile, self._sections(whole=False))
             except OSError as error:
                 self._verdict = self._verdict.failing(f"{path}: not written: {error.strerror}")
             else:
@@ -184,7 +184,11 @@ class Profiler:
             return []
 
     def _sections(self, whole: bool) -> Sequence[Section]:
-        return sections(self._profile, self._verdict, self._settings, whole)
+        from smartcollect.profiles.verdict import Verdict
+        from smartcollect.reports.summary import Layout, sections
+
+        verdict = self._verdict or Verdict()
+        return sections(self._profile, verdict, self._options.part(Layout), whole)
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -195,12 +199,12 @@ class Profiler:
             )
 
 
-def _baseline(config: pytest.Config, settings: Settings) -> Profile | None:
-    if settings.compare is None:
+def _baseline(config: pytest.Config, given: Options) -> Profile | None:
+    if given.compare is None:
         return None
-    from smartcollect.baseline import load
+    from smartcollect.profiles.files import load
 
     try:
-        return load(settings.compare)
+        return load(given.compare)
     except ValueError as error:
-        raise options.refuse(config, "compare", settings.compare, str(error)) from None
+        raise options.refuse(config, "compare", given.compare, str(error)) from None

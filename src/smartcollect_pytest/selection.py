@@ -19,7 +19,7 @@ def left_out(config: pytest.Config, deselected: int) -> str:
         config: of the run.
         deselected: how many tests were deselected, by ``-k``, ``-m`` or a plugin.
     """
-    from smartcollect.tables import plural
+    from smartcollect.text import plural
 
     if deselected:
         return f"{plural(deselected, 'test')} deselected"

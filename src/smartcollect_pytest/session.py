@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
     from smartcollect import Profile
-    from smartcollect.profile import Run
+    from smartcollect.profiles.parts import Run
 
 _PACKAGES = ("pytest", "pytest-xdist", "smartcollect", "smartswitch")
 
@@ -42,20 +42,16 @@ class Session:
         """Tests that were to run did not."""
         self._ended_early = self._ended_early or why
 
-    def profile(self, config: pytest.Config, machine: Mapping[str, str]) -> Profile | None:
-        """The profile of all tests so far; ``None`` where smartswitch cannot be imported.
+    def profile(self, config: pytest.Config, machine: Mapping[str, str]) -> Profile:
+        """The profile of all tests so far.
 
         Args:
             config: of the run, which the profile tells of.
             machine: what plugins tell of the machine, by name.
         """
-        try:
-            from smartcollect import merge
-            from smartcollect.tables import plural
-
-            from .wire import unpack
-        except ImportError:
-            return None
+        from smartcollect.profiles.merge import merge
+        from smartcollect.profiles.packing import unpack
+        from smartcollect.text import plural
 
         missing = []
         if self._workers_lost:
@@ -69,8 +65,8 @@ class Session:
 
 
 def _run(config: pytest.Config, machine: Mapping[str, str]) -> Run:
-    from smartcollect.machine import fingerprint
-    from smartcollect.profile import Run
+    from smartcollect.profiles.machine import fingerprint
+    from smartcollect.profiles.parts import Run
 
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:

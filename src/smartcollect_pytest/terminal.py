@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from .summary import Section
+if TYPE_CHECKING:
+    from smartcollect.reports.summary import Section
+
 
 _MARKUP = {"": {}, "warning": {"yellow": True}, "failure": {"red": True, "bold": True}}
 
@@ -38,7 +40,7 @@ def write(writer: Writer, sections: Iterable[Section], files: Iterable[Path], qu
         first = False
         _write(writer, section)
     for file in files:
-        from smartcollect.tables import short_path
+        from smartcollect.text import short_path
 
         writer.write_sep("-", f"generated smartcollect report: {short_path(file)}")
 
@@ -48,7 +50,7 @@ def _write(writer: Writer, section: Section) -> None:
     if section.title:
         writer.write_line(section.title, **markup)
     if section.rows:
-        from smartcollect.tables import table
+        from smartcollect.reports.tables import table
 
         writer.write_line(table(section.rows))
     for line in section.lines:

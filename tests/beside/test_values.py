@@ -8,7 +8,7 @@ import pytest
 from smartswitch import Switcher
 
 from smartcollect import collecting
-from smartcollect.snapshot import MAX_TEXT
+from smartcollect.values.snapshot import MAX_TEXT
 
 # Here, and not in a test: numpy can be imported once only.
 numpy = pytest.importorskip("numpy")

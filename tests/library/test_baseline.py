@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartcollect import HandlerName, HandlerStats, Profile
-from smartcollect.baseline import Rule, compare, load, parse, slower
-from smartcollect.machine import fingerprint
-from smartcollect.profile import Run
-from smartcollect.stats import bucket_of
+from smartcollect.profiles import Rule, Run, compare, load, slower
+from smartcollect.profiles import parse_rule as parse
+from smartcollect.profiles.machine import fingerprint
+from smartcollect.storage.histogram import bucket_of
 
 A, B = HandlerName("api", "a"), HandlerName("api", "b")
 HERE = Run(0.0, ("pytest",), fingerprint(), {})
@@ -122,11 +122,11 @@ def test_each_rule_has_its_rows_and_regressions_come_first():
     assert [change.field for change in compare(old, new).changes] == ["avg_time"] * 2
 
 
-def test_handlers_that_came_and_went():
+def test_handlers_that_were_added_and_removed():
     found = compare(profile(a=[1.0]), profile(b=[1.0]))
-    assert (found.came, found.went, found.changes) == ((B,), (A,), ())
+    assert (found.added, found.removed, found.changes) == ((B,), (A,), ())
     # A handler that is registered and not called is no handler of the comparison.
-    assert compare(profile(a=[]), profile(b=[])).came == ()
+    assert compare(profile(a=[]), profile(b=[])).added == ()
 
 
 @pytest.mark.parametrize("told", [None, HERE._replace(machine={**HERE.machine, "cpu": "other"})])

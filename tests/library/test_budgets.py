@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from smartcollect import HandlerName, HandlerStats
-from smartcollect.budgets import LIMITED, budget, over, parse, unreached
-from smartcollect.stats import bucket_of
+from smartcollect.profiles.budgets import LIMITED, budget, over, unreached
+from smartcollect.profiles.budgets import parse_budget as parse
+from smartcollect.storage.histogram import bucket_of
 
 
 def test_parse():
@@ -15,7 +16,7 @@ def test_parse():
 
 @pytest.mark.parametrize("field", LIMITED)
 def test_each_statistic_can_be_limited(field):
-    assert dict(parse(f"* {field}<=3").limits) == {field: 3}
+    assert dict(parse(f"* {field}<=1").limits) == {field: 1}
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,11 @@ from smartswitch import Switcher
 from support import FakeTime
 
 import smartcollect
-from smartcollect import CallLog, CollectPlugin, calllog, collecting, switcher
+from smartcollect import CallLog, CollectPlugin, collecting
 from smartcollect.names import HandlerName
-from smartcollect.settings import Settings
+from smartcollect.recording import registry
+from smartcollect.recording.settings import LogSettings
+from smartcollect.storage.rows import Call
 
 
 class Replayed:
@@ -25,7 +27,7 @@ class Replayed:
 
     def __init__(self, calls, max_history):
         self.time = FakeTime()
-        self.log = calllog.CallLog(Settings(max_history=max_history), self.time.clock)
+        self.log = CallLog(LogSettings(max_history=max_history), self.time.clock)
         sw = Switcher("api")
         for name in ("a", "b"):
             sw(name)(lambda *call: self.handler(*call))
@@ -247,7 +249,7 @@ def test_a_fork_in_the_middle_leaves_a_child_that_works(sw):
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("which", ["switchers", "calls"])
 def test_a_fork_waits_for_the_locks(sw, which):
-    lock = switcher._lock if which == "switchers" else sw.collect.store._lock
+    lock = registry.lock if which == "switchers" else sw.collect.recorder.store._lock
     held, done = threading.Event(), threading.Event()
 
     def hold():
@@ -275,11 +277,11 @@ def test_the_public_names():
 @given(st.integers(), st.integers(0, 2_500), st.integers(0, 1_100))
 def test_the_extremes_of_many_calls_are_those_of_a_sorted_list(seed, calls, n):
     random = Random(seed)
-    log = CallLog(Settings(max_history=5_000))
+    log = CallLog(LogSettings(max_history=5_000))
     name = HandlerName("api", "handler")
     many = random.choices(range(random.choice([3, 400])), k=calls)
     for order, number in enumerate(many):
-        log.store.add((name, 0.0, float(number), (order,), {}, None, None))
+        log.recorder.store.add(Call(name, 0.0, float(number), (order,), {}, None, thread=0))
     ranked = sorted(enumerate(many), key=lambda one: one[1])
     assert [(call["args"][0], call["elapsed"]) for call in log.fastest(n)] == ranked[:n]
     ranked = sorted(enumerate(many), key=lambda one: one[1], reverse=True)

@@ -117,7 +117,7 @@ def test_clear_while_eight_threads_call(api):
 
         def clear():
             nonlocal cleared
-            handlers = log.store.take().handlers
+            handlers = log.recorder.store.take().handlers
             cleared += sum(stats.calls for stats in handlers.values())
 
         at_once(call(api), clear)
@@ -193,7 +193,7 @@ def test_tasks_and_threads_below_a_coroutine(api, time):
         asyncio.run(root())
         asyncio.run(root())
     assert log.stats("inner")["calls"] == 18
-    (repeat,) = log.store.summary().repeats or [None]
+    (repeat,) = log.recorder.store.summary().repeats or [None]
     assert repeat is None  # nine children are one too few to be noted
 
 

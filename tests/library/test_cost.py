@@ -10,7 +10,7 @@ import pytest
 from smartswitch import Switcher
 
 from smartcollect import collecting
-from smartcollect.store import FOLD_AT
+from smartcollect.storage.store import FOLD_AT
 
 
 def instructions(function: Callable[[], Any]) -> int:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from smartswitch import Switcher
 
 from smartcollect import Profile, collecting, merge
-from smartcollect.baseline import compare, load, parse
-from smartcollect.budgets import budget, over
+from smartcollect.profiles import compare, load
+from smartcollect.profiles import parse_rule as parse
+from smartcollect.profiles.budgets import budget, over
 
 
 def written():

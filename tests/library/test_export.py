@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smartswitch import Switcher
 
-from smartcollect import export
+from smartcollect.reports import formats
+from smartcollect.reports.strict_json import json_text, strict
 
 
 @pytest.fixture
@@ -171,13 +172,13 @@ values = st.recursive(
 
 @given(values)
 def test_strict_json_is_strict(value):
-    text = export.json_text(value)
+    text = json_text(value)
     text.encode("utf-8")
-    assert export.json_text(strict_loads(text)) == text
+    assert json_text(strict_loads(text)) == text
 
 
 def test_keys_that_collide_as_text_are_all_kept():
-    assert export.strict({1: "a", "1": "b", None: "c", "null": "d"}) == {
+    assert strict({1: "a", "1": "b", None: "c", "null": "d"}) == {
         "1": "a",
         "1 #2": "b",
         "null": "c",
@@ -187,7 +188,7 @@ def test_keys_that_collide_as_text_are_all_kept():
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
 def test_formulas_are_neutralised(text):
-    assert export._cell(text) == f"'{text}"
+    assert formats._cell(text) == f"'{text}"
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")

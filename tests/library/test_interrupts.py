@@ -10,7 +10,8 @@ import pytest
 from smartswitch import Switcher
 from support import dispatch
 
-from smartcollect import collecting, nesting
+from smartcollect import collecting
+from smartcollect.recording import nesting
 
 FILES = ("standin", "recorder", "snapshot", "store", "ring", "stats", "nesting", "<smartcollect>")
 

@@ -15,7 +15,7 @@ from smartswitch import Switcher
 from support import dispatch
 
 from smartcollect import collecting
-from smartcollect.store import MAX_HANDLERS
+from smartcollect.storage.tally import MAX_HANDLERS
 
 SOAK = int(os.environ.get("SMARTCOLLECT_SOAK", "1"))
 

@@ -298,7 +298,7 @@ def test_what_is_registered_under_a_plugin_looks_as_it_does_without_the_shortcut
         return [getattr(work, name) for name in shown]
 
     shortened = seen()
-    monkeypatch.setattr("smartcollect.switcher._switches", None)
+    monkeypatch.setattr("smartcollect.sources.smartswitch.switches", None)
     assert seen() == shortened
 
 

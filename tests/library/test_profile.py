@@ -9,9 +9,11 @@ from support import FakeTime
 
 from smartcollect import HandlerName, HandlerStats, Profile, merge
 from smartcollect.clock import Clock
-from smartcollect.profile import SLOWEST, SlowCall
-from smartcollect.stats import bucket_of
-from smartcollect.store import Call, Repeat, Store
+from smartcollect.profiles.parts import SLOWEST, SlowCall
+from smartcollect.storage.findings import Repeat
+from smartcollect.storage.histogram import bucket_of
+from smartcollect.storage.rows import Call
+from smartcollect.storage.store import Store
 
 A, B = HandlerName("api", "a"), HandlerName("api", "b")
 
@@ -91,11 +93,11 @@ def test_what_is_no_profile_is_refused(plain, message):
 
 
 def test_the_store_bounds_what_it_remembers(monkeypatch):
-    monkeypatch.setattr("smartcollect.store.MAX_HANDLERS", 3)
+    monkeypatch.setattr("smartcollect.storage.tally.MAX_HANDLERS", 3)
     store = Store(max_history=2, top=2)
     for number in range(1000):
         name = HandlerName("api", str(number))
-        store.add((name, 0.0, float(number), (), {}, None, None))
+        store.add(Call(name, 0.0, float(number), (), {}, None, thread=0))
     assert [call.elapsed for call in store.calls()] == [998, 999]
     handlers, slowest, *_ = store.summary()
     assert sum(stats.calls for stats in handlers.values()) == 1000
@@ -111,7 +113,7 @@ def test_of_equally_slow_calls_the_earlier_one_is_kept_whatever_its_handler():
     store = Store(max_history=10, top=1)
     other = HandlerName("api", "other")
     for name, elapsed in [(A, 1.0), (other, 2.0), (A, 2.0)]:
-        store.add((name, 0.0, elapsed, (), {}, None, None))
+        store.add(Call(name, 0.0, elapsed, (), {}, None, thread=0))
     assert [call.name for call in store.summary().slowest] == [other]
 
 
@@ -121,6 +123,6 @@ def test_a_wall_clock_that_is_set_changes_later_calls_only():
     store = Store(max_history=10, clock=Clock(lambda: time.now, lambda: time.now + ahead))
     for now, set_to in [(1.0, 1000.0), (2.0, 1000.0002), (3.0, 5000.0), (4.0, 2000.0)]:
         time.now, ahead = now, set_to
-        store.add((A, now, 0.5, (), {}, None, None))
+        store.add(Call(A, now, 0.5, (), {}, None, thread=0))
         store.calls()
-    assert [call.began for call in store.calls()] == [1001.0, 1002.0, 5003.0, 2004.0]
+    assert [call.start for call in store.calls()] == [1001.0, 1002.0, 5003.0, 2004.0]

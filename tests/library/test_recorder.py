@@ -14,7 +14,8 @@ import weakref
 import pytest
 from smartswitch import Switcher
 
-from smartcollect import CollectPlugin, nesting
+from smartcollect import CollectPlugin
+from smartcollect.recording import nesting
 
 
 @pytest.fixture

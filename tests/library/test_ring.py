@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartcollect.names import HandlerName
-from smartcollect.ring import BEGAN, ELAPSED, Batch, Ring
-from smartcollect.stats import doubles
+from smartcollect.storage.histogram import doubles
+from smartcollect.storage.ring import Columns, Ring
+from smartcollect.storage.rows import ELAPSED, START, Call
 
 NAME = HandlerName("api", "a")
 
@@ -22,12 +23,12 @@ def test_a_ring_is_the_end_of_a_list(max_history, batches, n, smaller):
     ring, rows = Ring(max_history), []
     for batch in batches:
         added = [
-            (NAME, float(len(rows) + number), elapsed, (number,), {}, number, None)
+            tuple(Call(NAME, float(len(rows) + number), elapsed, (number,), {}, number, thread=7))
             for number, elapsed in enumerate(batch)
         ]
         columns = [list(column) for column in zip(*added, strict=True)]
-        began, taken = doubles(columns[BEGAN]), doubles(columns[ELAPSED])
-        ring.extend(Batch(columns, began, taken, max(batch), to_wall=0.0))
+        start, taken = doubles(columns[START]), doubles(columns[ELAPSED])
+        ring.extend(Columns(columns, start, taken, max(batch), to_wall=0.0))
         rows += added
         kept = rows[len(rows) - min(max_history, len(rows)) :]
         assert list(ring.rows()) == kept

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartcollect.clock import SYSTEM
-from smartcollect.failure import failure
-from smartcollect.redaction import Redactor, secret_positions
-from smartcollect.snapshot import (
+from smartcollect.values.failure import failure
+from smartcollect.values.redaction import Redactor, secret_positions
+from smartcollect.values.snapshot import (
     LONG,
     MAX_DEPTH,
     MAX_ITEMS,
@@ -370,7 +370,9 @@ def test_a_repr_that_takes_long_is_left_alone_for_a_while(monkeypatch):
             now += 2 * LONG
             return "<slow>"
 
-    monkeypatch.setattr("smartcollect.snapshot.SYSTEM", SYSTEM._replace(monotonic=lambda: now))
+    monkeypatch.setattr(
+        "smartcollect.values.snapshot.SYSTEM", SYSTEM._replace(monotonic=lambda: now)
+    )
     snapshot = Snapshot()
     said = [snapshot.value(Slow()), snapshot.value(Slow()), snapshot.value(ValueError("quick"))]
     assert said == ["<slow>", "<Slow: repr takes too long>", "ValueError('quick')"]

@@ -8,13 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartcollect.names import HandlerName, short_names
-from smartcollect.stats import (
-    FIELDS,
-    HandlerStats,
-    Stats,
-    bucket_of,
-    middle_of,
-)
+from smartcollect.reports.stats import Stats
+from smartcollect.storage.fields import STATISTICS
+from smartcollect.storage.histogram import bucket_of, middle_of
+from smartcollect.storage.statistics import HandlerStats
 
 times = st.floats(min_value=1e-9, max_value=1e4)
 
@@ -62,6 +59,7 @@ def test_statistics():
     assert stats_of([1.0, 3.0]).statistics() == {
         "calls": 2,
         "errors": 1,
+        "error_rate": 0.5,
         "avg_time": 2.0,
         "min_time": 1.0,
         "max_time": 3.0,
@@ -94,7 +92,7 @@ def test_sort_by():
 
 def test_sort_by_an_unknown_field():
     with pytest.raises(
-        ValueError, match=f"'speed' is not a statistic; accepted: handler, {FIELDS[0]}"
+        ValueError, match=f"'speed' is not a statistic; accepted: handler, {next(iter(STATISTICS))}"
     ):
         Stats().sort_by("speed")
 

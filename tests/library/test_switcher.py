@@ -15,7 +15,8 @@ import pytest
 from smartswitch import BasePlugin, Switcher
 from support import dispatch
 
-from smartcollect import CallLog, CollectPlugin, collecting, switcher
+from smartcollect import CallLog, CollectPlugin, collecting
+from smartcollect.sources import smartswitch, switchers
 
 
 def called(log):
@@ -309,7 +310,7 @@ def test_attach_watches_what_was_registered_before_and_detach_leaves_no_trace():
         assert dispatch(root, entry) is handler
     dispatch(root, "index")()
     assert len(plugin.history()) == 2
-    assert not switcher._watches.get(root)
+    assert not switchers._watches.get(root)
 
 
 def test_several_collectors_come_and_go_in_any_order():
@@ -727,19 +728,19 @@ def test_describe_and_plugins_are_as_without(instrumented):
 
 def test_smartswitch_is_as_it_is_known():
     """Fails when a private part of smartswitch that is relied on has moved."""
-    assert switcher.hooked
-    assert switcher._switches is not None
+    assert smartswitch.hooked
+    assert smartswitch.switches is not None
 
 
 def test_an_unknown_smartswitch_gets_one_warning_and_no_hook(monkeypatch):
     monkeypatch.delattr(Switcher, "_decorate")
     with pytest.warns(RuntimeWarning, match="does not know this smartswitch") as warned:
-        assert switcher._hook() is False
+        assert smartswitch._hook() is False
     assert len(warned) == 1
 
 
 def test_nothing_is_watched_in_an_unknown_smartswitch(monkeypatch):
-    monkeypatch.setattr(switcher, "hooked", False)
+    monkeypatch.setattr(smartswitch, "hooked", False)
     sw = Switcher("api")
 
     @sw
@@ -755,7 +756,8 @@ def test_nothing_is_watched_in_an_unknown_smartswitch(monkeypatch):
 
 
 def test_a_plugin_records_even_without_hooks(monkeypatch):
-    monkeypatch.setattr(switcher, "_plugged", lambda switcher: None)
+    hooks = smartswitch.hooks._replace(plugged=lambda switcher: None)
+    monkeypatch.setattr(smartswitch, "hooks", hooks)
     sw = Switcher("api").plug("collect")
 
     @sw

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from smartcollect.budgets import LIMITED
-from smartcollect_pytest.marker import SIGNATURE
+from smartcollect.profiles import LIMITED
+from smartcollect_pytest.marker import signature
 
 MARKED = """
     import pytest
@@ -173,7 +173,7 @@ def test_wrong_arguments_are_the_tests_error(suite, arguments, message):
 
 def test_the_marker_is_registered_with_each_statistic(suite):
     (line,) = [line for line in suite.runpytest("--markers").outlines if "collect_budget(" in line]
-    assert line.startswith(f"@pytest.mark.{SIGNATURE.partition(')')[0]}")
+    assert line.startswith(f"@pytest.mark.{signature(whole=True).partition(')')[0]}")
     for field in LIMITED:
         assert f"{field}," in line or f"{field})" in line
 

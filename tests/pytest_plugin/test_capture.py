@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from smartswitch import Switcher
 
 from smartcollect import HandlerName, Profile, merge
-from smartcollect.profile import SLOWEST
+from smartcollect.profiles.packing import unpack
+from smartcollect.profiles.parts import SLOWEST
 from smartcollect_pytest.capture import ATTRIBUTE, Capture
-from smartcollect_pytest.wire import unpack
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from smartcollect.baseline import load
+from smartcollect.profiles import load
 
 
 def test_the_hooks_are_called_once(suite, run):

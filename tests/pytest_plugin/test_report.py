@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 
 import jsonschema
 import pytest
 
 from smartcollect import HandlerName, Profile
-from smartcollect.baseline import load
+from smartcollect.profiles import load, schema
 
-SCHEMA = json.loads(files("smartcollect").joinpath("profile.schema.json").read_text("utf-8"))
+SCHEMA = schema()
 
 
 def numbers(profile):

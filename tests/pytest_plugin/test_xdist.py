@@ -7,7 +7,7 @@ import json
 import pytest
 from support import table
 
-from smartcollect.baseline import load
+from smartcollect.profiles import load
 
 CRASHING = """
     import os, signal

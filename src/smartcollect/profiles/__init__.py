@@ -1,0 +1,34 @@
+"""Profiles: what the calls of a run came to, read from report files, merged, compared and judged.
+
+Nothing here needs pytest or smartswitch.
+
+Example:
+    >>> from smartcollect.profiles import Profile, compare, merge
+    >>> compare(Profile(), merge([Profile(), Profile()])).changes
+    ()
+"""
+
+from ..storage.fields import LIMITED as LIMITED
+from ..storage.fields import STATISTICS as STATISTICS
+from ..storage.findings import Raised as Raised
+from ..storage.findings import Repeat as Repeat
+from .budgets import Budget as Budget
+from .budgets import budget as budget
+from .budgets import parse_budget as parse_budget
+from .comparison import Change as Change
+from .comparison import Comparison as Comparison
+from .comparison import Rule as Rule
+from .comparison import compare as compare
+from .comparison import parse_rule as parse_rule
+from .comparison import slower as slower
+from .files import load as load
+from .merge import merge as merge
+from .parts import Phase as Phase
+from .parts import Run as Run
+from .parts import SlowCall as SlowCall
+from .parts import Usage as Usage
+from .profile import Profile as Profile
+from .schema import schema as schema
+from .verdict import Expectations as Expectations
+from .verdict import Verdict as Verdict
+from .verdict import judge as judge

@@ -1,0 +1,177 @@
+"""A profile as JSON-able data, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from ..checks import count, flag, shown, text, time
+from ..names import HandlerName
+from ..storage.findings import Raised, Repeat
+from ..storage.statistics import HandlerStats
+from .parts import Phase, Run, SlowCall, Usage
+
+SCHEMA = "smartcollect/profile"
+VERSION = 1
+
+
+class Profile(Protocol):
+    """What `written` reads; see `smartcollect.profiles.profile.Profile`."""
+
+    @property
+    def handlers(self) -> Mapping[HandlerName, HandlerStats]: ...
+    @property
+    def slowest(self) -> tuple[SlowCall, ...]: ...
+    @property
+    def raised(self) -> tuple[Raised, ...]: ...
+    @property
+    def repeats(self) -> tuple[Repeat, ...]: ...
+    @property
+    def tests(self) -> Mapping[str, Mapping[str, Phase]]: ...
+    @property
+    def run(self) -> Run | None: ...
+    @property
+    def incomplete(self) -> tuple[str, ...]: ...
+
+
+def written(profile: Profile) -> dict[str, Any]:
+    """Return JSON-able data, from which `read` makes the same profile.
+
+    `smartcollect.profiles.schema` describes it.
+    """
+    run = profile.run
+    return {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "run": None
+        if run is None
+        else {
+            "created": run.created,
+            "command": list(run.command),
+            "machine": dict(run.machine),
+            "versions": dict(run.versions),
+        },
+        "complete": not profile.incomplete,
+        "incomplete": list(profile.incomplete),
+        "handlers": [
+            {**name._asdict(), **stats.to_dict()} for name, stats in profile.handlers.items()
+        ],
+        "uncalled": [
+            name._asdict() for name, stats in sorted(profile.handlers.items()) if not stats.calls
+        ],
+        "tests": [
+            {"test": test, "phases": {when: _phase_written(one) for when, one in phases.items()}}
+            for test, phases in profile.tests.items()
+        ],
+        "slowest": [_named(call) for call in profile.slowest],
+        "raised": [_named(one) for one in profile.raised],
+        "repeats": [
+            {**one._asdict(), "parent": one.parent._asdict(), "child": one.child._asdict()}
+            for one in profile.repeats
+        ],
+    }
+
+
+def _phase_written(phase: Phase) -> dict[str, Any]:
+    handlers = [{**name._asdict(), **usage._asdict()} for name, usage in phase.handlers.items()]
+    return {"outcome": phase.outcome, "duration": phase.duration, "handlers": handlers}
+
+
+def _named(one: SlowCall | Raised) -> dict[str, Any]:
+    document = one._asdict()
+    return {**document.pop("name")._asdict(), **document}
+
+
+def read(document: Any) -> dict[str, Any]:
+    """Return the fields of the profile that `written` wrote.
+
+    Raises:
+        ValueError: ``document`` is something else, or was written by a newer version.
+    """
+    if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
+        raise ValueError(f"no {SCHEMA}; accepted: what Profile.to_dict() returns")
+    version = document.get("version")
+    if version != VERSION:
+        newer = isinstance(version, int) and version > VERSION
+        hint = "; it was written by a newer smartcollect" if newer else ""
+        raise ValueError(
+            f"{SCHEMA} version {shown(version)} is not accepted; accepted: {VERSION}{hint}"
+        )
+    try:
+        return _fields(document)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ValueError(f"damaged {SCHEMA}: {type(error).__name__}: {error}") from None
+
+
+def _fields(document: Mapping[str, Any]) -> dict[str, Any]:
+    run = document["run"]
+    return {
+        "handlers": MappingProxyType(
+            {_name(one): HandlerStats.from_dict(one) for one in document["handlers"]}
+        ),
+        "slowest": tuple(map(_slow_call, document["slowest"])),
+        "raised": tuple(map(_raised, document["raised"])),
+        "repeats": tuple(map(_repeat, document["repeats"])),
+        "tests": MappingProxyType(
+            {
+                text(one["test"]): MappingProxyType(
+                    {text(when): _phase(phase) for when, phase in one["phases"].items()}
+                )
+                for one in document["tests"]
+            }
+        ),
+        "run": None if run is None else _run(run),
+        "incomplete": tuple(map(text, document["incomplete"])),
+    }
+
+
+def _name(document: Mapping[str, Any]) -> HandlerName:
+    return HandlerName(text(document["switcher"]), text(document["handler"]))
+
+
+def _slow_call(document: Mapping[str, Any]) -> SlowCall:
+    words = (text(document[field]) for field in ("arguments", "error", "test"))
+    return SlowCall(_name(document), time(document["elapsed"]), *words)
+
+
+def _raised(document: Mapping[str, Any]) -> Raised:
+    return Raised(
+        _name(document),
+        text(document["type"]),
+        text(document["message"]),
+        count(document["calls"]),
+        text(document["test"]),
+    )
+
+
+def _repeat(document: Mapping[str, Any]) -> Repeat:
+    return Repeat(
+        _name(document["parent"]),
+        _name(document["child"]),
+        count(document["times"]),
+        count(document["parents"]),
+        flag(document["same"]),
+        text(document["test"]),
+    )
+
+
+def _phase(document: Mapping[str, Any]) -> Phase:
+    handlers = {
+        _name(one): Usage(count(one["calls"]), count(one["errors"]), time(one["total_time"]))
+        for one in document["handlers"]
+    }
+    return Phase(text(document["outcome"]), time(document["duration"]), MappingProxyType(handlers))
+
+
+def _run(document: Mapping[str, Any]) -> Run:
+    return Run(
+        time(document["created"]),
+        tuple(map(text, document["command"])),
+        _texts(document["machine"]),
+        _texts(document["versions"]),
+    )
+
+
+def _texts(document: Mapping[str, Any]) -> Mapping[str, str]:
+    return MappingProxyType({text(key): text(value) for key, value in document.items()})

@@ -1,0 +1,131 @@
+"""What a run is expected to come to: a ``Profile`` in, a ``Verdict`` out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from ..storage.fields import STATISTICS
+from .budgets import Budget, over, unreached
+from .comparison import MINIMUM, Change, Comparison, Rule, compare
+from .profile import Profile
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """What a run is judged by.
+
+    Attributes:
+        budgets: limits on the statistics of the whole run.
+        test_budgets: limits on each test; here only those that judge nothing are noted.
+        fail_uncalled: whether a handler that is never called fails the run.
+        allow_uncalled: patterns of handlers that may stay uncalled.
+        repeat_threshold: from how many calls under one call on the run fails; 0 for never.
+        allow_repeats: patterns of a parent and a child that may repeat.
+        compare_fail: what may grow by how much, compared with a baseline.
+        compare_min: the smallest growth of a time that counts, in seconds.
+    """
+
+    budgets: tuple[Budget, ...] = ()
+    test_budgets: tuple[Budget, ...] = ()
+    fail_uncalled: bool = False
+    allow_uncalled: tuple[str, ...] = ()
+    repeat_threshold: int = 0
+    allow_repeats: tuple[tuple[str, str], ...] = ()
+    compare_fail: tuple[Rule, ...] = ()
+    compare_min: float = MINIMUM
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run was judged.
+
+    Attributes:
+        failures: why it fails, a line for each cause.
+        notes: what was not judged, and why.
+        comparison: with the baseline, where there is one.
+    """
+
+    failures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    comparison: Comparison | None = None
+
+    def failing(self, *failures: str) -> Verdict:
+        """The same, with more causes to fail."""
+        return replace(self, failures=(*self.failures, *failures))
+
+
+def judge(
+    profile: Profile,
+    expectations: Expectations,
+    baseline: Profile | None = None,
+    partial: Callable[[], str] = lambda: "",
+) -> Verdict:
+    """Judge a run.
+
+    Args:
+        profile: that of the run.
+        expectations: what it is judged by.
+        baseline: that of an earlier run, to be compared with.
+        partial: tells why only a part of the suite ran; ``""`` where all of it did. It is asked
+            only where something is missing.
+
+    Returns:
+        Why the run fails, what was not judged, and the comparison.
+
+    Example:
+        >>> judge(Profile(), Expectations(fail_uncalled=True)).failures
+        ()
+    """
+    handlers = profile.handlers
+    failures = [f"over budget: {one}" for one in over([expectations.budgets], handlers)]
+    missed = [f"budget of {one}" for one in unreached(expectations.budgets, handlers)]
+    missed += _uncalled(profile, expectations)
+    notes = [
+        f"budget of each test of {one}" for one in unreached(expectations.test_budgets, handlers)
+    ]
+    # What did not run cannot be missed.
+    why = partial() if missed else ""
+    if why:
+        notes += [f"not judged, since {why}: {one}" for one in missed]
+    else:
+        failures += missed
+    failures += _repeated(profile, expectations)
+    if baseline is None:
+        return Verdict(tuple(failures), tuple(notes))
+    comparison = compare(baseline, profile, expectations.compare_fail, expectations.compare_min)
+    failures += map(_regression, comparison.regressions)
+    return Verdict(tuple(failures), tuple(notes), comparison)
+
+
+def _regression(change: Change) -> str:
+    before, after = map(STATISTICS[change.field].text, (change.before, change.after))
+    return f"regression: {change.name.handler}: {change.field} went from {before} to {after}"
+
+
+def _uncalled(profile: Profile, expectations: Expectations) -> Iterator[str]:
+    if not expectations.fail_uncalled:
+        return
+    names = [
+        name.full
+        for name in profile.uncalled()
+        if not any(name.like(pattern) for pattern in expectations.allow_uncalled)
+    ]
+    if names:
+        yield f"never called, though smartcollect_fail_uncalled is set: {', '.join(names)}"
+
+
+def _repeated(profile: Profile, expectations: Expectations) -> Iterator[str]:
+    threshold = expectations.repeat_threshold
+    for one in profile.repeats:
+        if not threshold or one.times < threshold:
+            continue
+        if any(
+            one.parent.like(parent) and one.child.like(child)
+            for parent, child in expectations.allow_repeats
+        ):
+            continue
+        yield (
+            f"repeated: one call of {one.parent.handler} made {one.times:,} of "
+            f"{one.child.handler}; smartcollect_repeat_threshold is {threshold:,} ({one.test})"
+        )

@@ -1,0 +1,25 @@
+"""The line that made a call."""
+
+from __future__ import annotations
+
+import sys
+
+from ..storage.rows import Place
+from ..values.functions import original_code
+
+# Packages whose frames only pass a call on to a handler.
+_BETWEEN = frozenset({"asyncio", "concurrent", "smartcollect", "smartswitch", "threading"})
+_frame = sys._getframe
+
+
+def call_site() -> Place | None:
+    """Return the nearest line outside of all machinery that led to the call which runs now."""
+    frame = _frame(1)
+    while frame is not None:
+        code = frame.f_code
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        # The code that replaces a watched function's has the names of that one.
+        if package not in _BETWEEN and original_code(code) is code:
+            return code.co_filename, frame.f_lineno
+        frame = frame.f_back  # type: ignore[assignment]
+    return None

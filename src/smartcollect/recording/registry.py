@@ -1,0 +1,186 @@
+"""The registry of watched functions: who records each, under which name, and how calls get there.
+
+People hold a function in many places: by its name, as a method, in a switcher, in tables of their
+own. So a watched function is not replaced; it is given other code for as long as somebody watches.
+It stays the very object it was, and a function that nobody watches is untouched and costs nothing.
+
+There is one `Watched` for each function, whoever asks for it. A log may reach the function in more
+than one way, such as two entries of switchers: each way is a `Handle`, which gives it a name. A
+call counts once for each log: under the name of the way that it took or, where the function was
+called by its own name, under the first name that the log knows it by.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import weakref
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from threading import RLock
+from types import CodeType, FunctionType
+from typing import Any
+
+from ..storage.store import Store
+from ..values.functions import original_code
+from .hot_path import layer
+from .probe import UNWATCHED, Bound, Probe
+from .proxy import proxy_for
+from .replacement import code_for, copy_of
+
+lock = RLock()
+"""Held by whoever changes what is watched."""
+if hasattr(os, "register_at_fork"):
+    # A fork while another thread attaches would leave a lock in the child that nobody opens.
+    os.register_at_fork(
+        before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
+    )
+# By the identity of a function, which lives as long as what watches it.
+_watched: weakref.WeakValueDictionary[int, Watched] = weakref.WeakValueDictionary()
+
+_Probes = dict[Store, Probe]
+
+
+class Handle:
+    """One way to reach a watched callable, and what each log calls it there.
+
+    Args:
+        original: the callable as it was registered.
+        expose: is given what callers are to find there: ``original`` itself, unless its calls
+            could not be told apart then, or it has no code that could be exchanged.
+
+    Attributes:
+        original: see above.
+        probes: those of the logs that watch it this way, the first one first.
+        recorded: does what ``original`` does, and records that.
+    """
+
+    __slots__ = ("__weakref__", "_expose", "original", "probes", "recorded", "watched")
+
+    def __init__(self, original: Callable[..., Any], expose: Callable[[Any], None]) -> None:
+        self.original = original
+        self._expose = expose
+        self.recorded = original
+        self.probes: list[Probe] = []
+        self.watched = _watched_for(original)
+        self.watched.handles.append(weakref.ref(self))
+
+    def watch(self, probe: Probe) -> None:
+        """Let ``probe`` record from now on."""
+        self.probes.append(probe)
+        self.watched.update()
+
+    def leave(self, probe: Probe) -> None:
+        """Let ``probe`` record no longer; the last one to leave leaves no trace."""
+        self.probes.remove(probe)
+        self.watched.update()
+
+    def update(self, first: _Probes, entered: bool) -> None:
+        """Let those record who watch now.
+
+        Args:
+            first: the probes of calls by the callable's own name.
+            entered: whether the callable's own code records these.
+        """
+        mine = first | {probe.store: probe for probe in reversed(self.probes)}
+        # What cannot be called is refused as it was: a bare classmethod, say.
+        if not mine or (entered and mine == first) or not callable(self.original):
+            self._expose(self.original)
+            return
+        self.recorded = layer(self.watched.bound_for(mine.values(), self.original))
+        self._expose(proxy_for(self))
+
+
+class Watched:
+    """One callable under observation. Nothing changes it but `update`.
+
+    Attributes:
+        handles: the ways to reach it that are in use.
+        bound, recorded: see `orphans.Watched`.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_code",
+        "_function",
+        "_own",
+        "_signed",
+        "bound",
+        "handles",
+        "recorded",
+    )
+
+    def __init__(self, function: FunctionType | None) -> None:
+        self.handles: list[weakref.ref[Handle]] = []
+        self._function = function
+        # The function's own code, and the code that records in its place.
+        self._own: CodeType | None = None
+        self._code: CodeType | None = None
+        self._signed = False
+
+    def update(self) -> None:
+        """Let those record who watch now."""
+        handles = [handle for one in self.handles if (handle := one()) is not None]
+        self.handles = [weakref.ref(handle) for handle in handles]
+        first: _Probes = {}
+        for handle in handles:
+            for probe in handle.probes:
+                first.setdefault(probe.store, probe)
+        function = self._function
+        entered = False
+        if function is not None:
+            self.bound = self.bound_for(first.values(), function)
+            self.recorded: Callable[..., Any] = layer(self.bound)
+            entered = bool(first) and self._enter(function)
+            if not first:
+                self._leave()
+        for handle in handles:
+            handle.update(first, entered)
+
+    def bound_for(self, probes: Iterable[Probe], original: Callable[..., Any]) -> Bound:
+        """Return what lets ``probes`` record calls of ``original``, the innermost first."""
+        target = original if self._function is None else copy_of(self._function)
+        *inner, last = tuple(probes) or (UNWATCHED,)
+        for probe in inner:
+            target = layer(probe.bound(target))
+        return last.bound(target)
+
+    def _enter(self, function: FunctionType) -> bool:
+        """Exchange the function's code; false where something else has done so."""
+        code = function.__code__
+        if code is self._code:
+            return True
+        if original_code(code) is not code:
+            return False
+        if code is not self._own:
+            self._own, self._code = code, code_for(function, self)
+        # The other code takes any arguments, so that calls are seen as they are made; the
+        # parameters are told by the signature. One that is decorated tells another's already.
+        if not {"__signature__", "__wrapped__"} & function.__dict__.keys():
+            with suppress(TypeError, ValueError, NameError):
+                function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+                self._signed = True
+        assert self._code is not None
+        function.__code__ = self._code
+        return True
+
+    def _leave(self) -> None:
+        function = self._function
+        if function is not None and self._own is not None and function.__code__ is self._code:
+            function.__code__ = self._own
+            if self._signed:
+                function.__dict__.pop("__signature__", None)
+        self._signed = False
+
+    def __del__(self) -> None:
+        # All that reached it are gone, such as their switcher; the function may live on.
+        self._leave()
+
+
+def _watched_for(original: Callable[..., Any]) -> Watched:
+    function = original.__func__ if type(original) is staticmethod else original
+    watched = _watched.get(id(function))
+    if watched is None:
+        watched = Watched(function if type(function) is FunctionType else None)
+        _watched[id(function)] = watched
+    return watched

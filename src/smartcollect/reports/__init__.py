@@ -1,0 +1,1 @@
+"""What people and programs read: tables, the summary, Markdown, exports of calls."""

@@ -1,0 +1,36 @@
+"""The summary of a run as Markdown of GitHub's kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..text import one_line
+from .summary import Section
+from .tables import table
+
+# An underscore inside of a word is a plain one.
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~#&$!]|(?<![^\W_])_|_(?![^\W_])")
+
+
+def markdown(sections: Iterable[Section]) -> str:
+    """Return the summary as Markdown, such as a step summary of its CI shows."""
+    parts = ["## smartcollect"]
+    for section in sections:
+        if section.title:
+            parts.append(f"### {_escaped(section.title)}")
+        if section.rows:
+            rows = [
+                {heading: _escaped(one_line(cell)) for heading, cell in row.items()}
+                for row in section.rows
+            ]
+            parts.append(table(rows, "github"))
+        if section.lines:
+            marks = {"failure": ("**", "**")}.get(section.tone, ("", ""))
+            parts += [f"{marks[0]}{_escaped(one_line(line))}{marks[1]}" for line in section.lines]
+    return "\n\n".join(parts) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """``text`` with nothing in it that Markdown or HTML would take for its own."""
+    return _SPECIAL.sub(r"\\\g<0>", text)

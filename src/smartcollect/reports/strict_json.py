@@ -1,0 +1,75 @@
+"""JSON that every reader takes: no NaN, no lone surrogates, each key a string."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ..values.snapshot import unused
+
+_AS_THEY_ARE = frozenset({int, bool, type(None)})
+_SCALARS = _AS_THEY_ARE | {float, str}
+_OPTIONS: dict[str, Any] = {"allow_nan": False, "ensure_ascii": False}
+
+
+def json_text(value: Any, **options: Any) -> str:
+    """Return strict JSON of plain data."""
+    return json.dumps(strict(value), **_OPTIONS, **options)
+
+
+def document(members: Mapping[str, Any]) -> str:
+    """Return strict JSON of an object, the items of its lists a line each."""
+    lines = []
+    for key, value in members.items():
+        text = json_text(value)
+        if isinstance(value, (list, tuple)) and value:
+            text = "[\n" + ",\n".join(map(json_text, value)) + "\n]"
+        lines.append(f"{json_text(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def strict(value: Any) -> Any:
+    """Plain data that JSON can hold as it is: NaN and infinities become text, keys strings."""
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if kind is float:
+        return value if math.isfinite(value) else str(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind in (list, tuple):
+        return [strict(item) for item in value]
+    if kind is dict or isinstance(value, Mapping):
+        made: dict[str, Any] = {}
+        for key, item in value.items():
+            # JSON's own words for these keys, as `json.dumps` writes them.
+            name = (
+                {None: "null", True: "true", False: "false"}[key]
+                if (key is None or isinstance(key, bool))
+                else strict(str.__str__(key) if isinstance(key, str) else str(key))
+            )
+            made[unused(name, made)] = strict(item)
+        return made
+    return value
+
+
+# One encoder for all, because `json.dumps` makes a new one for each. Snapshots have no cycles.
+_encoded = json.JSONEncoder(**_OPTIONS, check_circular=False).encode
+
+
+def line(entry: Mapping[str, Any]) -> str:
+    """Return strict JSON of one call."""
+    # Most calls have scalars only. To see that takes a tenth of the time in which `strict` copies
+    # the entry, which alone would take as long as to write it.
+    values = (*entry["args"], *entry["kwargs"].values(), entry.get("result"))
+    if _SCALARS.issuperset(map(type, values)):
+        try:
+            line = _encoded(entry)
+            line.encode()
+        except ValueError:  # NaN or an infinity, a lone surrogate
+            pass
+        else:
+            return line
+    return _encoded(strict(entry))

@@ -1,0 +1,269 @@
+"""What the summary of a run says, section by section, whoever writes it down."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from ..names import HandlerName, short_names
+from ..profiles.profile import Profile
+from ..profiles.verdict import Verdict
+from ..storage.fields import STATISTICS, Kind, named
+from ..text import one_line, plural, short_path
+from ..units import duration
+from .tables import COLUMNS, statistics_row
+
+_TIMES = [head for name, head in COLUMNS.items() if STATISTICS[name].kind is Kind.TIME]
+_COUNTS = [head for head in COLUMNS.values() if head not in _TIMES]
+SORTED_BY = (*_TIMES, *_COUNTS, "tests", "handler")
+"""The columns that the table of handlers can be sorted by; any other statistic can, too."""
+
+
+def sort_field(text: str) -> str | None:
+    """Return the field that ``text`` names, a column or a statistic; ``None`` where it is neither.
+
+    Example:
+        >>> sort_field("total"), sort_field("tests"), sort_field("speed")
+        ('total_time', 'tests', None)
+    """
+    field = named(text)
+    return field if field in STATISTICS or field in ("tests", "handler") else None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the summary is shown.
+
+    Attributes:
+        sort: the field that the table of handlers is sorted by, as `sort_field` returns it.
+        rows: how many handlers it shows; 0 for all.
+        slowest: how many of the slowest calls it shows.
+        compare: the file of the baseline.
+    """
+
+    sort: str = "total_time"
+    rows: int = 20
+    slowest: int = 5
+    compare: Path | None = None
+
+
+SHOWN = 10
+"""Rows and names of whatever has no option of its own, unless all are wanted."""
+ERRORS_SHOWN = 5
+
+Names = Mapping[HandlerName, str]
+_Item = TypeVar("_Item")
+
+
+class Section(NamedTuple):
+    """A part of the summary.
+
+    Attributes:
+        title: what it is about; ``""`` where that is plain.
+        rows: its table, headings as keys, or none.
+        lines: what is said below the table.
+        tone: ``""``, ``warning`` or ``failure``.
+        essential: whether ``-q`` leaves it.
+    """
+
+    title: str = ""
+    rows: Sequence[Mapping[str, object]] = ()
+    lines: Sequence[str] = ()
+    tone: str = ""
+    essential: bool = False
+
+
+def sections(
+    profile: Profile | None, verdict: Verdict, layout: Layout, whole: bool
+) -> list[Section]:
+    """The sections of the summary, in their order, those left out that have nothing to say.
+
+    Args:
+        profile: that of the run; ``None`` where there can be none.
+        verdict: how it was judged.
+        layout: how it is shown.
+        whole: whether nothing is cut.
+    """
+    nothing = Section(lines=["no handler was registered with smartswitch"], essential=True)
+    if profile is None:
+        refused = Section(lines=verdict.notes, tone="warning", essential=True)
+        return [refused if verdict.notes else nothing]
+    names = short_names({*profile.handlers, *_compared(verdict)})
+    missing = [f"incomplete: {why}" for why in profile.incomplete]
+    found = [
+        _handlers(profile, layout, names, whole) if profile.handlers else nothing,
+        _slowest(profile, layout, names),
+        _raised(profile, names, whole),
+        _repeats(profile, names, whole),
+        _comparison(verdict, layout, names, whole),
+        _coverage(profile, names, whole),
+        _totals(profile),
+        Section(lines=[*missing, *verdict.notes], tone="warning", essential=True),
+        Section(lines=verdict.failures, tone="failure", essential=True),
+    ]
+    return [
+        section._replace(lines=list(map(one_line, section.lines)))
+        for section in found
+        if section.rows or section.lines
+    ]
+
+
+def _handlers(profile: Profile, layout: Layout, names: Names, whole: bool) -> Section:
+    tests = profile.tests_of()
+    rows: list[dict[str, object]] = [
+        {"handler": names[name], **stats.statistics(), "tests": tests[name]}
+        for name, stats in profile.called().items()
+    ]
+    field = layout.sort
+    # By name first: rows that are equal in the field stay in the same order from run to run.
+    rows.sort(key=lambda row: str(row["handler"]))
+    if field != "handler":
+        rows.sort(key=lambda row: row[field], reverse=True)  # type: ignore[arg-type,return-value]
+    kept = rows if whole or layout.rows == 0 else rows[: layout.rows]
+    lines = [] if rows else ["no handler was called"]
+    if len(kept) < len(rows):
+        more = plural(len(rows) - len(kept), "more handler")
+        lines = [f"… {more}; --smartcollect-rows=0 shows all"]
+    return Section(rows=[statistics_row(row) for row in kept], lines=lines, essential=True)
+
+
+def _slowest(profile: Profile, layout: Layout, names: Names) -> Section:
+    return Section(
+        "slowest calls",
+        [
+            {
+                "elapsed": duration(call.elapsed),
+                "handler": names[call.name],
+                "arguments": call.arguments,
+                "raised": call.error,
+                "test": call.test,
+            }
+            for call in profile.slowest[: layout.slowest]
+        ],
+    )
+
+
+def _raised(profile: Profile, names: Names, whole: bool) -> Section:
+    kept, more = _cut(profile.raised, whole, ERRORS_SHOWN)
+    return Section(
+        "errors",
+        [
+            {
+                "handler": names.get(one.name, one.name.full),
+                "calls": f"{one.calls:,}",
+                "raised": one.type,
+                "message": one_line(one.message, 40),
+                "test": one.test,
+            }
+            for one in kept
+        ],
+        [f"… {more} more; -v shows all"] if more else [],
+    )
+
+
+def _repeats(profile: Profile, names: Names, whole: bool) -> Section:
+    kept, more = _cut(profile.repeats, whole)
+    return Section(
+        "repeated calls under one call",
+        [
+            {
+                "under": names.get(one.parent, one.parent.full),
+                "handler": names.get(one.child, one.child.full),
+                "times": f"{one.times:,}",
+                "arguments": "the same: keep the answer"
+                if one.same
+                else "different: ask for all at once",
+                "test": one.test,
+            }
+            for one in kept
+        ],
+        [f"… {more} more; -v shows all"] if more else [],
+        tone="warning",
+    )
+
+
+def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> Section:
+    found = verdict.comparison
+    if found is None:
+        return Section()
+    kept = found.changes if whole or layout.rows == 0 else found.changes[: layout.rows]
+    lines = []
+    if len(kept) < len(found.changes):
+        lines.append(f"… {len(found.changes) - len(kept):,} more; --smartcollect-rows=0 shows all")
+    for what, which in (("new since then", found.added), ("not called any more", found.removed)):
+        if which:
+            lines.append(f"{what}: {_listed([names[name] for name in which], whole)}")
+    lines += [f"the baseline is incomplete: {why}" for why in found.incomplete]
+    if found.elsewhere:
+        lines.append(
+            "the baseline is of another machine, so it fails nothing: " + "; ".join(found.elsewhere)
+        )
+    return Section(
+        f"compared with {short_path(layout.compare or '')}",
+        [
+            {
+                "handler": names[change.name],
+                "statistic": change.field,
+                "before": STATISTICS[change.field].text(change.before),
+                "after": STATISTICS[change.field].text(change.after),
+                "ratio": "∞" if math.isinf(change.ratio) else f"{change.ratio:.2f}",
+                "p": "" if change.p is None else f"{change.p:.4f}",
+                "": "regression" if change.regression else "",
+            }
+            for change in kept
+        ],
+        lines,
+        tone="failure" if found.regressions else "",
+        essential=bool(found.regressions or found.elsewhere or found.incomplete),
+    )
+
+
+def _coverage(profile: Profile, names: Names, whole: bool) -> Section:
+    called = profile.called()
+    groups = {
+        "never called": profile.uncalled(),
+        "only called with an error": [
+            name for name, stats in called.items() if stats.errors == stats.calls
+        ],
+        "never called with an error": [name for name, stats in called.items() if not stats.errors],
+    }
+    return Section(
+        lines=[
+            f"{what}: {_listed([names[name] for name in which], whole)}"
+            for what, which in groups.items()
+            if which
+        ],
+        tone="warning",
+    )
+
+
+def _totals(profile: Profile) -> Section:
+    called = profile.called()
+    if not profile.handlers:
+        return Section()
+    calls = sum(stats.calls for stats in called.values())
+    line = (
+        f"{plural(calls, 'call')} of {plural(len(called), 'handler')} "
+        f"in {plural(len(profile.tests), 'test')}"
+    )
+    return Section(lines=[line])
+
+
+def _compared(verdict: Verdict) -> set[HandlerName]:
+    found = verdict.comparison
+    if found is None:
+        return set()
+    return {*(change.name for change in found.changes), *found.added, *found.removed}
+
+
+def _cut(items: Sequence[_Item], whole: bool, most: int = SHOWN) -> tuple[Sequence[_Item], int]:
+    kept = items if whole else items[:most]
+    return kept, len(items) - len(kept)
+
+
+def _listed(names: Sequence[str], whole: bool) -> str:
+    kept, more = _cut(sorted(names), whole)
+    return ", ".join(kept) + (f" and {more:,} more" if more else "")

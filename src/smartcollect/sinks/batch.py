@@ -1,0 +1,84 @@
+"""``Batch``: calls that ended, and what they came to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+from ..profiles.profile import Profile
+from ..recording.rules import Rules, serialized
+from ..reports.exports import export_calls, heading, stats_of
+from ..storage.rows import Call, Entry, Row, TracedEntry, entry_of, traced_entry_of
+from ..storage.tally import Summary
+
+
+def profile_of(summary: Summary, rules: Rules) -> Profile:
+    """Return the profile of what a store or a subscription remembers."""
+    snapshot = rules.new_snapshot()
+    slowest = [Call._make(serialized(call, snapshot)) for call in summary.slowest]
+    return Profile.of(summary._replace(slowest=slowest))
+
+
+class Batch:
+    """Calls that ended in some span of time, and what they came to.
+
+    `CallLog.drain` returns one, and sinks are given one after the other. Entries are made when
+    they are asked for: a sink that reads ``profile`` only costs next to nothing for each call.
+
+    Args:
+        rows: returns the calls.
+        profile: what they came to, those included that ``rows`` does not have.
+        rules: how they were recorded.
+        dropped: how many calls found no room.
+
+    Attributes:
+        profile: the statistics of all calls of the batch, its slowest calls, exceptions and
+            repeats: a `Profile`, which merges with those of other batches.
+        dropped: how many calls are in ``profile`` but not among ``calls``, because the queue of the
+            subscription was full.
+    """
+
+    def __init__(
+        self,
+        rows: Callable[[], Iterable[Row]],
+        profile: Profile,
+        rules: Rules,
+        dropped: int = 0,
+    ) -> None:
+        self.profile = profile
+        self.dropped = dropped
+        self._taken = rows
+        self._rules = rules
+
+    @cached_property
+    def _rows(self) -> list[Row]:
+        snapshot = self._rules.new_snapshot()
+        return [serialized(row, snapshot) for row in self._taken()]
+
+    @property
+    def history(self) -> list[Entry]:
+        """The calls, in the order in which they ended, as `CallLog.history` returns them."""
+        context = self._rules.settings.include_context
+        return [entry_of(row, context) for row in self._rows]
+
+    @property
+    def calls(self) -> list[TracedEntry]:
+        """The same with everything that is known of them: thread, task, parent call, end."""
+        return list(map(traced_entry_of, self._rows))
+
+    def export(self, path: str | os.PathLike[str], format: str | None = None) -> None:
+        """Write the batch to a file, whole or not at all, as `CallLog.export` does.
+
+        Args:
+            path: the file.
+            format: see `CallLog.export`.
+
+        Raises:
+            ValueError: there is no such format.
+            OSError: the file cannot be written; one that was there is as it was.
+        """
+        called = {name: stats.statistics() for name, stats in self.profile.called().items()}
+        rules = self._rules
+        head = heading(rules.settings.to_dict(), rules.snapshot.failures, stats_of(called))
+        export_calls(path, format, head, self.history)

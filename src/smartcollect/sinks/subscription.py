@@ -1,0 +1,187 @@
+"""``Subscription``: hands the calls of one log to one sink, batch by batch."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable
+from itertools import chain
+from math import inf
+from threading import RLock
+from typing import Protocol
+
+from ..clock import SYSTEM
+from ..profiles.parts import SLOWEST
+from ..recording.nesting import suspended
+from ..recording.rules import Rules
+from ..storage.ring import Columns, rows_of
+from ..storage.rows import Row
+from ..storage.store import Store
+from ..storage.tally import Tally
+from ..values.snapshot import CONTAINED
+from .batch import Batch, profile_of
+from .worker import worker
+
+_LONGEST_PAUSE = 300.0
+_log = logging.getLogger("smartcollect")
+
+
+class Sink(Protocol):
+    """A place for calls to go. It may have a ``close()`` too, which is called at the end."""
+
+    def write(self, batch: Batch) -> None:
+        """Take a batch. One that raises is given the same batch again, later."""
+
+
+class Subscription:
+    """Hands the calls of a log to a sink, from the worker thread and never from a caller's.
+
+    Calls wait in a bounded queue, and what they came to in a tally that is always complete. A
+    sink that raises is reported once, to the logger ``smartcollect``; it is tried again with a
+    growing pause, and never reaches the application.
+
+    Args:
+        store: where the calls are.
+        rules: how they are recorded.
+        sink: where they go.
+        every: seconds between two batches.
+        max_queue: how many calls may wait.
+
+    Attributes:
+        dropped: calls that found no room in the queue, or were never taken until the end.
+        failures: how often the sink raised.
+        due: when the next batch is to be written, on the monotonic clock.
+        tally: see `storage.store.Subscriber`.
+    """
+
+    def __init__(
+        self, store: Store, rules: Rules, sink: Sink, every: float, max_queue: int
+    ) -> None:
+        self._store = store
+        self._rules = rules
+        self._sink = sink
+        self._every = every
+        self._max_queue = max_queue
+        self._closing = False
+        self._closed = False
+        self.due = SYSTEM.monotonic() + every
+        self.forget()
+        store.subscribe(self)
+        worker.add(self)
+
+    # -- where calls come from: under the store's lock ------------------------------------------
+
+    def forget(self) -> None:
+        """Start afresh, with nothing to write."""
+        self.tally = Tally(SLOWEST)
+        self.dropped = 0
+        self.failures = 0
+        self._queue: deque[Columns] = deque()
+        # Calls in the queue and in the batch that is being written.
+        self._waiting = 0
+        self._sending = 0
+        self._told = 0
+        self._unsent: Batch | None = None
+        self._failed_in_a_row = 0
+        # One batch at a time; reentrant, since a sink may flush its own subscription.
+        self._writing = RLock()
+
+    def put(self, columns: Columns) -> None:
+        """Take calls, as many as there is room for."""
+        calls = len(columns.columns[0])
+        room = max(0, min(calls, self._max_queue - self._waiting - self._sending))
+        self.dropped += calls - room
+        if 0 < room < calls:
+            columns = columns._replace(columns=[column[:room] for column in columns.columns])
+        if room:
+            self._queue.append(columns)
+            self._waiting += room
+
+    def _take(self) -> tuple[Tally, Iterable[Columns], int]:
+        """Return what came since the last time, and how many calls found no room."""
+        tally, self.tally = self.tally, Tally(SLOWEST)
+        queue, self._queue = self._queue, deque()
+        self._sending, self._waiting = self._waiting, 0
+        dropped, self._told = self.dropped - self._told, self.dropped
+        return tally, queue, dropped
+
+    def _next(self) -> Batch | None:
+        """Return all that was called since the last time, if anything was."""
+        tally, queue, dropped = self._store.settle(self._take)
+        if not any(stats.calls for stats in tally.handlers.values()):
+            return None
+
+        def rows() -> Iterable[Row]:
+            return chain.from_iterable(map(rows_of, queue))
+
+        return Batch(rows, profile_of(tally.summary(), self._rules), self._rules, dropped)
+
+    # -- where they go --------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Give the sink everything until now, in the thread of the caller.
+
+        Where the sink fails, that is counted and the batch is kept, as it is in the worker thread.
+        """
+        try:
+            with self._writing:
+                if self._unsent is None or self._write(self._unsent):
+                    batch = self._next()
+                    if batch is not None:
+                        self._write(batch)
+        finally:
+            pause = self._every * 2**self._failed_in_a_row
+            self.due = SYSTEM.monotonic() + min(pause, max(self._every, _LONGEST_PAUSE))
+
+    def _write(self, batch: Batch) -> bool:
+        """Give the sink a batch; false, and the batch is kept, where it fails."""
+        try:
+            # What a sink calls is not recorded: it would have something to write each time.
+            suspended(self._sink.write, batch)
+        except CONTAINED as error:
+            self.failures += 1
+            self._failed_in_a_row = min(self._failed_in_a_row + 1, 16)
+            self._unsent = batch
+            if self._failed_in_a_row == 1:
+                message = "%s failed to write calls and is tried again"
+                _log.warning(message, _name(self._sink), exc_info=error)
+            return False
+        self._unsent, self._failed_in_a_row, self._sending = None, 0, 0
+        return True
+
+    def work(self) -> None:
+        """Do what is due; the worker thread calls this."""
+        if self._closing:
+            self.close()
+        else:
+            self.flush()
+
+    def retire(self) -> None:
+        """Let the worker thread close the subscription: its log is gone."""
+        self._closing, self.due = True, -inf
+        worker.wake()
+
+    def close(self) -> None:
+        """Give the sink everything until now, hand it no more calls, and close it."""
+        with self._writing:
+            if self._closed:
+                return
+            self._closed = True
+            self._store.unsubscribe(self)
+            self.flush()
+            worker.remove(self)
+            if self._unsent is not None:
+                lost = sum(stats.calls for stats in self._unsent.profile.handlers.values())
+                self.dropped += lost
+                _log.warning("%s never took %s calls", _name(self._sink), f"{lost:,}")
+            close = getattr(self._sink, "close", None)
+            if close is not None:
+                try:
+                    suspended(lambda _: close(), None)
+                except CONTAINED as error:
+                    self.failures += 1
+                    _log.warning("%s failed to close", _name(self._sink), exc_info=error)
+
+
+def _name(sink: Sink) -> str:
+    return type(sink).__name__

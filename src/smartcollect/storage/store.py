@@ -1,0 +1,357 @@
+"""What is remembered of the calls of one log: a bounded ring and a tally, behind one lock."""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from math import inf
+from threading import RLock
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from ..clock import SYSTEM, Clock
+from ..names import HandlerName
+from .fields import Statistics
+from .findings import Repeat
+from .histogram import doubles
+from .ring import Columns, Ring
+from .rows import ELAPSED, START, WIDTH, Call, Row
+from .statistics import HandlerStats
+from .tally import Summary, Tally
+
+FOLD_AT = 256
+"""How many calls may be pending until they are folded."""
+REPEATED = 10
+"""From how many calls of one handler under one call of another on these are noted."""
+_SAME_TIME = 0.001
+_ROOM = 30
+
+
+Taken = TypeVar("Taken")
+
+
+class Drained(NamedTuple):
+    """What a store remembered until it was drained: its retained calls, and what all came to."""
+
+    rows: list[Row]
+    summary: Summary
+
+
+class Subscriber(Protocol):
+    """What a store hands calls to, under its lock, in the thread of whoever folds them.
+
+    Attributes:
+        tally: what the calls came to that it was not given yet; the store merges into it.
+    """
+
+    tally: Tally
+
+    def put(self, columns: Columns) -> None:
+        """Take calls, without waiting."""
+
+    def forget(self) -> None:
+        """Drop everything: this is a fork, and its parent has it too."""
+
+
+class Store:
+    """Calls and statistics, safe to use from any thread.
+
+    A call costs one ``extend`` of ``pending`` by its `Row`, which starts on the monotonic clock.
+    What that changes is worked out for many calls at a time (a fold), under the lock, when enough
+    are pending or somebody asks.
+
+    Args:
+        max_history: how many calls the ring keeps.
+        top: how many of the slowest calls are kept, whatever the ring forgets.
+        clock: what calls are timed with.
+
+    Attributes:
+        pending: the rows of the calls that are not folded yet, one after the other. To extend a
+            list keeps no tuple of each, and its columns are slices: 20 ns for a call, where to
+            take tuples apart costs 50.
+        full: how many items of ``pending`` call for a fold.
+        call_sites: whether calls tell the line that made them.
+        repeat_threshold: from how many calls under one call on repeats are noted.
+        slow_from: seconds; calls that took no longer are not among the slowest that are kept.
+    """
+
+    def __init__(self, max_history: int, top: int = 0, clock: Clock = SYSTEM) -> None:
+        self.clock = clock
+        self.call_sites = False
+        self.repeat_threshold = REPEATED
+        self.slow_from = -inf
+        self.pending: list[Any] = []
+        self.full = FOLD_AT * WIDTH
+        self._pending_repeats: deque[Repeat] = deque()
+        # Reentrant: objects that the ring lets go may have destructors that ask this very log.
+        self._lock = RLock()
+        self._folding = False
+        self._max_history = max_history
+        self._to_wall: float | None = None
+        self._top = top
+        self._subscribers: list[Subscriber] = []
+        self._reset()
+        _stores.add(self)
+
+    def _reset(self) -> None:
+        self._ring = Ring(self._max_history)
+        self._tally = Tally(self._top)
+        # A destructor may clear its log in the middle of a fold, which goes on with what is there.
+        if not (self._folding and self._subscribers):
+            self._recent = self._fresh()
+
+    def _fresh(self) -> Tally:
+        """Return the tally that a fold adds to: apart from that of the log where somebody else
+        has to be told of it too.
+        """
+        return Tally(self._top) if self._subscribers else self._tally
+
+    # -- what comes in --------------------------------------------------------------------------
+
+    def add(self, row: Row) -> None:
+        """Remember a call that ended."""
+        self.pending.extend(row)
+        if len(self.pending) >= self.full:
+            try:  # noqa: SIM105 - `suppress` needs room too
+                self.fold()
+            except RecursionError:  # a later call has room for it
+                pass
+
+    def note_repeats(self, repeats: Iterable[Repeat]) -> None:
+        """Note handlers that one call called again and again."""
+        self._pending_repeats.extend(repeats)
+
+    def fold(self) -> None:
+        """Work out what the pending calls change, unless somebody does so already."""
+        # Never waits: who folds takes these calls too, or the next one does.
+        if self._lock.acquire(blocking=False):
+            try:
+                self._fold()
+            finally:
+                self._lock.release()
+
+    def _fold(self) -> None:
+        if self._folding:
+            return
+        self._folding = True
+        # Other threads are not to try for each of their calls while this one waits for its turn.
+        self.full = sys.maxsize
+        try:
+            self._fold_pending()
+            for _ in range(len(self._pending_repeats)):
+                self._recent.note_repeat(self._pending_repeats.popleft())
+        finally:
+            self.full = FOLD_AT * WIDTH
+            self._folding = False
+
+    def _fold_pending(self) -> None:
+        pending = self.pending
+        # Other threads append meanwhile, at the end: what is taken and what is deleted is the same.
+        size = len(pending)
+        if not size:
+            return
+        _make_room(_ROOM)
+        columns = [pending[start:size:WIDTH] for start in range(WIDTH)]
+        del pending[:size]
+        calls = Columns(
+            columns,
+            doubles(columns[START]),
+            doubles(columns[ELAPSED]),
+            max(columns[ELAPSED]),
+            self._measure(),
+        )
+        self._recent.add(calls, self.slow_from)
+        if self._subscribers:
+            copied = calls._replace(columns=[column[:] for column in columns])
+            for subscriber in tuple(self._subscribers):
+                subscriber.put(copied)
+        forgotten = self._ring.extend(calls)
+        del calls, columns, forgotten
+
+    def _measure(self) -> float:
+        """Return what to add to the monotonic clock, for calls that ended just now.
+
+        The wall clock may be set and the monotonic one may stand still while a machine sleeps, so
+        this is measured for each fold; but calls stay in order where it is the same.
+        """
+        to_wall = self.clock.wall() - self.clock.monotonic()
+        if self._to_wall is None or abs(to_wall - self._to_wall) >= _SAME_TIME:
+            self._to_wall = to_wall
+        return self._to_wall
+
+    def register(self, name: HandlerName) -> None:
+        """Note a handler that may be called."""
+        with self._lock:
+            self._settled().stats_of(name)
+
+    def rename(self, old: HandlerName, new: HandlerName) -> None:
+        """Note that a handler has another name from now on; calls that it had keep the old one."""
+        with self._lock:
+            tally = self._settled()
+            stats = tally.handlers.get(old)
+            if stats is not None and not stats.calls:
+                del tally.handlers[old]
+            tally.stats_of(new)
+
+    def resize(self, max_history: int) -> None:
+        """Keep at most ``max_history`` calls from now on; the last ones stay."""
+        with self._lock:
+            self._fold()
+            self._max_history = max_history
+            forgotten = self._ring.resize(max_history)
+        del forgotten
+
+    # -- what is asked --------------------------------------------------------------------------
+
+    def _settled(self) -> Tally:
+        """Return what all calls came to, and let the subscribers have their share."""
+        self._fold()
+        if self._recent is not self._tally and not self._folding:
+            recent, self._recent = self._recent, self._fresh()
+            for tally in (self._tally, *(one.tally for one in self._subscribers)):
+                tally.merge(recent)
+        return self._tally
+
+    def names(self) -> set[HandlerName]:
+        """Return the handlers that are registered."""
+        with self._lock:
+            return set(self._tally.handlers)
+
+    def rows(self, least: float = 0.0) -> Iterator[Row]:
+        """Return the retained calls that took ``least`` seconds or longer, as they ended."""
+        with self._lock:
+            self._fold()
+            return self._ring.rows(least)
+
+    def calls(self) -> list[Call]:
+        """Return the retained calls, in the order in which they ended."""
+        return list(map(Call._make, self.rows()))
+
+    def slowest_rows(self, n: int) -> Iterator[Row]:
+        """Return the retained calls among which the ``n`` slowest are."""
+        with self._lock:
+            self._fold()
+            return self._ring.rows(self._ring.bound(n))
+
+    def statistics(self) -> dict[HandlerName, Statistics]:
+        """Return the numbers of each handler that was called."""
+        with self._lock:
+            handlers = self._settled().handlers
+            return {name: stats.statistics() for name, stats in handlers.items() if stats.calls}
+
+    def handlers(self) -> dict[HandlerName, HandlerStats]:
+        """Return a copy of the statistics of each registered handler."""
+        with self._lock:
+            return {name: stats.copy() for name, stats in self._settled().handlers.items()}
+
+    def summary(self) -> Summary:
+        """Return what the calls came to."""
+        with self._lock:
+            return self._settled().summary(copied=True)
+
+    # -- what is taken --------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Forget all calls; registered handlers stay known."""
+        with self._lock:
+            # Dies when the store is whole again: objects may have destructors that ask it.
+            forgotten = self._settled(), self._ring
+            self._reset()
+            self._know(forgotten[0].handlers)
+        del forgotten
+
+    def drain(self) -> Drained:
+        """Return all that is remembered, and forget it in the same step.
+
+        Registered handlers stay known. A destructor that drains its own log in the middle of a fold
+        gets nothing: the calls that are folded come out with the next drain.
+        """
+        with self._lock:
+            if self._folding:
+                return Drained([], Tally().summary())
+            tally, ring = self._settled(), self._ring
+            self._reset()
+            self._know(tally.handlers)
+        return Drained(list(ring.rows()), tally.summary())
+
+    def take(self) -> Summary:
+        """Return what the calls came to, and start afresh.
+
+        Handlers without a call are among the statistics only when they were registered since the
+        last take.
+        """
+        with self._lock:
+            tally = self._settled()
+            self._reset()
+        return tally.summary()
+
+    def _know(self, names: Iterable[HandlerName]) -> None:
+        for name in names:
+            self._tally.stats_of(name)
+
+    # -- who is told ----------------------------------------------------------------------------
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Hand the calls that end from now on to ``subscriber`` too."""
+        with self._lock:
+            self._settled()
+            self._subscribers.append(subscriber)
+            if self._recent is self._tally:
+                self._recent = self._fresh()
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Hand it no more calls; it has all until now."""
+        with self._lock:
+            self._settled()
+            if subscriber in self._subscribers:
+                self._subscribers.remove(subscriber)
+
+    def settle(self, take: Callable[[], Taken]) -> Taken:
+        """Let the subscribers have all calls until now, and return what ``take`` takes of them."""
+        with self._lock:
+            self._settled()
+            return take()
+
+
+def _make_room(frames: int) -> None:
+    """Raise RecursionError now, and not in the middle of a fold, where room is short."""
+    if frames:
+        _make_room(frames - 1)
+
+
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+_held: list[Store] = []
+
+
+# A fork while another thread folds would leave a lock in the child that nobody opens, and half a
+# batch: so all folds are let finish first.
+def _before_fork() -> None:
+    _held[:] = list(_stores)
+    for store in _held:
+        store._lock.acquire()
+
+
+def _after_fork() -> None:
+    for store in _held:
+        store._lock.release()
+    _held.clear()
+
+
+def _after_fork_in_child() -> None:
+    for store in _held:
+        # The parent tells its subscribers of the calls until now, the child of those that come.
+        if store._subscribers:
+            store._settled()
+            for subscriber in store._subscribers:
+                subscriber.forget()
+    _after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork,
+        after_in_child=_after_fork_in_child,
+    )

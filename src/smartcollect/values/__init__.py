@@ -1,0 +1,1 @@
+"""What is remembered of arguments, results and exceptions."""

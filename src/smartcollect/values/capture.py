@@ -1,0 +1,122 @@
+"""What is remembered of the values of a handler's calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .failure import Failure, failure
+from .redaction import REDACTED, secret_positions
+from .snapshot import CONTAINED, UNKNOWN, Snapshot, small
+
+_MAX_PUBLIC = 1_000
+
+
+class Raw(dict[str, Any]):
+    """Keyword arguments of a call of which the objects themselves are kept."""
+
+
+_NO_KEYWORDS: dict[str, Any] = {}
+_NO_RAW_KEYWORDS = Raw()
+
+
+class ValueCapture:
+    """What one handler's calls leave of their values; replaced as a whole when settings change.
+
+    Otherwise a call that began before a change could put back what it knew of secrets.
+
+    Args:
+        snapshot: makes plain data of values.
+        secret: tells secret names.
+        serialize: whether values become plain data.
+        subject: the function that was registered, for the names of its parameters.
+        own_files: the files whose frames stay out of recorded tracebacks.
+
+    Attributes:
+        simple: whether small arguments are remembered as they are, wherever they stand.
+        nothing: no keyword arguments.
+    """
+
+    __slots__ = (
+        "_own_files",
+        "_public",
+        "_secret",
+        "_secret_from",
+        "_secrets",
+        "_subject",
+        "nothing",
+        "serialize",
+        "simple",
+        "snapshot",
+    )
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        secret: Callable[[str], bool],
+        serialize: bool,
+        subject: Any,
+        own_files: frozenset[str],
+    ) -> None:
+        self.snapshot = snapshot
+        self.serialize = serialize
+        self.nothing = _NO_KEYWORDS if serialize else _NO_RAW_KEYWORDS
+        self.simple = False
+        self._secret = secret
+        self._subject = subject
+        self._own_files = own_files
+        # Names of keyword arguments that are known not to be secret.
+        self._public: set[str] = set()
+        # Worked out at the first call: many handlers of a suite are registered and never called.
+        self._secrets: frozenset[int] | None = None
+        self._secret_from: int | None = None
+
+    def arguments(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What is remembered of a call's arguments."""
+        try:
+            if self._secrets is None:
+                secrets, self._secret_from = secret_positions(self._subject, self._secret)
+                open_ = not secrets and self._secret_from is None
+                self._secrets = secrets
+                self.simple = open_ and self.snapshot.by_default
+            if kwargs and len(self._public) < _MAX_PUBLIC:
+                self._public.update(name for name in kwargs if not self._secret(name))
+            if self._secrets or self._secret_from is not None:
+                start = len(args) if self._secret_from is None else self._secret_from
+                args = tuple(
+                    REDACTED if index in self._secrets or index >= start else value
+                    for index, value in enumerate(args)
+                )
+            if self.serialize:
+                kept = self.snapshot.keywords(kwargs) if kwargs else self.nothing
+                return self.snapshot.arguments(args), kept
+            secret = self._secret
+            return args, Raw({name: REDACTED if secret(name) else kwargs[name] for name in kwargs})
+        except CONTAINED as error:
+            return (self.snapshot.note_failure(error),), self.nothing
+
+    def small(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The same, where ``args`` are scalars that need no snapshot."""
+        if self.simple and self._public.issuperset(kwargs) and small(kwargs.values()):
+            return args, kwargs if self.serialize else Raw(kwargs)
+        return self.arguments(args, kwargs)
+
+    def result(self, result: Any) -> Any:
+        """What is remembered of a call's result."""
+        if not self.serialize:
+            return result
+        try:
+            return self.snapshot.arguments((result,))[0]
+        except CONTAINED as error:
+            return self.snapshot.note_failure(error)
+
+    def failure(self, error: BaseException) -> Failure:
+        """What is remembered of the exception that ended a call."""
+        try:
+            return failure(error, self.snapshot, self._own_files)
+        except CONTAINED as own:
+            return Failure(UNKNOWN, self.snapshot.note_failure(own), ())

@@ -1,0 +1,103 @@
+"""Exceptions as text: nothing of them keeps a frame or an object alive."""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from types import TracebackType
+from typing import NamedTuple
+
+from ..text import cut
+from .functions import original_code
+from .snapshot import Snapshot, name_of
+
+MAX_FRAMES = 40
+"""Frames kept of a traceback."""
+MAX_NAME = 200
+"""Characters kept of the name of an exception's class."""
+MAX_CHAIN = 5
+"""Exceptions kept of a chain of causes."""
+# A class may have properties of its own by these names.
+_cause_of, _context_of, _is_suppressed, _traceback_of = (
+    BaseException.__dict__[name].__get__
+    for name in ("__cause__", "__context__", "__suppress_context__", "__traceback__")
+)
+
+
+class Failure(NamedTuple):
+    """An exception as text: nothing of it keeps a frame or an object alive.
+
+    Attributes:
+        type: the name of its class.
+        message: its ``str``, bounded.
+        frames: (file, line, function) of the frames it went through, outermost first.
+        cause: the failure it was raised from, or raised while handling.
+        explicit: whether the cause was given with ``raise … from``.
+    """
+
+    type: str
+    message: str
+    frames: tuple[tuple[str, int, str], ...]
+    cause: Failure | None = None
+    explicit: bool = False
+
+    def traceback(self) -> str:
+        """The text that Python would print, source lines looked up now."""
+        lines = []
+        if self.cause is not None:
+            between = (
+                "The above exception was the direct cause of the following exception:"
+                if self.explicit
+                else "During handling of the above exception, another exception occurred:"
+            )
+            lines += [self.cause.traceback(), f"\n{between}\n\n"]
+        if self.frames:
+            summary = traceback.StackSummary.from_list(
+                [traceback.FrameSummary(*frame, lookup_line=False) for frame in self.frames]
+            )
+            lines += ["Traceback (most recent call last):\n", *summary.format()]
+        lines.append(f"{self.type}: {self.message}\n" if self.message else f"{self.type}\n")
+        return "".join(lines)
+
+
+def failure(error: BaseException, snapshot: Snapshot, own_files: frozenset[str]) -> Failure:
+    """What is kept of ``error``.
+
+    Args:
+        error: the exception, while it is handled.
+        snapshot: runs its ``__str__``.
+        own_files: files whose frames are left out.
+    """
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen and len(chain) < MAX_CHAIN:
+        seen.add(id(link))
+        chain.append(link)
+        cause = _cause_of(link)
+        link = cause if cause is not None or _is_suppressed(link) else _context_of(link)
+    made: Failure | None = None
+    for link in reversed(chain):
+        message = snapshot.message(link)
+        made = Failure(
+            cut(name_of(type(link)), MAX_NAME),
+            message,
+            _frames(_traceback_of(link), own_files),
+            made,
+            _cause_of(link) is not None,
+        )
+    assert made is not None
+    return made
+
+
+def _frames(
+    trace: TracebackType | None, own_files: frozenset[str]
+) -> tuple[tuple[str, int, str], ...]:
+    # The innermost frames say most; the deque forgets the outer ones of a deep recursion.
+    kept: deque[tuple[str, int, str]] = deque(maxlen=MAX_FRAMES)
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename not in own_files and original_code(code) is code:
+            kept.append((code.co_filename, trace.tb_lineno or 0, code.co_name))
+        trace = trace.tb_next
+    return tuple(kept)

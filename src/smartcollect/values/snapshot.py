@@ -1,0 +1,314 @@
+"""Values to small plain data at the moment of a call."""
+
+from __future__ import annotations
+
+import weakref
+from array import array
+from asyncio import CancelledError
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from ..clock import SYSTEM
+from ..text import CUT, MAX_TEXT, cut
+from .redaction import REDACTED
+
+MAX_ITEMS = 50
+"""Items kept of one list or dict."""
+MAX_DEPTH = 6
+"""Containers inside containers that are followed."""
+MAX_NODES = 500
+"""Values kept of one argument or result, its nested ones counted."""
+LONG = 0.1
+"""Seconds. Where a ``repr`` or serializer takes longer, its type is left alone for a while."""
+_SILENCE = 100
+_MAX_SILENT = 1_000
+
+UNKNOWN = "<not recorded>"
+"""Stands in for what could not be recorded."""
+SCALARS = (type(None), bool, float, int, str, bytes)
+"""Types whose values refer to nothing else."""
+MAX_BITS = 1024
+"""Of the largest int that is kept as it is. CPython refuses to print one of over 4,300 digits."""
+# What may be contained without taking a KeyboardInterrupt or a test's time-out from its owner.
+CONTAINED = (Exception, SystemExit, GeneratorExit, CancelledError)
+
+
+# A class is compared by identity, and asked for its own parts in `type`'s way: a metaclass may lie,
+# raise or take its time in `__eq__`, `__hash__`, `__name__` and `__mro__`.
+name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
+_bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+_flags_of: Callable[[type], int] = type.__dict__["__flags__"].__get__
+_MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+_namespace_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
+# The same of an exception, whose truth is its own too.
+_args_of: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict__["args"].__get__
+
+
+def _atomic(kind: type) -> bool:
+    """Whether all values of a type are small and plain."""
+    return kind is float or kind is bool or kind is type(None)
+
+
+def small(values: Iterable[Any]) -> bool:
+    """Whether all are scalars that need no snapshot: they are plain data, and not large."""
+    for value in values:
+        kind = type(value)
+        if not (
+            (kind is int and value.bit_length() <= MAX_BITS)
+            or (kind is str and len(value) <= MAX_TEXT)
+            or _atomic(kind)
+        ):
+            return False
+    return True
+
+
+class Snapshot:
+    """Turns values into plain data: scalars, lists, dicts, and text for all else.
+
+    What it returns holds none of the objects it was given but scalars, and is bounded in length,
+    items, depth and number of values, cut visibly. Nothing that a value's own methods do comes
+    out of it: a ``repr`` that raises or exits leaves a note in its place and is counted.
+
+    Args:
+        serializers: functions that replace the default for a type and its subclasses.
+        secret: tells which dict keys hide their values.
+        run: calls a function with a value; the recorder passes one that keeps what the value's
+            own methods call out of every recording.
+    """
+
+    def __init__(
+        self,
+        serializers: Mapping[type, Callable[[Any], Any]] | None = None,
+        secret: Callable[[str], bool] = lambda name: False,
+        run: Callable[[Callable[[Any], Any], Any], Any] = lambda function, value: function(value),
+    ) -> None:
+        self._serializers = dict(serializers or {})
+        self._by_id = {id(kind): function for kind, function in self._serializers.items()}
+        self._secret = secret
+        self._run = run
+        # By the identity of a type, when its methods may be called again.
+        self._silent: dict[int, tuple[weakref.ref[type], float]] = {}
+        self.by_default = not self._serializers
+        """Whether no type has a serializer."""
+        self.failures = 0
+        """Values whose own methods, or whose serializer, failed."""
+
+    def arguments(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Each of ``args`` as plain data."""
+        if not self._serializers and small(args):
+            return args
+        return tuple([self.value(value) for value in args])
+
+    def keywords(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Each value of ``kwargs`` as plain data; secret ones as ``"***"``."""
+        return {
+            cut(name): REDACTED if self._secret(name) else self.arguments((value,))[0]
+            for name, value in kwargs.items()
+        }
+
+    def value(self, value: Any) -> Any:
+        """``value`` as plain data."""
+        return _Walk(self).copy(value, 0)
+
+    def serializer(self, kind: type) -> Callable[[Any], Any] | None:
+        """The serializer for ``kind``: its own, or the nearest base's."""
+        found = (self._by_id[id(base)] for base in _bases_of(kind) if id(base) in self._by_id)
+        return next(found, None)
+
+    def message(self, error: BaseException) -> str:
+        """What an exception says, bounded."""
+        args = _args_of(error)
+        if _is_builtin(_definer(type(error), "__str__")) and any(map(_holds, args)):
+            # Nothing large is built whole, and no secret of a dict is told.
+            kept = self.arguments(args)
+            return cut(str(kept[0] if len(kept) == 1 else kept))
+        return cut(self.call(str, error, "str"))
+
+    def note_failure(self, error: BaseException) -> str:
+        """Counts a failure of the recorder's own, and returns what stands in for the value."""
+        self.failures += 1
+        return f"<not recorded: {name_of(type(error))}>"
+
+    def call(self, function: Callable[[Any], Any], value: Any, what: str) -> Any:
+        """``function(value)``, or a note of how it failed, or that it takes too long.
+
+        One that takes long is not called again for its type for a hundred times as long: it would
+        stop a handler that is called again and again.
+        """
+        kind, start = type(value), SYSTEM.monotonic()
+        name = name_of(kind)
+        silent = self._silent.get(id(kind))
+        if silent is not None and silent[0]() is kind and start < silent[1]:
+            return f"<{name}: {what} takes too long>"
+        try:
+            return self._run(function, value)
+        except CONTAINED as error:
+            self.failures += 1
+            return f"<{name}: {what} raised {name_of(type(error))}>"
+        finally:
+            end = SYSTEM.monotonic()
+            if end - start > LONG:
+                if len(self._silent) >= _MAX_SILENT:
+                    self._silent.clear()
+                self._silent[id(kind)] = weakref.ref(kind), end + _SILENCE * (end - start)
+
+
+class _Walk:
+    """One value's snapshot: what its nested values share."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._left = MAX_NODES
+        self._path: set[int] = set()
+
+    def copy(self, value: Any, depth: int, serialized: bool = False) -> Any:
+        kind = type(value)
+        self._left -= 1
+        if self._snapshot._serializers and not serialized:
+            serializer = self._snapshot.serializer(kind)
+            if serializer is not None:
+                done = self._snapshot.call(serializer, value, "its serializer")
+                return self.copy(done, depth, serialized=True)
+        if _atomic(kind):
+            return value
+        # `issubclass(type(x), …)`, not `isinstance`: a `__class__` may lie or raise.
+        if kind is str:
+            return cut(value)
+        if kind is int:
+            if value.bit_length() <= MAX_BITS:
+                return value
+            return f"<int of {value.bit_length():,} bits>"
+        if issubclass(kind, (list, tuple, dict)):
+            return self._container(value, kind, depth)
+        return self.text(value, depth)
+
+    def _container(self, value: Any, kind: type, depth: int) -> Any:
+        if id(value) in self._path:
+            return f"<cycle: {name_of(kind)}>"
+        if depth >= MAX_DEPTH:
+            return f"<{name_of(kind)}: deeper than {MAX_DEPTH}>"
+        self._path.add(id(value))
+        try:
+            if issubclass(kind, dict):
+                return self._dict(value, depth)
+            base = list if issubclass(kind, list) else tuple
+            length = base.__len__(value)
+            kept = [
+                self.copy(item, depth + 1)
+                for item in list(islice(base.__iter__(value), MAX_ITEMS))
+                if self._left > 0
+            ]
+            if length > len(kept):
+                kept.append(f"{CUT} {length - len(kept):,} more")
+            return kept
+        finally:
+            self._path.discard(id(value))
+
+    def _dict(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
+        length = dict.__len__(value)
+        kept: dict[Any, Any] = {}
+        # One call of C code takes the items, so that no other thread changes the dict meanwhile.
+        for key, item in list(islice(dict.items(value), MAX_ITEMS)):
+            if self._left <= 0:
+                break
+            kind = type(key)
+            scalar = kind is int or issubclass(kind, str) or _atomic(kind)
+            name = self.copy(key, depth, serialized=True) if scalar else self.text(key, depth)
+            hidden = type(name) is str and self._snapshot._secret(name)
+            kept[unused(name, kept)] = REDACTED if hidden else self.copy(item, depth + 1)
+        if length > len(kept):
+            kept[unused(CUT, kept)] = f"{length - len(kept):,} more"
+        return kept
+
+    def text(self, value: Any, depth: int) -> str:
+        """A bounded ``repr`` of ``value``; one of a large builtin is never built whole."""
+        kind = type(value)
+        if issubclass(kind, str):
+            return cut(value)
+        if issubclass(kind, (bytes, bytearray)):
+            base: Any = bytes if issubclass(kind, bytes) else bytearray
+            length = base.__len__(value)
+            start = repr(bytes(base.__getitem__(value, slice(MAX_TEXT))))
+            return (
+                start if length <= MAX_TEXT else f"{start}{CUT} ({length - MAX_TEXT:,} more bytes)"
+            )
+        written = _definer(kind, "__repr__")
+        if written in _COLLECTIONS:
+            return cut(self._collection(value, written, name_of(kind), depth))
+        if written is array and array.__len__(value) > MAX_ITEMS:
+            start = repr(array.__getitem__(value, slice(MAX_ITEMS)))
+            return f"{start}{CUT} ({array.__len__(value) - MAX_ITEMS:,} more items)"
+        if (
+            _is_builtin(written)
+            and issubclass(kind, BaseException)
+            and any(map(_holds, _args_of(value)))
+        ):
+            shown = [self.copy(one, depth + 1) for one in _args_of(value)[:MAX_ITEMS]]
+            return cut(f"{name_of(kind)}({', '.join(map(repr, shown))})")
+        return cut(self._snapshot.call(repr, value, "repr"))
+
+    def _collection(self, value: Any, base: Any, name: str, depth: int) -> str:
+        opening, closing = _COLLECTIONS[base]
+        if id(value) in self._path or depth >= MAX_DEPTH:
+            return f"{name}({CUT})"
+        self._path.add(id(value))
+        try:
+            length = base.__len__(value)
+            parts = []
+            for item in list(islice(base.__iter__(value), MAX_ITEMS)):
+                if self._left <= 0:
+                    break
+                if base is _ITEMS:
+                    item = {item[0]: item[1]}  # whose key may name a secret
+                kept = self.copy(item, depth + 1)
+                scalar = type(item) is str or type(item) is int or type(kept) is not str
+                parts.append(repr(kept) if scalar else kept)
+        finally:
+            self._path.discard(id(value))
+        if length > len(parts):
+            parts.append(f"{CUT} {length - len(parts):,} more")
+        inside = ", ".join(parts)
+        if name == "set" and parts:
+            return f"{{{inside}}}"
+        return f"{name}({opening}{inside}{closing})" if parts else f"{name}()"
+
+
+_ITEMS: Any = type({}.items())
+_COLLECTIONS: dict[Any, tuple[str, str]] = {
+    set: ("{", "}"),
+    frozenset: ("{", "}"),
+    deque: ("[", "]"),
+    type({}.keys()): ("[", "]"),
+    type({}.values()): ("[", "]"),
+    _ITEMS: ("[", "]"),
+}
+"""Builtins whose ``repr`` would be built whole, and what that puts around their items."""
+
+
+def _definer(kind: type, method: str) -> type:
+    """The class that objects of class ``kind`` have ``method`` from."""
+    return next(base for base in _bases_of(kind) if method in _namespace_of(base))
+
+
+def _is_builtin(kind: type) -> bool:
+    """Whether a class is none that Python code made."""
+    return not _flags_of(kind) & _MADE_IN_PYTHON
+
+
+def _holds(value: object) -> bool:
+    """Whether ``value`` is a builtin that may be large."""
+    kind = type(value)
+    if issubclass(kind, (list, tuple, dict, bytes, bytearray)):
+        return True
+    return _definer(kind, "__repr__") in (*_COLLECTIONS, array)
+
+
+def unused(key: Any, taken: Mapping[Any, Any]) -> Any:
+    """``key``, or ``key`` with a number after it where ``taken`` has it already."""
+    candidate, number = key, 1
+    while candidate in taken:
+        number += 1
+        candidate = f"{key} #{number}"
+    return candidate
