@@ -34,7 +34,13 @@ class Recording(Protocol):
     name: HandlerName
     capture: ValueCapture
 
-    def details(self, frame: Frame, elapsed: float) -> Details: ...
+    def details(
+        self,
+        frame: Frame,
+        elapsed: float,
+        call_site: Place | None,
+        span: float | None = None,
+    ) -> Details: ...
 
     def call_site(self) -> Place | None: ...
 
@@ -120,12 +126,10 @@ class DeferredCall:
     def end(self, result: Any = None, error: BaseException | None = None) -> None:
         """Remember the call, which ended with ``result`` or ``error``."""
         probe = self._probe
-        details = probe.details(self._frame, self._spent)._replace(
-            failure=None if error is None else probe.capture.failure(error),
-            call_site=self._call_site,
-            task=self._task,
-            span=self._stopped - self._start,
-        )
+        span = self._stopped - self._start
+        details = probe.details(self._frame, self._spent, self._call_site, span)
+        if error is not None:
+            details = details._replace(failure=probe.capture.failure(error))
         probe.store.add(
             Call(
                 probe.name,
@@ -135,6 +139,7 @@ class DeferredCall:
                 self._kwargs,
                 None if error is not None else probe.capture.result(result),
                 get_ident(),
+                self._task,
                 self._parent_id,
                 details,
             )

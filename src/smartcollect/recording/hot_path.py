@@ -58,8 +58,8 @@ _KNOWN = {
     "kwargs": "keywords",
     "thread": "thread()",
 }
-_ENDED = _row(**_KNOWN, result="taken", parent="caller", details="details")
-_LOST = _row(**_KNOWN, result="None", parent="None", details="'<unknown failure>'")
+_ENDED = _row(**_KNOWN, result="taken", task="ran_in", parent="caller", details="details")
+_LOST = _row(**_KNOWN, result="None", task="None", parent="None", details="'<unknown failure>'")
 RECORD = f"""
 DEF code(*args, **kwargs):
     __tracebackhide__ = True
@@ -108,15 +108,16 @@ DEF code(*args, **kwargs):
             capture.snapshot.failures += 1
             extend({_LOST})
         raise
-    taken, caller, details = result, None, None
+    taken, ran_in, caller, details = result, None, None, None
     try:
+        IN_TASK
         kind = type(result)
         if not capture.simple or not {_SMALL_SCALAR.replace("VALUE", "result")}:
             taken = RETURNED(result)
             if taken is probe:
                 return probe.deferred(frame, parent, start, end, kept, keywords, result)
-        if SPECIAL:
-            caller, details = probe.left(frame, parent, end, end - start, kept, keywords, TASK)
+        if outer is not None or frame[2] is not None or store.call_sites:
+            caller, details = probe.left(frame, parent, end, end - start, kept, keywords)
     except Exception:
         capture.snapshot.failures += 1
         taken = '<unknown>'
@@ -133,7 +134,7 @@ SYNC = {
     "AWAIT ": "",
     "LEAVE": "leave(token)",
     "RETURNED": "probe.returned",
-    "SPECIAL": "outer is not None or frame[2] is not None or store.call_sites",
+    "IN_TASK": "pass",
     "TASK": "None",
 }
 # A coroutine may end in another context than it began in, which has no token of this one. What it
@@ -143,7 +144,7 @@ ASYNC = {
     "AWAIT ": "await ",
     "LEAVE": "outer_of() is frame and enter(outer)",
     "RETURNED": "capture.result",
-    "SPECIAL": "True",
+    "IN_TASK": "ran_in = task()",
     "TASK": "task()",
 }
 

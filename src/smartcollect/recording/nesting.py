@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from asyncio import Task, current_task
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -94,13 +94,11 @@ class Inner:
         if child.same:
             child.same = child.like(args, kwargs, by_value)
 
-    def repeats(self, parent: HandlerName, threshold: int) -> list[Repeat]:
-        """Return the handlers that were called at least ``threshold`` times."""
-        return [
-            Repeat(parent, name, child.calls, 1, child.same)
-            for name, child in self.children.items()
-            if child.calls >= threshold
-        ]
+    def repeats(self, parent: HandlerName, threshold: int) -> Iterator[Repeat]:
+        """Yield the handlers that were called at least ``threshold`` times."""
+        for name, child in self.children.items():
+            if child.calls >= threshold:
+                yield Repeat(parent, name, child.calls, 1, child.same)
 
 
 def inner_of(frame: Frame) -> Inner:
@@ -158,7 +156,7 @@ def task_name() -> str | None:
     """Return the name of the asyncio task that runs now, if one does."""
     try:
         task = current_task()
-    except RuntimeError:  # another event loop's, or none
+    except RuntimeError:  # no event loop of asyncio's
         return None
     # A subclass may have a `get_name` of its own.
     return Task.get_name(task) if isinstance(task, Task) else None

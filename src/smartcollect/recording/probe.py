@@ -105,7 +105,6 @@ class Probe:
         elapsed: float,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        task: str | None = None,
     ) -> tuple[int | None, Details | None]:
         """Note that the call of ``frame`` is over, which took ``elapsed``.
 
@@ -118,9 +117,9 @@ class Probe:
             around = inner_of(parent)
             around.called(self.name, args, kwargs, self.capture.serialize)
             caller = around.id
-        if frame[INNER] is None and task is None and not self.store.call_sites:
+        if frame[INNER] is None and not self.store.call_sites:
             return caller, None
-        return caller, self.details(frame, elapsed)._replace(task=task, call_site=self.call_site())
+        return caller, self.details(frame, elapsed, self.call_site())
 
     def failed(
         self,
@@ -135,10 +134,10 @@ class Probe:
     ) -> None:
         """Remember the call of ``frame``, which raised ``error``."""
         elapsed = end - start
-        caller, details = self.left(frame, parent, end, elapsed, args, kwargs, task)
+        caller, details = self.left(frame, parent, end, elapsed, args, kwargs)
         details = (details or Details(elapsed))._replace(failure=self.capture.failure(error))
         self.store.add(
-            Call(self.name, start, elapsed, args, kwargs, None, get_ident(), caller, details)
+            Call(self.name, start, elapsed, args, kwargs, None, get_ident(), task, caller, details)
         )
 
     def deferred(
@@ -158,13 +157,21 @@ class Probe:
 
     # -- what a call leaves ---------------------------------------------------------------------
 
-    def details(self, frame: Frame, elapsed: float) -> Details:
+    def details(
+        self,
+        frame: Frame,
+        elapsed: float,
+        call_site: Place | None,
+        span: float | None = None,
+    ) -> Details:
         """Return what the call of ``frame`` leaves beside its row, and note what it repeated."""
         inner: Inner | None = frame[INNER]
-        if inner is None:
-            return Details(elapsed)
-        self.store.note_repeats(inner.repeats(self.name, self.store.repeat_threshold))
-        return Details(max(0.0, elapsed - inner.spent), id=inner.id)
+        self_time, number = elapsed, None
+        if inner is not None:
+            self.store.note_repeats(inner.repeats(self.name, self.store.repeat_threshold))
+            self_time, number = max(0.0, elapsed - inner.spent), inner.id
+        # A third of the time that `Details(…)` takes.
+        return tuple.__new__(Details, (self_time, None, call_site, number, span))
 
     def call_site(self) -> Place | None:
         """Return the line that made the call which runs now, where the log asks for that."""

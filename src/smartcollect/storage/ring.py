@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from .rows import ELAPSED, NAME, START, THREAD, Row
+from .rows import DETAILS, ELAPSED, NAME, PARENT, START, TASK, THREAD, Row
 
 
 class Columns(NamedTuple):
@@ -29,6 +29,31 @@ class Columns(NamedTuple):
     to_wall: float
 
 
+_RARE = (TASK, PARENT, DETAILS)
+
+
+class _Nones:
+    """A column that has nothing but ``None``, which takes no memory for each call."""
+
+    __slots__ = ("_length",)
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, key: int | slice) -> list[None] | None:
+        return [None] * len(range(self._length)[key]) if isinstance(key, slice) else None
+
+    def __delitem__(self, indexes: slice) -> None:
+        self._length -= len(range(self._length)[indexes])
+
+    def extend(self, more: Sequence[None]) -> None:
+        """Add as many as ``more`` has."""
+        self._length += len(more)
+
+
 class _Block:
     """Calls that followed one another, by column."""
 
@@ -38,8 +63,11 @@ class _Block:
         # The lists that nobody else has are taken, not copied.
         self.columns: list[Any] = list(calls.columns)
         self.columns[START] = array("d", calls.start)
-        self.columns[THREAD] = array("Q", calls.columns[THREAD])
+        self.columns[THREAD] = array("L", calls.columns[THREAD])  # C's type of an identity
         self.columns[ELAPSED] = array("d", calls.elapsed)
+        for rare in _RARE:
+            if not any(calls.columns[rare]):
+                self.columns[rare] = _Nones(len(calls.columns[rare]))
         self.to_wall = calls.to_wall
         self._longest: float | None = calls.longest
 
@@ -55,6 +83,10 @@ class _Block:
 
     def extend(self, calls: Columns) -> None:
         self._longest = max(self.longest, calls.longest)
+        for rare in _RARE:
+            mine = self.columns[rare]
+            if type(mine) is _Nones and any(calls.columns[rare]):
+                self.columns[rare] = mine[:]
         for mine, more in zip(self.columns, calls.columns, strict=True):
             mine.extend(more)
 

@@ -19,7 +19,6 @@ class Details(NamedTuple):
         failure: the exception that ended it.
         call_site: the line that made it, where the log asks for that.
         id: number that the calls inside it tell as their parent; ``None`` where it had none.
-        task: name of the asyncio task that it ran in, where it is a coroutine.
         span: seconds from its start to its end, where it did not run all of them.
     """
 
@@ -27,7 +26,6 @@ class Details(NamedTuple):
     failure: Failure | None = None
     call_site: Place | None = None
     id: int | None = None
-    task: str | None = None
     span: float | None = None
 
 
@@ -43,6 +41,7 @@ class Call(NamedTuple):
         elapsed: seconds that it ran.
         args, kwargs, result: what is remembered of its values.
         thread: identity of the thread that it ended in, as ``threading.get_ident()`` returns it.
+        task: name of the asyncio task that it ran in, where it is a coroutine or a generator.
         parent: the ``id`` of the recorded call that it was made from, if there was one.
         details: what most calls do not have, or ``None``.
     """
@@ -54,6 +53,7 @@ class Call(NamedTuple):
     kwargs: dict[str, Any]
     result: Any
     thread: int
+    task: str | None = None
     parent: int | None = None
     details: Details | None = None
 
@@ -80,6 +80,8 @@ START: Final = Call._fields.index("start")
 ELAPSED: Final = Call._fields.index("elapsed")
 KWARGS: Final = Call._fields.index("kwargs")
 THREAD: Final = Call._fields.index("thread")
+TASK: Final = Call._fields.index("task")
+PARENT: Final = Call._fields.index("parent")
 DETAILS: Final = Call._fields.index("details")
 WIDTH: Final = len(Call._fields)
 
@@ -124,7 +126,7 @@ def entry_of(row: Row, context: bool = True) -> Entry:
         row: the call.
         context: whether it tells ``switcher`` and ``timestamp``.
     """
-    name, start, elapsed, args, kwargs, result, _, _, details = row
+    name, start, elapsed, args, kwargs, result, _, _, _, details = row
     entry: Entry = {"handler": name.handler}  # type: ignore[typeddict-item]
     if context:
         entry["switcher"] = name.switcher
@@ -174,7 +176,7 @@ def traced_entry_of(row: Row) -> TracedEntry:
         "end": call.start + span,
         "self_time": details.self_time,
         "thread": call.thread,
-        "task": details.task,
+        "task": call.task,
         "id": details.id,
         "parent": call.parent,
     }

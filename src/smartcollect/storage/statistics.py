@@ -67,6 +67,7 @@ class HandlerStats:
         buckets: Sequence[int],
         last_call: float,
         self_time: float | None = None,
+        longest: float | None = None,
     ) -> None:
         """Counts some calls.
 
@@ -75,13 +76,14 @@ class HandlerStats:
             buckets: those of ``elapsed``, as `buckets_of` tells them.
             last_call: when the last of them began, in Unix seconds.
             self_time: seconds of all of them without other recorded handlers, where these differ.
+            longest: the largest of ``elapsed``, where that is known already.
         """
         self.calls += len(elapsed)
         total = sum(elapsed)
         self.total_time += total
         self.self_time += total if self_time is None else self_time
         self.min_time = min(self.min_time, min(elapsed))
-        self.max_time = max(self.max_time, max(elapsed))
+        self.max_time = max(self.max_time, max(elapsed) if longest is None else longest)
         if self.last_call is None or last_call > self.last_call:
             self.last_call = last_call
         self._percentiles = None

@@ -86,7 +86,8 @@ class Tally:
             ]
         if names.count(names[0]) == len(names):
             own = sum(self_times) if special else None
-            self.stats_of(names[0]).add(elapsed, buckets, max(start) + to_wall, own)
+            last_call = max(start) + to_wall
+            self.stats_of(names[0]).add(elapsed, buckets, last_call, own, calls.longest)
         else:
             # By identity, which takes half the time of a hash; equal names meet in `stats_of`.
             by_name: defaultdict[int, list[int]] = defaultdict(list)
