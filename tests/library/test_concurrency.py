@@ -16,6 +16,7 @@ from smartswitch import Switcher
 from support import dispatch
 
 from smartcollect import CallLog, collecting
+from smartcollect.storage.rows import WIDTH
 
 # How many times as long as usual all this goes on.
 SOAK = int(os.environ.get("SMARTCOLLECT_SOAK", "1"))
@@ -359,3 +360,26 @@ def check_ten(log):
     log.history()
     if log.stats() and log.stats("work")["calls"] >= 10:
         assert len(log.slowest(10)) == 10
+
+
+def test_what_waits_to_be_worked_out_stays_bounded_however_many_threads_call(api):
+    @api
+    def work(): ...
+
+    done, most = threading.Event(), 0
+
+    def busy():
+        while not done.is_set():
+            work()
+
+    with collecting(api, max_history=0) as log:
+        threads = [threading.Thread(target=busy) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        store = log.recorder.store
+        while log.stats("work")["calls"] < 300_000:
+            most = max(most, len(store.pending) // WIDTH)
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert most < 20_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +22,8 @@ from .tally import Summary, Tally
 
 FOLD_AT = 256
 """How many calls may be pending until they are folded."""
+_CROWDED = 32 * FOLD_AT
+_PATIENCE = 0.01
 REPEATED = 10
 """From how many calls of one handler under one call of another on these are noted."""
 _SAME_TIME = 0.001
@@ -125,8 +126,11 @@ class Store:
 
     def fold(self) -> None:
         """Work out what the pending calls change, unless somebody does so already."""
-        # Never waits: who folds takes these calls too, or the next one does.
-        if self._lock.acquire(blocking=False):
+        # Who folds takes these calls too, or the next one does. Only where calls come faster than
+        # one thread among many can work them out, the others wait, and never for long: who folds may
+        # run a destructor that needs what this thread holds.
+        crowded = len(self.pending) >= _CROWDED * WIDTH
+        if self._lock.acquire(timeout=_PATIENCE if crowded else 0):
             try:
                 self._fold()
             finally:
@@ -137,7 +141,7 @@ class Store:
             return
         self._folding = True
         # Other threads are not to try for each of their calls while this one waits for its turn.
-        self.full = sys.maxsize
+        self.full = _CROWDED * WIDTH
         try:
             self._fold_pending()
             for _ in range(len(self._pending_repeats)):

@@ -1,0 +1,155 @@
+"""``drain()`` takes everything in one step: over many drains nothing is lost and nothing told twice."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from smartswitch import Switcher
+
+from smartcollect import Batch, CallLog, collecting, merge
+from smartcollect.names import HandlerName
+from smartcollect.storage.rows import Call
+
+
+def test_a_drain_takes_calls_and_statistics_and_leaves_the_names(sw):
+    process, other, _ = sw.handlers
+    process(1)
+    process(2)
+    drained = sw.collect.drain()
+    assert isinstance(drained, Batch)
+    assert [call["args"] for call in drained.history] == [(1,), (2,)]
+    assert {name.handler: stats.calls for name, stats in drained.profile.called().items()} == {
+        "process": 2
+    }
+    assert sw.collect.history() == []
+    assert sw.collect.stats() == {}
+    assert sw.collect.uncalled() == ["other", "process", "users.show"]
+    other(3)
+    again = sw.collect.drain()
+    assert [call["handler"] for call in again.history] == ["other"]
+    assert again.profile.uncalled() == [
+        HandlerName("api", "process"),
+        HandlerName("api", "users.show"),
+    ]
+
+
+def test_a_drain_of_nothing_is_empty():
+    drained = CallLog().drain()
+    assert drained.history == drained.calls == []
+    assert drained.profile.handlers == {}
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
+def test_a_drain_is_exported_as_the_log_would_have_been(sw, tmp_path, suffix):
+    for number in range(3):
+        sw.handlers[0](number)
+    whole, drained = tmp_path / f"log.{suffix}", tmp_path / f"drained.{suffix}"
+    sw.collect.export(whole)
+    sw.collect.drain().export(drained)
+    assert drained.read_bytes() == whole.read_bytes()
+    with pytest.raises(ValueError, match="xml"):
+        sw.collect.drain().export(tmp_path / "x", "xml")
+
+
+def test_a_drain_of_objects_that_are_kept_shows_plain_data():
+    sw = Switcher("api").plug("collect", serialize=False)
+
+    @sw
+    def give(value, password):
+        return value
+
+    give({1}, "secret")
+    drained = sw.collect.drain()
+    assert drained.history[0]["args"] == ("{1}", "***")
+    assert drained.history[0]["result"] == "{1}"
+    assert drained.profile.slowest[0].arguments == "'{1}', '***'"
+
+
+Step = st.one_of(st.integers(1, 600), st.sampled_from(["drain", "clear", "ask", "shrink"]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(Step, max_size=12), st.integers(0, 1_000))
+def test_what_comes_out_is_what_was_called(steps, max_history):
+    with collecting(max_history=max_history) as log:
+        name, drained, cleared, number, since = HandlerName("api", "work"), [], 0, 0, 0
+        for step in [*steps, "drain"]:
+            if step == "drain":
+                batch = log.drain()
+                drained.append(batch)
+                kept = [call["args"][0] for call in batch.history]
+                assert kept == list(range(number - min(since, max_history), number))
+                since = 0
+            elif step == "clear":
+                cleared += since
+                log.clear()
+                since = 0
+            elif step == "ask":
+                assert sum(one["calls"] for one in log.stats().values()) == since
+            elif step == "shrink":
+                max_history //= 2
+                log.recorder.store.resize(max_history)
+            else:
+                for _ in range(step):
+                    log.recorder.store.add(Call(name, 0.0, 0.5, (number,), {}, None, thread=0))
+                    number += 1
+                since += step
+        profile = merge(one.profile for one in drained)
+        assert sum(stats.calls for stats in profile.handlers.values()) == number - cleared
+
+
+def test_eight_busy_threads_lose_nothing_to_any_number_of_drains():
+    sw, done = Switcher("api").plug("collect", max_history=1_000_000), threading.Event()
+    called = [0] * 8
+
+    @sw
+    def work(thread, number): ...
+
+    def busy(thread):
+        while not done.is_set():
+            work(thread, called[thread])
+            called[thread] += 1
+
+    running = [threading.Thread(target=busy, args=[number]) for number in range(len(called))]
+    for thread in running:
+        thread.start()
+    batches = [sw.collect.drain() for _ in range(30)]
+    done.set()
+    for thread in running:
+        thread.join()
+    batches.append(sw.collect.drain())
+    told = Counter(call["args"] for batch in batches for call in batch.history)
+    assert told == {(thread, number): 1 for thread in range(8) for number in range(called[thread])}
+    assert sum(bool(batch.history) for batch in batches) > 1
+    for batch in batches:
+        counted = sum(stats.calls for stats in batch.profile.handlers.values())
+        assert counted == len(batch.history)
+
+
+def test_a_destructor_that_drains_its_own_log_in_a_fold_loses_nothing():
+    sw = Switcher("api").plug("collect", max_history=1, serialize=False)
+    batches = []
+
+    class Draining:
+        def __del__(self):
+            batches.append(sw.collect.drain())
+
+    @sw
+    def work(value): ...
+
+    for _ in range(1_000):
+        work(Draining())
+    batches.append(sw.collect.drain())
+    profile = merge(batch.profile for batch in batches)
+    assert sum(stats.calls for stats in profile.handlers.values()) == 1_000
+
+
+def test_a_drain_is_json(sw):
+    sw.handlers[0](float("nan"))
+    drained = sw.collect.drain()
+    assert json.dumps(drained.profile.to_dict(), allow_nan=False)
