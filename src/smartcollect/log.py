@@ -294,9 +294,9 @@ class CallLog(Assertions):
             >>> [call["handler"] for call in drained.history], len(api.collect.history())
             (['ping'], 0)
         """
-        rows, summary = self.recorder.store.drain()
+        ring, summary = self.recorder.store.drain()
         rules = self.recorder.rules
-        return Batch(lambda: rows, profile_of(summary, rules), rules)
+        return Batch(ring.rows, profile_of(summary, rules), rules)
 
     def clear(self) -> None:
         """Forgets calls and statistics. Handlers stay known, and watched."""

@@ -36,7 +36,7 @@ Taken = TypeVar("Taken")
 class Drained(NamedTuple):
     """What a store remembered until it was drained: its retained calls, and what all came to."""
 
-    rows: list[Row]
+    ring: Ring
     summary: Summary
 
 
@@ -126,9 +126,9 @@ class Store:
 
     def fold(self) -> None:
         """Work out what the pending calls change, unless somebody does so already."""
-        # Who folds takes these calls too, or the next one does. Only where calls come faster than
-        # one thread among many can work them out, the others wait, and never for long: who folds may
-        # run a destructor that needs what this thread holds.
+        # Who folds takes these calls too, or the next one does. The others wait only where calls
+        # come faster than one thread among many can work them out, and never for long: who folds
+        # may run a destructor that needs what this thread holds.
         crowded = len(self.pending) >= _CROWDED * WIDTH
         if self._lock.acquire(timeout=_PATIENCE if crowded else 0):
             try:
@@ -274,11 +274,11 @@ class Store:
         """
         with self._lock:
             if self._folding:
-                return Drained([], Tally().summary())
+                return Drained(Ring(0), Tally().summary())
             tally, ring = self._settled(), self._ring
             self._reset()
             self._know(tally.handlers)
-        return Drained(list(ring.rows()), tally.summary())
+        return Drained(ring, tally.summary())
 
     def take(self) -> Summary:
         """Return what the calls came to, and start afresh.
