@@ -211,3 +211,11 @@ def test_load_refuses_in_one_line(tmp_path, text, message):
     with pytest.raises(ValueError, match=message) as caught:
         load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_an_error_rate_that_grew_is_a_regression():
+    old, new = profile(a=[0.01] * 20), profile(a=[0.01] * 20)
+    old.handlers[A].errors, new.handlers[A].errors = 2, 3
+    (change,) = compare(old, new, [parse("error_rate:20%")]).changes
+    assert (change.before, change.after, change.p, change.regression) == (0.1, 0.15, None, True)
+    assert not compare(old, new, [parse("error_rate:50%")]).regressions

@@ -100,3 +100,31 @@ def test_unreached(handlers):
             "did you mean 'idle'?"
         ),
     ]
+
+
+@pytest.mark.parametrize("limit", ["10%", "0.1", 0.1, " 10 % "])
+def test_a_share_is_a_number_or_percent(limit):
+    assert budget("f", {"error_rate": limit}).limits == {"error_rate": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("limit", "error"),
+    [
+        *[("110%", ValueError), (2, ValueError), (-0.1, ValueError), ("x", ValueError)],
+        *[(True, TypeError), (None, TypeError), (float("nan"), ValueError)],
+    ],
+)
+def test_what_is_no_share_is_refused(limit, error):
+    with pytest.raises(error, match="error_rate: .* is not a share"):
+        budget("f", {"error_rate": limit})
+
+
+def test_the_error_rate_is_judged_and_shown_in_percent():
+    stats = HandlerStats()
+    stats.add([0.1] * 8, [bucket_of(0.1)] * 8, 0.0)
+    stats.errors = 1
+    handlers = {HandlerName("api", "f"): stats}
+    assert over([[parse("f error_rate<=12.5%")]], handlers) == []
+    (broken,) = over([[parse("f error_rate<=10%")]], handlers)
+    assert str(broken) == "f: error_rate is 12.5 %, the budget is 10 %"
+    assert str(broken.budget) == "f error_rate<=10 %"

@@ -316,3 +316,14 @@ def test_bad_budgets_are_usage_errors(suite, name):
     result.stderr.fnmatch_lines(
         [f"ERROR: {flag} (command line): 'users.* calls' is not accepted; *is not a budget*"]
     )
+
+
+@pytest.mark.parametrize(("limit", "exit"), [("6%", 0), ("5%", 1)])
+def test_a_budget_of_the_error_rate(suite, run, limit, exit):
+    budget = f"smartcollect_budgets = users.show error_rate<={limit}"
+    suite.makeini(f"[pytest]\npythonpath = .\n{budget}")
+    result = run("--smartcollect")
+    assert result.ret == exit
+    if exit:
+        line = "over budget: users.show: error_rate is 5.26 %, the budget is 5 %"
+        result.stdout.fnmatch_lines([line])

@@ -1,0 +1,449 @@
+"""Sinks: every call comes to them once, in batches, and nothing of theirs reaches a caller."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import subprocess
+import sys
+import threading
+import weakref
+
+import pytest
+from smartswitch import Switcher
+
+from smartcollect import CallLog, CollectPlugin, Subscription, collecting, merge
+from smartcollect.sinks import subscription as subscriptions
+from smartcollect.sinks import worker as workers
+from smartcollect.sinks.worker import worker
+
+FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+FOREVER = "1000min"  # nothing is due by itself
+
+
+class Keeping:
+    """A sink that keeps its batches, and tells when one comes."""
+
+    def __init__(self):
+        self.batches = []
+        self.came = threading.Event()
+        self.closed = 0
+
+    def write(self, batch):
+        self.batches.append(batch)
+        self.came.set()
+
+    def close(self):
+        self.closed += 1
+
+    @property
+    def args(self):
+        return [call["args"] for batch in self.batches for call in batch.calls]
+
+    @property
+    def counted(self):
+        profile = merge(batch.profile for batch in self.batches)
+        return sum(stats.calls for stats in profile.handlers.values())
+
+
+class Failing(Keeping):
+    """A sink that raises until it is told to work."""
+
+    def __init__(self, error=None):
+        super().__init__()
+        self.error = error or OSError("away")
+        self.tried = []
+
+    def write(self, batch):
+        self.tried.append(batch)
+        if self.error is not None:
+            raise self.error
+        super().write(batch)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """Fails a test that leaves a subscription."""
+    gc.collect()
+    before = set(worker._tasks)
+    yield
+    gc.collect()
+    for task in set(worker._tasks) - before:
+        task.close()
+        pytest.fail("a subscription is left")
+
+
+@pytest.fixture
+def subscribe(sw):
+    """Subscribes sinks to the log of ``sw``, and closes the subscriptions at the end."""
+    made = []
+
+    def subscribe(sink, every=FOREVER, **options):
+        made.append(sw.collect.subscribe(sink, every, **options))
+        return made[-1]
+
+    yield subscribe
+    for one in made:
+        one.close()
+
+
+def test_a_sink_is_given_calls_and_what_they_came_to(sw, subscribe):
+    sink = Keeping()
+    sw.handlers[0](0)
+    subscription = subscribe(sink)
+    for number in range(1, 1_000):
+        sw.handlers[0](number)
+    subscription.flush()
+    subscription.flush()
+    (batch,) = sink.batches
+    assert [call["args"][0] for call in batch.calls] == list(range(1, 1_000))
+    ((name, stats),) = batch.profile.called().items()
+    assert (name.full, stats.calls, batch.dropped) == ("api.process", 999, 0)
+    assert batch.history == sw.collect.history(last=999)
+    assert sw.collect.stats("process")["calls"] == 1_000
+
+
+def test_by_time_from_one_thread_that_no_caller_waits_for(sw, subscribe):
+    sinks = [Keeping(), Keeping()]
+    threads = set()
+    for sink in sinks:
+        write = sink.write
+        sink.write = lambda batch, write=write: (
+            threads.add(threading.current_thread()),
+            write(batch),
+        )
+        subscribe(sink, every=0.01)
+    sw.handlers[0](1)
+    assert all(sink.came.wait(10) for sink in sinks)
+    assert [sink.args for sink in sinks] == [[(1,)]] * 2
+    assert [thread.name for thread in threads] == ["smartcollect"]
+    assert threading.current_thread() not in threads
+
+
+def test_all_copies_of_a_plugin_have_the_same_subscribers(sw, subscribe):
+    sink = Keeping()
+    child = next(iter(sw._children.values()))
+    subscription = child.collect.subscribe(sink, FOREVER)
+    for handler in sw.handlers:
+        handler(1)
+    subscription.close()
+    assert sink.counted == 3
+    assert {call["handler"] for batch in sink.batches for call in batch.calls} == {
+        *("process", "other", "users.show")
+    }
+
+
+def test_clear_drain_and_questions_take_nothing_from_a_sink(sw, subscribe):
+    sink, number = Keeping(), 0
+    subscription = subscribe(sink)
+    asked = [sw.collect.clear, sw.collect.drain, sw.collect.stats, sw.collect.profile]
+    for ask in [*asked, *asked]:
+        for _ in range(300):
+            sw.handlers[0](number)
+            number += 1
+        ask()
+    subscription.flush()
+    assert sink.args == [(number,) for number in range(2_400)]
+    assert sink.counted == 2_400
+
+
+def test_busy_threads_and_two_sinks(sw, subscribe):
+    sinks = [Keeping(), Keeping()]
+    made = [subscribe(sink, every=0.001, max_queue=100_000) for sink in sinks]
+
+    def busy(thread):
+        for number in range(3_000):
+            sw.handlers[0]((thread, number))
+
+    threads = [threading.Thread(target=busy, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for subscription, sink in zip(made, sinks, strict=True):
+        subscription.close()
+        assert sink.counted == 24_000
+        assert subscription.dropped == 0
+        told = sorted(tuple(args[0]) for args in sink.args)
+        assert told == [(thread, number) for thread in range(8) for number in range(3_000)]
+
+
+def test_what_does_not_fit_is_counted_and_stays_in_the_profile(sw, subscribe):
+    sink = Keeping()
+    subscription = subscribe(sink, max_queue=300)
+    for number in range(1_000):
+        sw.handlers[0](number)
+    subscription.flush()
+    (batch,) = sink.batches
+    assert [call["args"][0] for call in batch.calls] == list(range(300))
+    assert subscription.dropped == batch.dropped == 700
+    assert sink.counted == 1_000
+    sw.handlers[0](1)
+    subscription.flush()
+    assert sink.batches[1].dropped == 0
+    assert len(sink.batches[1].calls) == 1
+
+
+def test_a_sink_that_raises_is_told_once_and_tried_again(sw, subscribe, caplog, monkeypatch):
+    now = 0.0
+    clock = subscriptions.SYSTEM._replace(monotonic=lambda: now)
+    for module in (subscriptions, workers):
+        monkeypatch.setattr(module, "SYSTEM", clock)
+    sink = Failing()
+    subscription = subscribe(sink, every="10s")
+    pauses = []
+    sw.handlers[0](1)
+    for number in range(2, 9):
+        subscription.work()
+        pauses.append(subscription.due - now)
+        assert sw.handlers[0](number) == number
+    assert pauses == [20, 40, 80, 160, 300, 300, 300]
+    assert subscription.failures == 7
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "Failing failed to write calls" in caplog.text
+    assert len({id(batch) for batch in sink.tried}) == 1
+    sink.error = None
+    subscription.work()
+    assert sink.args == [(number,) for number in range(1, 9)]
+    assert subscription.due == now + 10
+    assert (subscription.failures, subscription.dropped) == (7, 0)
+
+
+def test_what_a_failing_sink_leaves_waiting_is_bounded(sw, subscribe):
+    sink = Failing()
+    subscription = subscribe(sink, max_queue=10)
+    for _ in range(5):
+        for number in range(8):
+            sw.handlers[0](number)
+        subscription.flush()
+        sw.collect.stats()  # works out what is pending
+    sink.error = None
+    subscription.flush()
+    assert len(sink.args) == 10
+    assert subscription.dropped == 30
+    assert sink.counted == 40
+
+
+def test_what_was_never_taken_is_told_at_the_end(sw, caplog):
+    subscription = sw.collect.subscribe(Failing(), FOREVER)
+    sw.handlers[0](1)
+    subscription.close()
+    subscription.close()
+    assert "Failing never took 1 calls" in caplog.text
+    assert subscription.dropped == 1
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), ZeroDivisionError()])
+def test_whatever_a_sink_raises_stays_in_the_worker(sw, subscribe, error, caplog):
+    sink, works = Failing(error), Keeping()
+    subscribe(sink, every=0.01)
+    subscribe(works, every=0.01)
+    sw.handlers[0](1)
+    assert works.came.wait(10)
+    works.came.clear()
+    sw.handlers[0](2)
+    assert works.came.wait(10)
+    assert sink.tried
+
+
+def test_handlers_that_a_sink_calls_are_not_recorded(sw, subscribe):
+    class Calling(Keeping):
+        def write(self, batch):
+            sw.handlers[1]("from the sink")
+            super().write(batch)
+
+    sink = Calling()
+    subscription = subscribe(sink)
+    sw.handlers[0](1)
+    subscription.flush()
+    subscription.flush()
+    assert len(sink.batches) == 1
+    assert [call["handler"] for call in sw.collect.history()] == ["process"]
+
+
+def test_a_closed_subscription_has_all_until_then(sw):
+    sink = Keeping()
+    subscription = sw.collect.subscribe(sink, FOREVER)
+    sw.handlers[0](1)
+    subscription.close()
+    sw.handlers[0](2)
+    subscription.flush()
+    sw.collect.stats()
+    assert (sink.args, sink.closed) == ([(1,)], 1)
+    subscription.close()
+    assert sink.closed == 1
+
+
+def test_a_sink_whose_close_raises(sw, caplog):
+    class Bad(Keeping):
+        def close(self):
+            raise OSError("no")
+
+    subscription = sw.collect.subscribe(Bad(), FOREVER)
+    subscription.close()
+    assert subscription.failures == 1
+    assert "Bad failed to close" in caplog.text
+
+
+def test_a_block_that_ends_closes_its_subscriptions(sw):
+    sink = Keeping()
+    with collecting(sw) as log:
+        log.subscribe(sink, FOREVER)
+        sw.handlers[0](1)
+    assert (sink.args, sink.closed) == ([(1,)], 1)
+
+
+def test_a_log_that_is_gone_closes_its_subscriptions():
+    sw, sink = Switcher("api"), Keeping()
+    sink.close = sink.came.set
+
+    @sw
+    def work(number): ...
+
+    log = CallLog()
+    log.attach(sw)
+    log.subscribe(sink, FOREVER)
+    work(1)
+    log.detach(sw)
+    gone = weakref.ref(log.recorder)
+    sink.came.clear()
+    del log
+    gc.collect()
+    assert gone() is None
+    assert sink.came.wait(10)
+    assert sink.args == [(1,)]
+
+
+def test_a_switcher_that_is_gone_closes_the_subscriptions_of_its_plugin():
+    sw, sink = Switcher("api").plug(CollectPlugin()), Keeping()
+    sink.close = sink.came.set
+
+    @sw
+    def work(number): ...
+
+    work(1)
+    sw.collect.subscribe(sink, FOREVER)
+    work(2)
+    del sw, work
+    gc.collect()
+    assert sink.came.wait(10)
+    assert sink.args == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"sink": print}, TypeError, "has no write"),
+        ({"every": "soon"}, ValueError, "every: 'soon' is not a duration"),
+        ({"every": 0}, ValueError, "every: 0 is not above zero"),
+        ({"max_queue": -1}, ValueError, "max_queue: -1"),
+        ({"max_queue": "many"}, TypeError, "max_queue: 'many'"),
+    ],
+)
+def test_bad_arguments_are_refused(sw, arguments, error, message):
+    with pytest.raises(error, match=message):
+        sw.collect.subscribe(**{"sink": Keeping(), **arguments})
+
+
+PROGRAM = """
+import os, sys, threading
+from smartswitch import Switcher
+import smartcollect
+
+class Printer:
+    def write(self, batch):
+        for call in batch.calls:
+            os.write(1, f"{call['args'][0]} ".encode())
+    def close(self):
+        os.write(1, b"closed ")
+
+sw = Switcher("api").plug("collect")
+@sw
+def work(who): ...
+work("early")
+sw.collect.subscribe(Printer(), every="1000min")
+work("parent")
+"""
+
+
+def run(program):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM + program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_what_waits_is_written_when_the_process_ends():
+    assert run("") == ["parent", "closed"]
+    assert run("sys.exit(0)") == ["parent", "closed"]
+
+
+@FORK
+def test_a_child_tells_of_its_own_calls_only():
+    forked = """
+child = os.fork()
+work("child" if child == 0 else "after")
+if child:
+    os.waitpid(child, 0)
+"""
+    assert run(forked) == ["child", "closed", "parent", "after", "closed"]
+
+
+@FORK
+def test_the_worker_of_a_child_works_by_itself():
+    forked = """
+sw.collect.subscribe(Printer(), every=0.01)
+came = threading.Event()
+class Telling:
+    def write(self, batch):
+        came.set()
+child = os.fork()
+if child == 0:
+    sw.collect.subscribe(Telling(), every=0.01)
+    work("child")
+    os._exit(0 if came.wait(30) else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+os._exit(0)
+"""
+    assert "child" in run(forked)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+def test_a_process_of_multiprocessing_writes_at_its_end(tmp_path, method):
+    (tmp_path / "processes.py").write_text(
+        PROGRAM
+        + f"""
+import multiprocessing
+def call():
+    work("child")
+if __name__ == "__main__":
+    process = multiprocessing.get_context({method!r}).Process(target=call)
+    process.start()
+    process.join()
+""",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "processes.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    told = done.stdout.split()
+    # A process that is spawned runs the module, and so its first call, by itself.
+    assert told.count("child") == 1
+    assert told.count("parent") == (1 if method == "fork" else 2)
+    assert told.count("closed") == 2
+
+
+def test_a_subscription_is_public():
+    assert Subscription.flush.__doc__
