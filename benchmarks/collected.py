@@ -13,7 +13,7 @@ from typing import Any
 
 from smartswitch import Switcher
 
-from smartcollect import collecting
+from smartcollect import Batch, collecting
 
 from . import peers
 from .measure import Row, Timed, calls, in_turns, net, row
@@ -37,10 +37,19 @@ def registered(switcher: Switcher) -> Callable[[int], int]:
     return handler  # type: ignore[no-any-return]
 
 
-def _watched(stack: ExitStack, **settings: Any) -> Callable[[int], int]:
+class _Sink:
+    """A sink as monitoring has one: it reads the numbers, and leaves single calls alone."""
+
+    def write(self, batch: Batch) -> None:
+        self.calls = sum(stats.calls for stats in batch.profile.handlers.values())
+
+
+def _watched(stack: ExitStack, sink: bool = False, **settings: Any) -> Callable[[int], int]:
     switcher = Switcher("benchmarks")
     handler = registered(switcher)
-    stack.enter_context(collecting(switcher, **settings))
+    log = stack.enter_context(collecting(switcher, **settings))
+    if sink:
+        log.subscribe(_Sink(), every="100ms")
     return handler
 
 
@@ -64,6 +73,7 @@ def single_calls() -> Iterator[Row]:
             "plain": _plain,
             "collected": _watched(stack),
             "sampled": _watched(stack, sample_rate=0.01),
+            "subscribed": _watched(stack, sink=True),
             "dormant": dormant,
             "bare wrapper": bare,
             "prometheus": peers.prometheus(_plain),
@@ -100,6 +110,8 @@ def single_calls() -> Iterator[Row]:
         net(taken, "bare wrapper", "plain"),
         3.0,
     )
+    subscribed = net(taken, "subscribed", "plain")
+    yield row("with a sink ÷ without, net", subscribed, collected, 1.15)
     yield row("sample_rate=0.01 ÷ full, net", net(taken, "sampled", "plain"), collected, 0.25)
 
 
