@@ -14,7 +14,8 @@ from ..clock import SYSTEM
 from ..profiles.parts import SLOWEST
 from ..recording.nesting import suspended
 from ..recording.rules import Rules
-from ..storage.ring import Columns, rows_of
+from ..storage.packed import Packed
+from ..storage.ring import Columns
 from ..storage.rows import Row
 from ..storage.store import Store
 from ..storage.tally import Tally
@@ -76,7 +77,7 @@ class Subscription:
         self.tally = Tally(SLOWEST)
         self.dropped = 0
         self.failures = 0
-        self._queue: deque[Columns] = deque()
+        self._queue: deque[Packed] = deque()
         # Calls in the queue and in the batch that is being written.
         self._waiting = 0
         self._sending = 0
@@ -86,18 +87,16 @@ class Subscription:
         # One batch at a time; reentrant, since a sink may flush its own subscription.
         self._writing = RLock()
 
-    def put(self, columns: Columns) -> None:
+    def put(self, calls: Columns) -> None:
         """Take calls, as many as there is room for."""
-        calls = len(columns.columns[0])
-        room = max(0, min(calls, self._max_queue - self._waiting - self._sending))
-        self.dropped += calls - room
-        if 0 < room < calls:
-            columns = columns._replace(columns=[column[:room] for column in columns.columns])
+        number = len(calls.columns[0])
+        room = max(0, min(number, self._max_queue - self._waiting - self._sending))
+        self.dropped += number - room
         if room:
-            self._queue.append(columns)
+            self._queue.append(Packed(calls, room))
             self._waiting += room
 
-    def _take(self) -> tuple[Tally, Iterable[Columns], int]:
+    def _take(self) -> tuple[Tally, Iterable[Packed], int]:
         """Return what came since the last time, and how many calls found no room."""
         tally, self.tally = self.tally, Tally(SLOWEST)
         queue, self._queue = self._queue, deque()
@@ -112,7 +111,7 @@ class Subscription:
             return None
 
         def rows() -> Iterable[Row]:
-            return chain.from_iterable(map(rows_of, queue))
+            return chain.from_iterable(packed.rows() for packed in queue)
 
         return Batch(rows, profile_of(tally.summary(), self._rules), self._rules, dropped)
 

@@ -54,7 +54,7 @@ class _Nones:
         self._length += len(more)
 
 
-class _Block:
+class Block:
     """Calls that followed one another, by column."""
 
     __slots__ = ("_longest", "columns", "to_wall")
@@ -105,17 +105,8 @@ class _Block:
             columns = [[column[index] for index in slow] for column in self.columns]
         else:
             columns = [column[:] for column in self.columns]
-        return _rows(columns, self.to_wall)
-
-
-def _rows(columns: Sequence[Sequence[Any]], to_wall: float) -> Iterator[Row]:
-    walls = [one + to_wall for one in columns[START]]
-    return zip(*columns[:START], walls, *columns[START + 1 :], strict=True)
-
-
-def rows_of(calls: Columns) -> Iterator[Row]:
-    """Return the calls one after the other, ``start`` in Unix time."""
-    return _rows(calls.columns, calls.to_wall)
+        walls = [one + self.to_wall for one in columns[START]]
+        return zip(*columns[:START], walls, *columns[START + 1 :], strict=True)
 
 
 class Ring:
@@ -129,7 +120,7 @@ class Ring:
 
     def __init__(self, max_history: int) -> None:
         self._max_history = max_history
-        self._blocks: deque[_Block] = deque()
+        self._blocks: deque[Block] = deque()
         self._retained = 0
 
     def extend(self, calls: Columns) -> object:
@@ -141,7 +132,7 @@ class Ring:
         """
         last = self._blocks[-1] if self._blocks else None
         if last is None or len(last) >= self._BLOCK or last.to_wall != calls.to_wall:
-            self._blocks.append(_Block(calls))
+            self._blocks.append(Block(calls))
         else:
             last.extend(calls)
         self._retained += len(calls.columns[NAME])

@@ -78,6 +78,7 @@ Row = tuple[Any, ...]
 NAME: Final = Call._fields.index("name")
 START: Final = Call._fields.index("start")
 ELAPSED: Final = Call._fields.index("elapsed")
+ARGS: Final = Call._fields.index("args")
 KWARGS: Final = Call._fields.index("kwargs")
 THREAD: Final = Call._fields.index("thread")
 TASK: Final = Call._fields.index("task")

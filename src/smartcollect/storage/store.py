@@ -49,8 +49,8 @@ class Subscriber(Protocol):
 
     tally: Tally
 
-    def put(self, columns: Columns) -> None:
-        """Take calls, without waiting."""
+    def put(self, calls: Columns) -> None:
+        """Take a copy of calls, without waiting."""
 
     def forget(self) -> None:
         """Drop everything: this is a fork, and its parent has it too."""
@@ -167,10 +167,8 @@ class Store:
             self._measure(),
         )
         self._recent.add(calls, self.slow_from)
-        if self._subscribers:
-            copied = calls._replace(columns=[column[:] for column in columns])
-            for subscriber in tuple(self._subscribers):
-                subscriber.put(copied)
+        for subscriber in tuple(self._subscribers):
+            subscriber.put(calls)
         forgotten = self._ring.extend(calls)
         del calls, columns, forgotten
 
