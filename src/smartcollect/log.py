@@ -353,8 +353,9 @@ class CallLog(Assertions):
         subscription = Subscription(
             recorder.store, recorder.rules, sink, pause, whole_number("max_queue", max_queue)
         )
-        recorder.subscriptions.append(subscription)
-        weakref.finalize(recorder, subscription.retire).atexit = False
+        recorder.subscriptions.add(subscription)
+        subscription.finalizer = weakref.finalize(recorder, subscription.retire)
+        subscription.finalizer.atexit = False
         return subscription
 
     # -- what is watched ------------------------------------------------------------------------

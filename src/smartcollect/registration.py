@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 _SMARTSWITCH = "smartswitch"
 _OURS = f"{__package__}."
@@ -24,6 +25,9 @@ class _Watchful(Loader):
     def __init__(self, loader: Loader, finder: _Finder) -> None:
         self._loader = loader
         self._finder = finder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
@@ -52,7 +56,8 @@ class _Finder(MetaPathFinder):
         if name != _SMARTSWITCH and not name.startswith(_OURS):
             return None
         for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
+            find = None if finder is self else getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = None if find is None else find(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
                     spec.loader = _Watchful(spec.loader, self)
@@ -62,19 +67,32 @@ class _Finder(MetaPathFinder):
     def __enter__(self) -> None:
         self._depth += 1
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type | None, *_: object) -> None:
         self._depth -= 1
-        if self._depth == 0 and _SMARTSWITCH in sys.modules and self in sys.meta_path:
+        # An import that failed may be tried again.
+        done = kind is None and self._depth == 0 and _is_imported()
+        if done and self in sys.meta_path:
             sys.meta_path.remove(self)
             _import_plugin()
 
 
 def register() -> None:
     """Register the plugin now, or once smartswitch is imported."""
-    if _SMARTSWITCH in sys.modules:
+    # This module may be imported anew: one finder is to wait, not each for the other.
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not _is_ours(finder)]
+    if _is_imported():
         _import_plugin()
     else:
         sys.meta_path.insert(0, _Finder())
+
+
+def _is_imported() -> bool:
+    return sys.modules.get(_SMARTSWITCH) is not None
+
+
+def _is_ours(finder: object) -> bool:
+    kind = type(finder)
+    return (kind.__module__, kind.__name__) == (__name__, _Finder.__name__)
 
 
 def _import_plugin() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 from collections import Counter
@@ -155,3 +156,34 @@ def test_a_drain_is_json(sw):
     sw.handlers[0](float("nan"))
     drained = sw.collect.drain()
     assert json.dumps(drained.profile.to_dict(), allow_nan=False)
+
+
+def test_garbage_whose_destructor_drains_takes_nothing_twice():
+    sw = Switcher("api").plug("collect", max_history=100_000)
+    batches = []
+
+    class Draining:
+        def __init__(self):
+            self.myself = self  # for the garbage collector
+
+        def __del__(self):
+            batches.append(sw.collect.drain())
+
+    @sw
+    def work(number): ...
+
+    before = gc.get_threshold()
+    gc.set_threshold(20)
+    try:
+        for number in range(3_000):
+            Draining()
+            work(number)
+            if number % 7 == 0:
+                batches.append(sw.collect.drain())
+    finally:
+        gc.set_threshold(*before)
+    gc.collect()
+    batches.append(sw.collect.drain())
+    told = sorted(call["args"][0] for batch in batches for call in batch.history)
+    assert told == list(range(3_000))
+    assert sum(batch.count for batch in batches) == 3_000

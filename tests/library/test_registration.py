@@ -16,6 +16,11 @@ thread.start()
 thread.join()
 import smartswitch
 """
+ANEW = """
+for name in [name for name in sys.modules if name.partition(".")[0] == "smartcollect"]:
+    del sys.modules[name]
+import smartcollect
+"""
 UNKNOWING = "assert 'smartswitch' not in sys.modules\n"
 
 
@@ -105,3 +110,39 @@ def test_an_unknown_name_is_an_attribute_error():
         smartcollect.speed  # noqa: B018
     with pytest.raises(ImportError):
         from smartcollect import speed  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "importlib.reload(smartcollect)",
+        ANEW,
+    ],
+    ids=["reloaded", "anew"],
+)
+def test_smartcollect_may_be_imported_again(again):
+    run(f"import importlib, smartcollect\n{again}\nimport smartswitch\n{KNOWN}")
+
+
+def test_a_smartswitch_that_failed_once_is_followed_when_it_works(tmp_path):
+    (tmp_path / "smartswitch.py").write_text("raise ImportError('broken')", "utf-8")
+    run(
+        f"""
+        import smartcollect
+        sys.path.insert(0, {str(tmp_path)!r})
+        try:
+            import smartswitch
+        except ImportError as error:
+            assert str(error) == "broken"
+        del sys.path[0]
+        import importlib
+        importlib.invalidate_caches()
+        import smartswitch
+        {KNOWN}
+        """,
+        *("-W", "error", "-W", "ignore:Support for class-based"),  # smartswitch's own
+    )
+
+
+def test_a_module_of_ours_runs_as_a_program():
+    subprocess.run([sys.executable, "-m", "smartcollect.units"], check=True)

@@ -13,7 +13,7 @@ import weakref
 import pytest
 from smartswitch import Switcher
 
-from smartcollect import CallLog, CollectPlugin, Subscription, collecting, merge
+from smartcollect import CallLog, CollectPlugin, collecting, merge
 from smartcollect.sinks import subscription as subscriptions
 from smartcollect.sinks import worker as workers
 from smartcollect.sinks.worker import worker
@@ -445,5 +445,148 @@ if __name__ == "__main__":
     assert told.count("closed") == 2
 
 
-def test_a_subscription_is_public():
-    assert Subscription.flush.__doc__
+class Timeout(BaseException):
+    """As gevent, trio and pytest have them."""
+
+
+def test_an_interrupt_of_a_flush_is_its_callers_and_loses_nothing(sw, subscribe):
+    sink = Failing(Timeout())
+    subscription = subscribe(sink)
+    sw.handlers[0](1)
+    with pytest.raises(Timeout):
+        subscription.flush()
+    sink.error = None
+    sw.handlers[0](2)
+    subscription.flush()
+    assert sink.args == [(1,), (2,)]
+    assert (subscription.failures, subscription.dropped) == (1, 0)
+
+
+def test_nothing_that_a_sink_raises_ends_the_worker(sw, subscribe, caplog):
+    sink, works = Failing(Timeout()), Keeping()
+    subscribe(sink, every=0.01)
+    subscribe(works, every=0.01)
+    for number in range(3):
+        works.came.clear()
+        sw.handlers[0](number)
+        assert works.came.wait(10)
+    sink.error = None
+
+
+def test_a_sink_may_ask_for_more_and_for_the_end(sw, caplog):
+    done = threading.Event()
+
+    class Asking(Keeping):
+        def write(self, batch):
+            super().write(batch)
+            subscription.flush()
+            subscription.close()
+
+        def close(self):
+            super().close()
+            done.set()
+
+    sink = Asking()
+    subscription = sw.collect.subscribe(sink, FOREVER)
+    sw.handlers[0](1)
+    subscription.flush()
+    assert done.wait(10)
+    assert (sink.args, sink.closed, subscription.closed) == ([(1,)], 1, True)
+
+
+def test_two_sinks_that_flush_each_other(sw, subscribe):
+    made = []
+
+    class Other(Keeping):
+        def write(self, batch):
+            super().write(batch)
+            for one in made:
+                one.flush()
+
+    sinks = [Other(), Other()]
+    made += [subscribe(sink) for sink in sinks]
+    sw.handlers[0](1)
+    threads = [threading.Thread(target=one.flush) for one in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert [sink.args for sink in sinks] == [[(1,)]] * 2
+
+
+def test_what_waits_behind_a_batch_that_failed_is_counted_at_the_end(sw, caplog):
+    subscription = sw.collect.subscribe(Failing(), FOREVER)
+    sw.handlers[0](1)
+    subscription.flush()
+    for number in range(5):
+        sw.handlers[0](number)
+    subscription.close()
+    assert subscription.dropped == 6
+
+
+def test_what_was_dropped_and_never_taken_is_counted_once(sw, caplog):
+    subscription = sw.collect.subscribe(Failing(), FOREVER, max_queue=10)
+    for number in range(100):
+        sw.handlers[0](number)
+    subscription.close()
+    assert subscription.dropped == 100
+
+
+def test_a_destructor_in_a_fold_does_not_wait_for_a_sink():
+    sw, sink = Switcher("api").plug("collect", serialize=False, max_history=10), Keeping()
+
+    class Flushing:
+        def __del__(self):
+            subscription.flush()
+
+    @sw
+    def work(value): ...
+
+    subscription = sw.collect.subscribe(sink, FOREVER)
+    for _ in range(2_000):
+        work(Flushing())
+    subscription.close()
+    assert sink.counted == 2_000
+
+
+def test_a_closed_subscription_is_let_go(sw):
+    log, sink = CallLog(), Keeping()
+    sink.log = log  # as a sink may that asks for more
+    log.subscribe(sink, FOREVER).close()
+    gone = weakref.ref(sink), weakref.ref(log)
+    del log, sink
+    gc.collect()
+    assert [one() for one in gone] == [None, None]
+
+
+def test_a_very_long_pause_stops_no_other_sink(sw, subscribe):
+    sink = Keeping()
+    subscribe(Keeping(), every=1e10)
+    subscribe(sink, every=0.01)
+    sw.handlers[0](1)
+    assert sink.came.wait(10)
+
+
+@FORK
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_while_a_sink_is_closed(sw):
+    writing, done = threading.Event(), threading.Event()
+
+    class Slow(Keeping):
+        def write(self, batch):
+            writing.set()
+            done.wait(10)
+
+    subscription = sw.collect.subscribe(Slow(), FOREVER)
+    sw.handlers[0](1)
+    closing = threading.Thread(target=subscription.close)
+    closing.start()
+    assert writing.wait(10)
+    child = os.fork()
+    if child == 0:
+        worker.close_all()  # as at the end of the process
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    done.set()
+    closing.join()

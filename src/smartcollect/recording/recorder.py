@@ -44,7 +44,7 @@ class Recorder:
         self.store = Store(settings.max_history, top, clock)
         self.rules = Rules(settings)
         self.overrides: Callable[[Probe], Mapping[str, Any]] = _none
-        self.subscriptions: list[Closable] = []
+        self.subscriptions: weakref.WeakSet[Closable] = weakref.WeakSet()
         self._probes: weakref.WeakSet[Probe] = weakref.WeakSet()
         self.store.call_sites = settings.call_sites
 
@@ -87,5 +87,5 @@ class Recorder:
 
     def close(self) -> None:
         """Give all subscribers what they are to have, and let them go."""
-        while self.subscriptions:
-            self.subscriptions.pop().close()
+        for subscription in list(self.subscriptions):
+            subscription.close()

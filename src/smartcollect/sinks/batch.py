@@ -51,6 +51,11 @@ class Batch:
         self._taken = rows
         self._rules = rules
 
+    @property
+    def count(self) -> int:
+        """How many calls ended, those included that are not among ``calls``."""
+        return sum(stats.calls for stats in self.profile.handlers.values())
+
     @cached_property
     def _rows(self) -> list[Row]:
         snapshot = self._rules.new_snapshot()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections import deque
 from collections.abc import Iterable
 from itertools import chain
 from math import inf
-from threading import RLock
+from threading import Lock
 from typing import Protocol
 
 from ..clock import SYSTEM
 from ..profiles.parts import SLOWEST
-from ..recording.nesting import suspended
+from ..recording.nesting import SUSPENDED, current, suspended
+from ..recording.recorder import Recorder
 from ..recording.rules import Rules
 from ..storage.packed import Packed
 from ..storage.ring import Columns
@@ -52,6 +54,8 @@ class Subscription:
         dropped: calls that found no room in the queue, or were never taken until the end.
         failures: how often the sink raised.
         due: when the next batch is to be written, on the monotonic clock.
+        closed: whether it is closed.
+        finalizer: what retires it when its log is gone.
         tally: see `storage.store.Subscriber`.
     """
 
@@ -64,7 +68,8 @@ class Subscription:
         self._every = every
         self._max_queue = max_queue
         self._closing = False
-        self._closed = False
+        self.closed = False
+        self.finalizer: weakref.finalize[..., Recorder] | None = None
         self.due = SYSTEM.monotonic() + every
         self.forget()
         store.subscribe(self)
@@ -84,8 +89,7 @@ class Subscription:
         self._told = 0
         self._unsent: Batch | None = None
         self._failed_in_a_row = 0
-        # One batch at a time; reentrant, since a sink may flush its own subscription.
-        self._writing = RLock()
+        self._writing = Lock()  # one batch at a time
 
     def put(self, calls: Columns) -> None:
         """Take calls, as many as there is room for."""
@@ -106,7 +110,10 @@ class Subscription:
 
     def _next(self) -> Batch | None:
         """Return all that was called since the last time, if anything was."""
-        tally, queue, dropped = self._store.settle(self._take)
+        taken = self._store.settle(self._take)
+        if taken is None:
+            return None
+        tally, queue, dropped = taken
         if not any(stats.calls for stats in tally.handlers.values()):
             return None
 
@@ -121,32 +128,41 @@ class Subscription:
         """Give the sink everything until now, in the thread of the caller.
 
         Where the sink fails, that is counted and the batch is kept, as it is in the worker thread.
+        A sink that asks for this, and a destructor in the middle of the recorder's own work, do not
+        wait: the worker thread does it next.
         """
-        try:
+        if self._may_wait():
             with self._writing:
-                if self._unsent is None or self._write(self._unsent):
-                    batch = self._next()
-                    if batch is not None:
-                        self._write(batch)
-        finally:
-            pause = self._every * 2**self._failed_in_a_row
-            self.due = SYSTEM.monotonic() + min(pause, max(self._every, _LONGEST_PAUSE))
+                if not self.closed:
+                    self._flush()
+        else:
+            self._hurry()
 
-    def _write(self, batch: Batch) -> bool:
-        """Give the sink a batch; false, and the batch is kept, where it fails."""
-        try:
-            # What a sink calls is not recorded: it would have something to write each time.
-            suspended(self._sink.write, batch)
-        except CONTAINED as error:
-            self.failures += 1
-            self._failed_in_a_row = min(self._failed_in_a_row + 1, 16)
-            self._unsent = batch
-            if self._failed_in_a_row == 1:
-                message = "%s failed to write calls and is tried again"
-                _log.warning(message, _name(self._sink), exc_info=error)
-            return False
-        self._unsent, self._failed_in_a_row, self._sending = None, 0, 0
-        return True
+    def close(self, patience: float = -1) -> None:
+        """Give the sink everything until now, hand it no more calls, and close it.
+
+        A sink that asks for this, and a destructor in the middle of the recorder's own work, do not
+        wait: the worker thread does it next.
+
+        Args:
+            patience: seconds to wait for a batch that is being written; negative for any time.
+        """
+        if not self._may_wait():
+            self.retire()
+        elif not self._writing.acquire(timeout=patience):
+            worker.remove(self)
+            _log.warning("%s is still writing, and is left alone", _name(self._sink))
+        else:
+            try:
+                if not self.closed:
+                    self._close()
+            finally:
+                self._writing.release()
+
+    def retire(self) -> None:
+        """Let the worker thread close the subscription: its log is gone."""
+        self._closing = True
+        self._hurry()
 
     def work(self) -> None:
         """Do what is due; the worker thread calls this."""
@@ -155,31 +171,63 @@ class Subscription:
         else:
             self.flush()
 
-    def retire(self) -> None:
-        """Let the worker thread close the subscription: its log is gone."""
-        self._closing, self.due = True, -inf
+    def _hurry(self) -> None:
+        self.due = -inf
         worker.wake()
 
-    def close(self) -> None:
-        """Give the sink everything until now, hand it no more calls, and close it."""
-        with self._writing:
-            if self._closed:
-                return
-            self._closed = True
-            self._store.unsubscribe(self)
-            self.flush()
-            worker.remove(self)
-            if self._unsent is not None:
-                lost = sum(stats.calls for stats in self._unsent.profile.handlers.values())
-                self.dropped += lost
-                _log.warning("%s never took %s calls", _name(self._sink), f"{lost:,}")
-            close = getattr(self._sink, "close", None)
-            if close is not None:
-                try:
-                    suspended(lambda _: close(), None)
-                except CONTAINED as error:
-                    self.failures += 1
-                    _log.warning("%s failed to close", _name(self._sink), exc_info=error)
+    def _may_wait(self) -> bool:
+        """Tell whether this thread may wait for one that writes: nobody waits for this thread."""
+        return current.get() is not SUSPENDED and not self._store.folds_here()
+
+    def _flush(self) -> None:
+        try:
+            if self._unsent is None or self._write(self._unsent):
+                batch = self._next()
+                if batch is not None:
+                    self._write(batch)
+        finally:
+            if not self._closing:
+                pause = self._every * 2**self._failed_in_a_row
+                self.due = SYSTEM.monotonic() + min(pause, max(self._every, _LONGEST_PAUSE))
+
+    def _write(self, batch: Batch) -> bool:
+        """Give the sink a batch; false, and the batch is kept, where it fails."""
+        self._unsent = batch
+        try:
+            # What a sink calls is not recorded: it would have something to write each time.
+            suspended(self._sink.write, batch)
+        except BaseException as error:
+            self.failures += 1
+            self._failed_in_a_row = min(self._failed_in_a_row + 1, 16)
+            if self._failed_in_a_row == 1:
+                message = "%s failed to write calls and is tried again"
+                _log.warning(message, _name(self._sink), exc_info=error)
+            if not isinstance(error, CONTAINED):
+                raise  # an interrupt is its caller's
+            return False
+        self._unsent, self._failed_in_a_row, self._sending = None, 0, 0
+        return True
+
+    def _close(self) -> None:
+        self.closed = True
+        self._store.unsubscribe(self)
+        worker.remove(self)
+        if self.finalizer is not None:
+            self.finalizer.detach()
+        self._flush()
+        left = [batch for batch in (self._unsent, self._next()) if batch is not None]
+        self._unsent = None
+        lost = sum(batch.count - batch.dropped for batch in left)
+        if lost:
+            self.dropped += lost
+            _log.warning("%s never took %s calls", _name(self._sink), f"{lost:,}")
+        close = getattr(self._sink, "close", None)
+        if close is not None:
+            try:
+                suspended(lambda _: close(), None)
+            except CONTAINED as error:
+                self.failures += 1
+                _log.warning("%s failed to close", _name(self._sink), exc_info=error)
 
 
 def _name(sink: Sink) -> str:

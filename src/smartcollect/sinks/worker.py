@@ -13,20 +13,25 @@ from typing import Protocol
 
 from ..clock import SYSTEM
 
+_LONGEST_PAUSE = 3600.0  # more than some systems can wait
+_PATIENCE = 10.0
+
 
 class Task(Protocol):
     """Something to do again and again.
 
     Attributes:
         due: when the next time is, on the monotonic clock.
+        closed: whether there is none.
     """
 
     due: float
+    closed: bool
 
     def work(self) -> None:
         """Do it, and set ``due`` anew."""
 
-    def close(self) -> None:
+    def close(self, patience: float = -1) -> None:
         """Do it for the last time."""
 
 
@@ -59,35 +64,41 @@ class Worker:
         self._inbox.put(None)
 
     def _start(self) -> None:
+        thread = Thread(target=self._run, args=[self._inbox], name="smartcollect", daemon=True)
         with suppress(RuntimeError):  # the process ends, which closes all tasks
-            self._thread = Thread(target=self._run, args=[self._inbox], daemon=True)
-            self._thread.name = "smartcollect"
-            self._thread.start()
+            thread.start()
+            self._thread = thread
 
     def _run(self, inbox: SimpleQueue[None]) -> None:
         while True:
             due = min((task.due for task in list(self._tasks)), default=None)
             with suppress(Empty):
-                inbox.get(timeout=None if due is None else max(0.0, due - SYSTEM.monotonic()))
+                inbox.get(timeout=None if due is None else _pause(due))
             for task in list(self._tasks):
                 if task.due <= SYSTEM.monotonic():
                     try:
                         task.work()
-                    except Exception:
+                    except BaseException:  # none may end the thread that all tasks share
                         logging.getLogger("smartcollect").exception("a subscription failed")
 
     def close_all(self) -> None:
-        """Do every task for the last time."""
+        """Do every task for the last time: the process ends, and does not wait for ever."""
         for task in list(self._tasks):
-            task.close()
+            task.close(_PATIENCE)
 
     def after_fork(self) -> None:
         """Go on in the child of a fork, which has no thread but the one that forked."""
         self._inbox = SimpleQueue()
         self._thread = None
         self._starting = Lock()
+        # The parent closes what it was closing; nobody here would ever let go of its lock.
+        self._tasks = {task: None for task in self._tasks if not task.closed}
         if self._tasks:
             self._start()
+
+
+def _pause(due: float) -> float:
+    return min(max(0.0, due - SYSTEM.monotonic()), _LONGEST_PAUSE)
 
 
 worker = Worker()

@@ -132,12 +132,12 @@ class HandlerStats:
         return self._worked_out((share,))[0]
 
     def _worked_out(self, shares: Sequence[float]) -> list[float]:
-        if not self.calls:
-            return [0.0 for _ in shares]
         buckets = sorted(self.histogram)
+        if not buckets:
+            return [0.0 for _ in shares]
         reached = list(accumulate(map(self.histogram.__getitem__, buckets)))
         middles = [
-            middle_of(buckets[bisect_left(reached, max(1, ceil(share * self.calls)))])
+            middle_of(buckets[bisect_left(reached, max(1, ceil(share * reached[-1])))])
             for share in shares
         ]
         return [min(max(middle, self.min_time), self.max_time) for middle in middles]

@@ -211,9 +211,14 @@ class Store:
         """Return what all calls came to, and let the subscribers have their share."""
         self._fold()
         if self._recent is not self._tally and not self._folding:
-            recent, self._recent = self._recent, self._fresh()
-            for tally in (self._tally, *(one.tally for one in self._subscribers)):
-                tally.merge(recent)
+            # A destructor or a signal handler that asks meanwhile is not to merge it once more.
+            self._folding = True
+            try:
+                recent, self._recent = self._recent, self._fresh()
+                for tally in (self._tally, *(one.tally for one in self._subscribers)):
+                    tally.merge(recent)
+            finally:
+                self._folding = False
         return self._tally
 
     def names(self) -> set[HandlerName]:
@@ -259,9 +264,7 @@ class Store:
         """Forget all calls; registered handlers stay known."""
         with self._lock:
             # Dies when the store is whole again: objects may have destructors that ask it.
-            forgotten = self._settled(), self._ring
-            self._reset()
-            self._know(forgotten[0].handlers)
+            forgotten = self._exchanged(known=True)
         del forgotten
 
     def drain(self) -> Drained:
@@ -273,9 +276,7 @@ class Store:
         with self._lock:
             if self._folding:
                 return Drained(Ring(0), Tally().summary())
-            tally, ring = self._settled(), self._ring
-            self._reset()
-            self._know(tally.handlers)
+            tally, ring = self._exchanged(known=True)
         return Drained(ring, tally.summary())
 
     def take(self) -> Summary:
@@ -285,13 +286,27 @@ class Store:
         last take.
         """
         with self._lock:
-            tally = self._settled()
-            self._reset()
+            tally, _ = self._exchanged(known=False)
         return tally.summary()
 
-    def _know(self, names: Iterable[HandlerName]) -> None:
-        for name in names:
-            self._tally.stats_of(name)
+    def _exchanged(self, known: bool) -> tuple[Tally, Ring]:
+        """Return what is remembered, and start afresh.
+
+        Args:
+            known: whether the handlers stay registered.
+        """
+        self._settled()
+        before = self._folding
+        # A destructor or a signal handler that drains meanwhile is not to take the same once more.
+        self._folding = True
+        try:
+            tally, ring = self._tally, self._ring
+            self._reset()
+            for name in tally.handlers if known else ():
+                self._tally.stats_of(name)
+        finally:
+            self._folding = before
+        return tally, ring
 
     # -- who is told ----------------------------------------------------------------------------
 
@@ -310,11 +325,23 @@ class Store:
             if subscriber in self._subscribers:
                 self._subscribers.remove(subscriber)
 
-    def settle(self, take: Callable[[], Taken]) -> Taken:
-        """Let the subscribers have all calls until now, and return what ``take`` takes of them."""
+    def settle(self, take: Callable[[], Taken]) -> Taken | None:
+        """Let the subscribers have all calls until now, and return what ``take`` takes of them.
+
+        In the middle of a fold, where a destructor may ask, nothing is complete: ``None``.
+        """
         with self._lock:
             self._settled()
-            return take()
+            return None if self._folding else take()
+
+    def folds_here(self) -> bool:
+        """Tell whether this thread is in the middle of a fold, and so must not wait for another."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            return self._folding
+        finally:
+            self._lock.release()
 
 
 def _make_room(frames: int) -> None:
@@ -330,7 +357,12 @@ _held: list[Store] = []
 # A fork while another thread folds would leave a lock in the child that nobody opens, and half a
 # batch: so all folds are let finish first.
 def _before_fork() -> None:
-    _held[:] = list(_stores)
+    while True:
+        try:
+            _held[:] = list(_stores)
+            break
+        except RuntimeError:  # another thread made a store meanwhile
+            continue
     for store in _held:
         store._lock.acquire()
 
