@@ -17,6 +17,7 @@ from .measure import Row
 RESULTS = Path(__file__).with_name("results.md")
 _GROUPS: tuple[Callable[[], Iterable[Row]], ...] = (
     collected.single_calls,
+    collected.sinks,
     collected.coroutines,
     collected.threads,
     collected.retained_bytes,

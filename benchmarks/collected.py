@@ -73,7 +73,6 @@ def single_calls() -> Iterator[Row]:
             "plain": _plain,
             "collected": _watched(stack),
             "sampled": _watched(stack, sample_rate=0.01),
-            "subscribed": _watched(stack, sink=True),
             "dormant": dormant,
             "bare wrapper": bare,
             "prometheus": peers.prometheus(_plain),
@@ -110,9 +109,23 @@ def single_calls() -> Iterator[Row]:
         net(taken, "bare wrapper", "plain"),
         3.0,
     )
-    subscribed = net(taken, "subscribed", "plain")
-    yield row("with a sink ÷ without, net", subscribed, collected, 1.15)
     yield row("sample_rate=0.01 ÷ full, net", net(taken, "sampled", "plain"), collected, 0.25)
+
+
+def sinks() -> Iterator[Row]:
+    """A call that a sink is told of ÷ one that none is.
+
+    On its own: the thread that writes to the sink would disturb what is measured beside it.
+    """
+    with ExitStack() as stack:
+        timed = {
+            "plain": _plain,
+            "collected": _watched(stack),
+            "subscribed": _watched(stack, sink=True),
+        }
+        taken = in_turns({name: calls(one, CALLS) for name, one in timed.items()}, ROUNDS)
+    subscribed, collected = (net(taken, one, "plain") for one in ("subscribed", "collected"))
+    yield row("with a sink ÷ without, net", subscribed, collected, 1.15)
 
 
 def coroutines() -> Iterator[Row]:

@@ -400,7 +400,7 @@ class CallLog(Assertions):
         return find(self._handlers(), handler)
 
     def _calls(self) -> list[Call]:
-        return list(map(Call._make, self._rows()))
+        return list(map(Call.of, self._rows()))
 
     def _rows(self) -> Iterator[Row]:
         """Yield the retained calls as plain data."""

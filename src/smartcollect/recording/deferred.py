@@ -11,7 +11,7 @@ from types import coroutine as as_coroutine
 from typing import Any, Protocol
 
 from ..names import HandlerName
-from ..storage.rows import Call, Details, Place
+from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
 from ..values.capture import ValueCapture
 from .nesting import (
@@ -39,8 +39,10 @@ class Recording(Protocol):
         frame: Frame,
         elapsed: float,
         call_site: Place | None,
+        parent: int | None,
+        task: str | None,
         span: float | None = None,
-    ) -> Details: ...
+    ) -> Row: ...
 
     def call_site(self) -> Place | None: ...
 
@@ -127,7 +129,11 @@ class DeferredCall:
         """Remember the call, which ended with ``result`` or ``error``."""
         probe = self._probe
         span = self._stopped - self._start
-        details = probe.details(self._frame, self._spent, self._call_site, span)
+        details = Details._make(
+            probe.details(
+                self._frame, self._spent, self._call_site, self._parent_id, self._task, span
+            )
+        )
         if error is not None:
             details = details._replace(failure=probe.capture.failure(error))
         probe.store.add(
@@ -139,8 +145,6 @@ class DeferredCall:
                 self._kwargs,
                 None if error is not None else probe.capture.result(result),
                 get_ident(),
-                self._task,
-                self._parent_id,
                 details,
             )
         )

@@ -21,7 +21,8 @@ FILE = "<smartcollect>"
 """What tracebacks call the file of a layer."""
 # What the text below names in quotes: constants of the code that is made of it.
 CONSTANTS: dict[str, Any] = {
-    "<context>": (current.get, current.set, current.reset, get_ident, task_name),
+    "<context>": (current.get, current.set, current.reset, get_ident),
+    "<task>": task_name,
     "<unknown>": UNKNOWN,
     "<unknown arguments>": (UNKNOWN,),
     "<unknown failure>": Details(0.0, Failure(UNKNOWN, "", ())),
@@ -50,6 +51,8 @@ def _row(**fields: str) -> str:
     return f"({', '.join(fields[name] for name in Call._fields)})"
 
 
+_DETAILS = {"self_time": "end - start", "task": "task()"}
+_IN_TASK = f"({', '.join(_DETAILS.get(name, 'None') for name in Details._fields)})"
 _KNOWN = {
     "name": "probe.name",
     "start": "start",
@@ -58,13 +61,14 @@ _KNOWN = {
     "kwargs": "keywords",
     "thread": "thread()",
 }
-_ENDED = _row(**_KNOWN, result="taken", task="ran_in", parent="caller", details="details")
-_LOST = _row(**_KNOWN, result="None", task="None", parent="None", details="'<unknown failure>'")
+_ENDED = _row(**_KNOWN, result="taken", details="details")
+_LOST = _row(**_KNOWN, result="None", details="'<unknown failure>'")
 RECORD = f"""
 DEF code(*args, **kwargs):
     __tracebackhide__ = True
     probe, store, target, now, extend, pending = BOUND
-    outer_of, enter, leave, thread, task = '<context>'
+    outer_of, enter, leave, thread = '<context>'
+    BEGIN
     if probe.sampled and probe.draw() >= probe.share:
         return AWAIT target(*args, **kwargs) if kwargs else AWAIT target(*args)
     outer = outer_of()
@@ -108,16 +112,16 @@ DEF code(*args, **kwargs):
             capture.snapshot.failures += 1
             extend({_LOST})
         raise
-    taken, ran_in, caller, details = result, None, None, None
+    taken, details = result, None
     try:
-        IN_TASK
         kind = type(result)
         if not capture.simple or not {_SMALL_SCALAR.replace("VALUE", "result")}:
             taken = RETURNED(result)
             if taken is probe:
                 return probe.deferred(frame, parent, start, end, kept, keywords, result)
         if outer is not None or frame[2] is not None or store.call_sites:
-            caller, details = probe.left(frame, parent, end, end - start, kept, keywords)
+            details = probe.left(frame, parent, end, end - start, kept, keywords, TASK)
+        END
     except Exception:
         capture.snapshot.failures += 1
         taken = '<unknown>'
@@ -134,8 +138,9 @@ SYNC = {
     "AWAIT ": "",
     "LEAVE": "leave(token)",
     "RETURNED": "probe.returned",
-    "IN_TASK": "pass",
+    "BEGIN": "pass",
     "TASK": "None",
+    "END": "pass",
 }
 # A coroutine may end in another context than it began in, which has no token of this one. What it
 # returns is its result, whatever that is.
@@ -144,8 +149,9 @@ ASYNC = {
     "AWAIT ": "await ",
     "LEAVE": "outer_of() is frame and enter(outer)",
     "RETURNED": "capture.result",
-    "IN_TASK": "ran_in = task()",
+    "BEGIN": "task = '<task>'",
     "TASK": "task()",
+    "END": f"details = details or {_IN_TASK}",
 }
 
 

@@ -9,7 +9,7 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from ..names import HandlerName
-from ..storage.rows import Call, Details, Place
+from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
 from ..values.capture import ValueCapture
 from . import deferred, nesting
@@ -105,21 +105,16 @@ class Probe:
         elapsed: float,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> tuple[int | None, Details | None]:
-        """Note that the call of ``frame`` is over, which took ``elapsed``.
-
-        Returns:
-            The id of its parent, and what most calls do not have.
-        """
+        task: str | None,
+    ) -> Row:
+        """Return the `Details` of the call of ``frame``, which is over and took ``elapsed``."""
         stopped(frame, parent, at)
         caller = None
         if parent is not None:
             around = inner_of(parent)
             around.called(self.name, args, kwargs, self.capture.serialize)
             caller = around.id
-        if frame[INNER] is None and not self.store.call_sites:
-            return caller, None
-        return caller, self.details(frame, elapsed, self.call_site())
+        return self.details(frame, elapsed, self.call_site(), caller, task)
 
     def failed(
         self,
@@ -134,11 +129,9 @@ class Probe:
     ) -> None:
         """Remember the call of ``frame``, which raised ``error``."""
         elapsed = end - start
-        caller, details = self.left(frame, parent, end, elapsed, args, kwargs)
-        details = (details or Details(elapsed))._replace(failure=self.capture.failure(error))
-        self.store.add(
-            Call(self.name, start, elapsed, args, kwargs, None, get_ident(), task, caller, details)
-        )
+        details = self.left(frame, parent, end, elapsed, args, kwargs, task)
+        details = Details._make(details)._replace(failure=self.capture.failure(error))
+        self.store.add(Call(self.name, start, elapsed, args, kwargs, None, get_ident(), details))
 
     def deferred(
         self,
@@ -162,16 +155,17 @@ class Probe:
         frame: Frame,
         elapsed: float,
         call_site: Place | None,
+        parent: int | None,
+        task: str | None,
         span: float | None = None,
-    ) -> Details:
-        """Return what the call of ``frame`` leaves beside its row, and note what it repeated."""
+    ) -> Row:
+        """Return the `Details` of the call of ``frame``, and note what it repeated."""
         inner: Inner | None = frame[INNER]
         self_time, number = elapsed, None
         if inner is not None:
             self.store.note_repeats(inner.repeats(self.name, self.store.repeat_threshold))
             self_time, number = max(0.0, elapsed - inner.spent), inner.id
-        # A third of the time that `Details(…)` takes.
-        return tuple.__new__(Details, (self_time, None, call_site, number, span))
+        return self_time, None, call_site, parent, number, task, span
 
     def call_site(self) -> Place | None:
         """Return the line that made the call which runs now, where the log asks for that."""

@@ -43,7 +43,7 @@ def serialized(row: Row, snapshot: Snapshot) -> Row:
     """Return the call with plain data in place of objects, where the log keeps these."""
     if type(row[KWARGS]) is not Raw:
         return row
-    call = Call._make(row)
+    call = Call.of(row)
     (result,) = snapshot.arguments((call.result,))
     args, kwargs = snapshot.arguments(call.args), snapshot.keywords(call.kwargs)
     return call._replace(args=args, kwargs=kwargs, result=result)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from .rows import DETAILS, ELAPSED, NAME, PARENT, START, TASK, THREAD, Row
+from .rows import DETAILS, ELAPSED, NAME, START, THREAD, Row
 
 
 class Columns(NamedTuple):
@@ -27,9 +27,6 @@ class Columns(NamedTuple):
     elapsed: bytes
     longest: float
     to_wall: float
-
-
-_RARE = (TASK, PARENT, DETAILS)
 
 
 class _Nones:
@@ -65,9 +62,8 @@ class Block:
         self.columns[START] = array("d", calls.start)
         self.columns[THREAD] = array("L", calls.columns[THREAD])  # C's type of an identity
         self.columns[ELAPSED] = array("d", calls.elapsed)
-        for rare in _RARE:
-            if not any(calls.columns[rare]):
-                self.columns[rare] = _Nones(len(calls.columns[rare]))
+        if not any(calls.columns[DETAILS]):
+            self.columns[DETAILS] = _Nones(len(calls.columns[DETAILS]))
         self.to_wall = calls.to_wall
         self._longest: float | None = calls.longest
 
@@ -83,10 +79,9 @@ class Block:
 
     def extend(self, calls: Columns) -> None:
         self._longest = max(self.longest, calls.longest)
-        for rare in _RARE:
-            mine = self.columns[rare]
-            if type(mine) is _Nones and any(calls.columns[rare]):
-                self.columns[rare] = mine[:]
+        details = self.columns[DETAILS]
+        if type(details) is _Nones and any(calls.columns[DETAILS]):
+            self.columns[DETAILS] = details[:]
         for mine, more in zip(self.columns, calls.columns, strict=True):
             mine.extend(more)
 

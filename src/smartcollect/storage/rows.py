@@ -9,23 +9,29 @@ from ..values.failure import Failure
 
 Place = tuple[str, int]
 """A line: file and number."""
+Row = tuple[Any, ...]
+"""The fields of a `Call`, and of its `Details`, as plain tuples."""
 
 
 class Details(NamedTuple):
-    """What most calls do not have.
+    """What most calls do not have. Like a `Call`, it is mostly met as a plain tuple.
 
     Attributes:
         self_time: seconds of the call that it spent in no other recorded call.
         failure: the exception that ended it.
         call_site: the line that made it, where the log asks for that.
+        parent: the ``id`` of the recorded call that it was made from, if there was one.
         id: number that the calls inside it tell as their parent; ``None`` where it had none.
+        task: name of the asyncio task that it ran in, where it is a coroutine or a generator.
         span: seconds from its start to its end, where it did not run all of them.
     """
 
     self_time: float
     failure: Failure | None = None
     call_site: Place | None = None
+    parent: int | None = None
     id: int | None = None
+    task: str | None = None
     span: float | None = None
 
 
@@ -41,8 +47,6 @@ class Call(NamedTuple):
         elapsed: seconds that it ran.
         args, kwargs, result: what is remembered of its values.
         thread: identity of the thread that it ended in, as ``threading.get_ident()`` returns it.
-        task: name of the asyncio task that it ran in, where it is a coroutine or a generator.
-        parent: the ``id`` of the recorded call that it was made from, if there was one.
         details: what most calls do not have, or ``None``.
     """
 
@@ -53,9 +57,15 @@ class Call(NamedTuple):
     kwargs: dict[str, Any]
     result: Any
     thread: int
-    task: str | None = None
-    parent: int | None = None
     details: Details | None = None
+
+    @classmethod
+    def of(cls, row: Row) -> Call:
+        """Return the call of a plain tuple."""
+        call = cls._make(row)
+        if call.details is None:
+            return call
+        return call._replace(details=Details._make(call.details))
 
     @property
     def self_time(self) -> float:
@@ -73,24 +83,23 @@ class Call(NamedTuple):
         return None if self.details is None else self.details.call_site
 
 
-Row = tuple[Any, ...]
-"""The fields of a `Call` as a plain tuple."""
 NAME: Final = Call._fields.index("name")
 START: Final = Call._fields.index("start")
 ELAPSED: Final = Call._fields.index("elapsed")
 ARGS: Final = Call._fields.index("args")
 KWARGS: Final = Call._fields.index("kwargs")
 THREAD: Final = Call._fields.index("thread")
-TASK: Final = Call._fields.index("task")
-PARENT: Final = Call._fields.index("parent")
 DETAILS: Final = Call._fields.index("details")
 WIDTH: Final = len(Call._fields)
+SELF_TIME: Final = Details._fields.index("self_time")
+FAILURE: Final = Details._fields.index("failure")
+CALL_SITE: Final = Details._fields.index("call_site")
 
 
 def failed(row: Row) -> bool:
     """Tell whether the call raised."""
     details = row[DETAILS]
-    return details is not None and details.failure is not None
+    return details is not None and details[FAILURE] is not None
 
 
 class RaisedException(TypedDict):
@@ -127,7 +136,7 @@ def entry_of(row: Row, context: bool = True) -> Entry:
         row: the call.
         context: whether it tells ``switcher`` and ``timestamp``.
     """
-    name, start, elapsed, args, kwargs, result, _, _, _, details = row
+    name, start, elapsed, args, kwargs, result, _, details = row
     entry: Entry = {"handler": name.handler}  # type: ignore[typeddict-item]
     if context:
         entry["switcher"] = name.switcher
@@ -135,17 +144,17 @@ def entry_of(row: Row, context: bool = True) -> Entry:
     entry["args"] = args
     entry["kwargs"] = dict(kwargs)
     entry["elapsed"] = elapsed
-    if details is None or details.failure is None:
+    failure = None if details is None else details[FAILURE]
+    if failure is None:
         entry["result"] = result
     else:
-        failure = details.failure
         entry["exception"] = {
             "type": failure.type,
             "message": failure.message,
             "traceback": failure.traceback(),
         }
-    if details is not None and details.call_site is not None:
-        file, line = details.call_site
+    if details is not None and details[CALL_SITE] is not None:
+        file, line = details[CALL_SITE]
         entry["call_site"] = f"{file}:{line}"
     return entry
 
@@ -169,7 +178,7 @@ class TracedEntry(Entry):
 
 def traced_entry_of(row: Row) -> TracedEntry:
     """Return the entry of a call with everything that is known of it."""
-    call = Call._make(row)
+    call = Call.of(row)
     details = call.details or Details(call.elapsed)
     span = call.elapsed if details.span is None else details.span
     return {
@@ -177,7 +186,7 @@ def traced_entry_of(row: Row) -> TracedEntry:
         "end": call.start + span,
         "self_time": details.self_time,
         "thread": call.thread,
-        "task": call.task,
+        "task": details.task,
         "id": details.id,
-        "parent": call.parent,
+        "parent": details.parent,
     }

@@ -234,7 +234,7 @@ class Store:
 
     def calls(self) -> list[Call]:
         """Return the retained calls, in the order in which they ended."""
-        return list(map(Call._make, self.rows()))
+        return list(map(Call.of, self.rows()))
 
     def slowest_rows(self, n: int) -> Iterator[Row]:
         """Return the retained calls among which the ``n`` slowest are."""

@@ -15,7 +15,7 @@ from ..text import cut
 from .findings import Noted, Raised, Repeat
 from .histogram import buckets_of
 from .ring import Columns
-from .rows import DETAILS, ELAPSED, NAME, START, Call
+from .rows import DETAILS, ELAPSED, FAILURE, NAME, SELF_TIME, START, Call
 from .statistics import HandlerStats
 
 MAX_HANDLERS = 10_000
@@ -81,7 +81,7 @@ class Tally:
         self_times = elapsed
         if special:
             self_times = [
-                taken if one is None else one.self_time
+                taken if one is None else one[SELF_TIME]
                 for taken, one in zip(elapsed, details, strict=True)
             ]
         if names.count(names[0]) == len(names):
@@ -101,10 +101,11 @@ class Tally:
                 stats.add(pick(elapsed), pick(buckets), last_call, own)
         if special:
             for name, one in zip(names, details, strict=True):
-                if one is not None and one.failure is not None:
+                failure = None if one is None else one[FAILURE]
+                if failure is not None:
                     self.stats_of(name).errors += 1
-                    message = cut(one.failure.message, _MAX_MESSAGE)
-                    _note(self._raised, Raised(name, one.failure.type, message, 1))
+                    message = cut(failure.message, _MAX_MESSAGE)
+                    _note(self._raised, Raised(name, failure.type, message, 1))
 
     def _bound(self, slow_from: float) -> float:
         """Return the seconds of the fastest call that is among the slowest."""
@@ -117,7 +118,7 @@ class Tally:
         for index, elapsed in enumerate(calls.columns[ELAPSED]):
             if elapsed > bound:
                 name, start, *others = (column[index] for column in calls.columns)
-                call = Call(name, start + calls.to_wall, *others)
+                call = Call.of((name, start + calls.to_wall, *others))
                 self._keep((elapsed, -next(_order), call))
                 bound = self._bound(slow_from)
 
