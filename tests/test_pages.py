@@ -24,6 +24,7 @@ import io
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -161,10 +162,19 @@ def _code(node: ast.stmt, text: str) -> str:
     return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
 
 
+@pytest.fixture
+def shop(tmp_path):
+    shop = Shop(tmp_path)
+    yield shop
+    # A page may leave a database or a subscription open; its reader's process ends with it.
+    for value in shop.namespace.values():
+        if isinstance(value, (sqlite3.Connection, smartcollect.Subscription)):
+            value.close()
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
 @needs_get
-def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
-    shop = Shop(tmp_path)
+def test_the_examples_of_a_page_run(page, shop, monkeypatch):
     monkeypatch.chdir(shop.path)
     monkeypatch.syspath_prepend(shop.path)
     for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
