@@ -33,6 +33,9 @@ class CollectPlugin(CallLog, WatchingPlugin):
         include_context: whether entries of ``history()`` tell ``switcher`` and ``timestamp``.
         sample_rate: the share of calls that is recorded, from 0.0 to 1.0.
         serializers: functions that replace the default for a type and its subclasses.
+        objects: how an object is shown that is neither a scalar nor a builtin container:
+            ``"repr"``, or ``"type"`` for its type alone (``<Order>``), so that recording never
+            runs code of the application.
         redact: names of parameters and dict keys whose values are recorded as ``"***"``; a name
             that holds the words of one of these, such as ``new_password``, is one.
         call_sites: whether entries tell the line that made the call, as ``call_site``.
@@ -68,6 +71,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
         *,
         sample_rate: float = 1.0,
         serializers: Mapping[type, Callable[[Any], Any]] | None = None,
+        objects: str = "repr",
         redact: Iterable[str] = SECRET_NAMES,
         call_sites: bool = False,
         name: str = "collect",
@@ -82,6 +86,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
             "include_context": include_context,
             "sample_rate": sample_rate,
             "serializers": serializers,
+            "objects": objects,
             "redact": redact,
             "call_sites": call_sites,
             "enabled": enabled,

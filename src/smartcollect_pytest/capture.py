@@ -25,13 +25,15 @@ class Capture:
     Args:
         repeat_threshold: from how many calls under one call on repeats are noted, where that is
             less than usual; 0 for the usual.
+        objects: how objects are shown, see `CollectPlugin`.
 
     Attributes:
         refusal: why handlers cannot be watched; ``""`` where they can.
     """
 
-    def __init__(self, repeat_threshold: int = 0) -> None:
+    def __init__(self, repeat_threshold: int = 0, objects: str = "type") -> None:
         self.refusal = ""
+        self._objects = objects
         self._repeat_threshold = repeat_threshold
         self._log: CallLog | None = None
         self._watching = ExitStack()
@@ -65,7 +67,7 @@ class Capture:
                 return
         self.refusal = "" if smartswitch.hooked else smartswitch.UNKNOWN
 
-        self._log = CallLog(LogSettings(max_history=PHASE_HISTORY))
+        self._log = CallLog(LogSettings(max_history=PHASE_HISTORY, objects=self._objects))
         store = self._log.recorder.store
         usual = store.repeat_threshold
         store.repeat_threshold = min(usual, self._repeat_threshold or usual)

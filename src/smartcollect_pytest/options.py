@@ -69,6 +69,15 @@ def _seconds(text: str) -> float:
     return seconds(text)
 
 
+def _objects(text: str) -> str:
+    from smartcollect.recording.settings import check
+
+    try:
+        return str(check("objects", text.strip()))
+    except ValueError as error:
+        raise ValueError(str(error).rpartition("; ")[2]) from None
+
+
 def _pattern(text: str) -> str:
     if len(text.split()) != 1:
         raise ValueError("accepted: a handler, or a pattern such as users.*")
@@ -215,6 +224,13 @@ class Options:
         "says; CHILD alone: any handler may",
         "PARENT>CHILD",
         many=True,
+    )
+    objects: str = _option(
+        _objects,
+        "show arguments and results that are neither scalars nor builtin containers by HOW: type "
+        "(<Order>), so that recording runs no code of the application, or repr",
+        "HOW",
+        "type",
     )
     junit: bool = _option(
         bool,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .capture import Capture
     from .options import Options
 
+OPTIONS = pytest.StashKey[options.Options]()
 FIXTURE_HISTORY = 10_000
 """Calls that the ``collect`` fixture retains."""
 
@@ -34,12 +35,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 @pytest.hookimpl
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", marker.signature(whole=bool(config.option.markers)))
-    given = options.read(config)
+    given = config.stash[OPTIONS] = options.read(config)
     if not given.active:
         return
     from .capture import Capture
 
-    capture = Capture(given.repeat_threshold)
+    capture = Capture(given.repeat_threshold, given.objects)
     config.add_cleanup(capture.end)
     if given.profile:
         from .profiler import Profiler
@@ -96,7 +97,7 @@ def _marked(item: pytest.Item) -> Sequence[Any]:
 
 
 @pytest.fixture
-def collect() -> Iterator[CallLog]:
+def collect(request: pytest.FixtureRequest) -> Iterator[CallLog]:
     """Each call of each smartswitch handler in this test: a log to ask and to assert on.
 
     It begins when the fixture is set up, and works with and without ``--smartcollect``::
@@ -107,5 +108,6 @@ def collect() -> Iterator[CallLog]:
     """
     from smartcollect import collecting
 
-    with collecting(max_history=FIXTURE_HISTORY, call_sites=True) as log:
+    objects = request.config.stash[OPTIONS].objects
+    with collecting(max_history=FIXTURE_HISTORY, call_sites=True, objects=objects) as log:
         yield log

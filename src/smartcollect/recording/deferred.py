@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _thread import get_ident
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from inspect import CO_ITERABLE_COROUTINE
 from types import CoroutineType, GeneratorType
 from types import coroutine as as_coroutine
@@ -22,6 +22,7 @@ from .nesting import (
     current,
     inner_of,
     parent_of,
+    reference_to,
     stopped,
     task_name,
 )
@@ -56,6 +57,7 @@ class DeferredCall:
         spent: seconds that it ran before it returned, which count too.
         inner: what was called inside of it until then.
         args, kwargs: what is remembered of its arguments.
+        objects: those of the arguments of which nothing but the type is remembered.
     """
 
     __slots__ = (
@@ -63,6 +65,7 @@ class DeferredCall:
         "_call_site",
         "_frame",
         "_kwargs",
+        "_objects",
         "_parent",
         "_parent_id",
         "_probe",
@@ -83,8 +86,10 @@ class DeferredCall:
         inner: Inner | None,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        objects: Sequence[Any],
     ) -> None:
         self._probe = probe
+        self._objects = list(map(reference_to, objects))
         self._args = args
         self._kwargs = kwargs
         self._call_site = probe.call_site()
@@ -110,7 +115,10 @@ class DeferredCall:
             around.started(self._resumed)
             if not self._told:
                 self._parent_id = around.id
-                around.called(probe.name, self._args, self._kwargs, probe.capture.serialize)
+                objects = [one() for one in self._objects]
+                around.called(
+                    probe.name, self._args, self._kwargs, probe.capture.serialize, objects
+                )
         self._told = True
 
     def __exit__(self, *_: object) -> None:

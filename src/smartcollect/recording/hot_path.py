@@ -107,7 +107,9 @@ DEF code(*args, **kwargs):
         if start is None:
             start = end
         try:
-            probe.failed(frame, parent, start, end, kept, keywords, error, TASK)
+            probe.failed(
+                frame, parent, start, end, kept, keywords, args, kwargs, error, TASK
+            )
         except Exception:
             capture.snapshot.failures += 1
             extend({_LOST})
@@ -118,9 +120,14 @@ DEF code(*args, **kwargs):
         if not capture.simple or not {_SMALL_SCALAR.replace("VALUE", "result")}:
             taken = RETURNED(result)
             if taken is probe:
-                return probe.deferred(frame, parent, start, end, kept, keywords, result)
+                objects = capture.objects(args, kwargs, kept)
+                return probe.deferred(
+                    frame, parent, start, end, kept, keywords, objects, result
+                )
         if outer is not None or frame[2] is not None or store.call_sites:
-            details = probe.left(frame, parent, end, end - start, kept, keywords, TASK)
+            details = probe.left(
+                frame, parent, end, end - start, kept, keywords, args, kwargs, TASK
+            )
         END
     except Exception:
         capture.snapshot.failures += 1

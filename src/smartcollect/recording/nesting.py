@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import operator
+import weakref
 from asyncio import Task, current_task
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -78,21 +79,28 @@ class Inner:
         if self.running == 0:
             self.spent += at - self.since
 
-    def called(self, name: HandlerName, args: Any, kwargs: Any, by_value: bool) -> None:
+    def called(
+        self,
+        name: HandlerName,
+        args: Any,
+        kwargs: Any,
+        by_value: bool,
+        objects: Sequence[Any] = (),
+    ) -> None:
         """Notes a call of the handler ``name`` with such arguments.
 
         Plain data is compared ``by_value``, objects by identity: their own ``__eq__`` could do
-        anything.
+        anything. Of ``objects`` the plain data tells nothing but the type.
         """
         child = self.children.get(name)
         if child is None:
-            new = Children(args, kwargs, by_value)
+            new = Children(args, kwargs, by_value, objects)
             child = self.children.setdefault(name, new)  # another thread may have been first
             if child is new:
                 return
         child.calls += 1
         if child.same:
-            child.same = child.like(args, kwargs, by_value)
+            child.same = child.like(args, kwargs, by_value, objects)
 
     def repeats(self, parent: HandlerName, threshold: int) -> Iterator[Repeat]:
         """Yield the handlers that were called at least ``threshold`` times."""
@@ -128,22 +136,55 @@ def stopped(frame: Frame, parent: Frame | None, at: float) -> None:
         inner_of(parent).stopped(at)
 
 
+def reference_to(value: object) -> Callable[[], object]:
+    """Return what returns ``value`` while that lives, and does not keep it alive.
+
+    Later, or where there can be no such thing, it returns an object that is no other: an address
+    alone may be that of another object by then.
+    """
+    try:
+        reference = weakref.ref(value)
+    except TypeError:
+        return object
+
+    def referred() -> object:
+        found = reference()
+        return object() if found is None else found
+
+    return referred
+
+
 class Children:
     """The calls of one handler under one call of another: how many, and whether alike."""
 
-    __slots__ = ("args", "by_value", "calls", "kwargs", "same")
+    __slots__ = ("args", "by_value", "calls", "kwargs", "objects", "same")
 
-    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any], by_value: bool) -> None:
+    def __init__(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        by_value: bool,
+        objects: Sequence[Any],
+    ) -> None:
         self.by_value = by_value
         self.calls = 1
         self.same = True
         self.args = args
         self.kwargs = kwargs
+        self.objects = [reference_to(value) for value in objects]
 
-    def like(self, args: tuple[Any, ...], kwargs: dict[str, Any], by_value: bool) -> bool:
-        """Whether the first of them had these arguments."""
+    def like(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        by_value: bool,
+        objects: Sequence[Any],
+    ) -> bool:
+        """Tell whether the first of them had these arguments."""
         if by_value and self.by_value:
-            return args == self.args and kwargs == self.kwargs
+            if args != self.args or kwargs != self.kwargs or len(objects) != len(self.objects):
+                return False
+            return all(known() is value for known, value in zip(self.objects, objects, strict=True))
         return (
             len(args) == len(self.args)
             and kwargs.keys() == self.kwargs.keys()

@@ -103,16 +103,29 @@ class Probe:
         parent: Frame | None,
         at: float,
         elapsed: float,
+        kept: tuple[Any, ...],
+        keywords: dict[str, Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         task: str | None,
     ) -> Row:
-        """Return the `Details` of the call of ``frame``, which is over and took ``elapsed``."""
+        """Return the `Details` of the call of ``frame``, which is over.
+
+        Args:
+            frame, parent: the call, and the one around it.
+            at: when, on the monotonic clock.
+            elapsed: seconds.
+            kept, keywords: what is remembered of its arguments.
+            args, kwargs: its arguments.
+            task: name of the asyncio task.
+        """
         stopped(frame, parent, at)
         caller = None
         if parent is not None:
             around = inner_of(parent)
-            around.called(self.name, args, kwargs, self.capture.serialize)
+            capture = self.capture
+            objects = capture.objects(args, kwargs, kept)
+            around.called(self.name, kept, keywords, capture.serialize, objects)
             caller = around.id
         return self.details(frame, elapsed, self.call_site(), caller, task)
 
@@ -122,6 +135,8 @@ class Probe:
         parent: Frame | None,
         start: float,
         end: float,
+        kept: tuple[Any, ...],
+        keywords: dict[str, Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         error: BaseException,
@@ -129,9 +144,9 @@ class Probe:
     ) -> None:
         """Remember the call of ``frame``, which raised ``error``."""
         elapsed = end - start
-        details = self.left(frame, parent, end, elapsed, args, kwargs, task)
+        details = self.left(frame, parent, end, elapsed, kept, keywords, args, kwargs, task)
         details = Details._make(details)._replace(failure=self.capture.failure(error))
-        self.store.add(Call(self.name, start, elapsed, args, kwargs, None, get_ident(), details))
+        self.store.add(Call(self.name, start, elapsed, kept, keywords, None, get_ident(), details))
 
     def deferred(
         self,
@@ -139,13 +154,14 @@ class Probe:
         parent: Frame | None,
         start: float,
         end: float,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        kept: tuple[Any, ...],
+        keywords: dict[str, Any],
+        objects: list[Any],
         result: Any,
     ) -> Any:
         """Return what does the same as ``result``, the rest of the call of ``frame``, recorded."""
         stopped(frame, parent, end)
-        call = DeferredCall(self, start, end - start, frame[INNER], args, kwargs)
+        call = DeferredCall(self, start, end - start, frame[INNER], kept, keywords, objects)
         return driver(call, result)
 
     # -- what a call leaves ---------------------------------------------------------------------

@@ -36,7 +36,8 @@ class Rules:
 
     def new_snapshot(self) -> Snapshot:
         """Return a snapshot of the same rules that counts failures of its own."""
-        return Snapshot(self.settings.serializers, self.redactor, suspended)
+        settings = self.settings
+        return Snapshot(settings.serializers, self.redactor, settings.objects, suspended)
 
 
 def serialized(row: Row, snapshot: Snapshot) -> Row:

@@ -37,6 +37,14 @@ def _serializers(name: str, value: Any) -> dict[type, Callable[[Any], Any]]:
     return dict(value)
 
 
+def _objects(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: {value!r} is not accepted; accepted: 'repr' or 'type'")
+    if value not in ("repr", "type"):
+        raise ValueError(f"{name}: {value!r} is not accepted; accepted: 'repr' or 'type'")
+    return value
+
+
 def _names(name: str, value: Any) -> tuple[str, ...]:
     accepted = 'names of parameters, such as ("password", "pin"); () redacts nothing'
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
@@ -66,6 +74,7 @@ class LogSettings:
     serializers: Mapping[type, Callable[[Any], Any]] = field(
         default_factory=dict, metadata={"check": _serializers, "handler": False}
     )
+    objects: str = _setting("repr", _objects)
     redact: tuple[str, ...] = _setting(SECRET_NAMES, _names)
     call_sites: bool = _setting(False, _flag)
     enabled: bool = _setting(True, _flag, handler=True)

@@ -105,6 +105,20 @@ class ValueCapture:
             return args, kwargs if self.serialize else Raw(kwargs)
         return self.arguments(args, kwargs)
 
+    def objects(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], kept: tuple[Any, ...]
+    ) -> list[Any]:
+        """Return those of a call's arguments of which nothing but the type was kept.
+
+        Args:
+            args, kwargs: as they were passed.
+            kept: what was kept of ``args``.
+        """
+        if self.snapshot.calls_repr or not self.serialize:
+            return []
+        values = [value for value, text in zip(args, kept, strict=False) if type(text) is str]
+        return [value for value in (*values, *kwargs.values()) if not small((value,))]
+
     def result(self, result: Any) -> Any:
         """What is remembered of a call's result."""
         if not self.serialize:

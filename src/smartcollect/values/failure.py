@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from ..text import cut
 from .functions import original_code
-from .snapshot import Snapshot, name_of
+from .known import name_of
+from .snapshot import Snapshot
 
 MAX_FRAMES = 40
 """Frames kept of a traceback."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Iterator
 from types import (
     BuiltinFunctionType,
@@ -43,18 +44,24 @@ def codes_of(function: Any) -> Iterator[tuple[CodeType, int]]:
         if one is None or (id(one), bound) in seen:
             continue
         seen.add((id(one), bound))
-        if isinstance(one, FunctionType):
+        kind = type(one)  # `isinstance` would ask the object for its class
+        if issubclass(kind, FunctionType):
             yield original_code(one.__code__), bound
-        elif isinstance(one, (staticmethod, classmethod)):
+        elif issubclass(kind, (staticmethod, classmethod)):
             waiting.append((one.__func__, bound))
-        elif isinstance(one, MethodType):
+        elif issubclass(kind, MethodType):
             waiting.append((one.__func__, bound + 1))
-        elif isinstance(one, functools.partial):
+        elif issubclass(kind, functools.partial):
             waiting.append((one.func, bound + len(one.args)))
-        elif isinstance(one, type):
-            waiting += [(getattr(one, made, None), bound + 1) for made in ("__init__", "__new__")]
-        elif not isinstance(one, _OF_C):
-            waiting.append((getattr(type(one), "__call__", None), bound + 1))  # noqa: B004
-        if not isinstance(one, (staticmethod, classmethod, MethodType)):
+        elif issubclass(kind, type):
+            waiting += [(_found(one, made), bound + 1) for made in ("__init__", "__new__")]
+        elif not issubclass(kind, _OF_C):
+            waiting.append((_found(kind, "__call__"), bound + 1))
+        if not issubclass(kind, (staticmethod, classmethod, MethodType)):
             # What is wrapped sees the arguments as they were given here.
-            waiting.append((getattr(one, "__wrapped__", None), bound))
+            waiting.append((_found(one, "__wrapped__"), bound))
+
+
+def _found(owner: Any, name: str) -> Any:
+    """Return an attribute as it is stored: no descriptor and no ``__getattr__`` runs for it."""
+    return inspect.getattr_static(owner, name, None)

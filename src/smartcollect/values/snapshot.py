@@ -12,6 +12,7 @@ from typing import Any
 
 from ..clock import SYSTEM
 from ..text import CUT, MAX_TEXT, cut
+from .known import bases_of, known_text, name_of, namespace_of, os_error_text, type_text
 from .redaction import REDACTED
 
 MAX_ITEMS = 50
@@ -37,11 +38,8 @@ CONTAINED = (Exception, SystemExit, GeneratorExit, CancelledError)
 
 # A class is compared by identity, and asked for its own parts in `type`'s way: a metaclass may lie,
 # raise or take its time in `__eq__`, `__hash__`, `__name__` and `__mro__`.
-name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
-_bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 _flags_of: Callable[[type], int] = type.__dict__["__flags__"].__get__
 _MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
-_namespace_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
 # The same of an exception, whose truth is its own too.
 _args_of: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict__["args"].__get__
 
@@ -74,6 +72,8 @@ class Snapshot:
     Args:
         serializers: functions that replace the default for a type and its subclasses.
         secret: tells which dict keys hide their values.
+        objects: how an object is shown that is neither a scalar nor a builtin container:
+            ``"repr"``, or ``"type"`` for its type alone, so that no code of the application runs.
         run: calls a function with a value; the recorder passes one that keeps what the value's
             own methods call out of every recording.
     """
@@ -82,11 +82,14 @@ class Snapshot:
         self,
         serializers: Mapping[type, Callable[[Any], Any]] | None = None,
         secret: Callable[[str], bool] = lambda name: False,
+        objects: str = "repr",
         run: Callable[[Callable[[Any], Any], Any], Any] = lambda function, value: function(value),
     ) -> None:
         self._serializers = dict(serializers or {})
         self._by_id = {id(kind): function for kind, function in self._serializers.items()}
         self._secret = secret
+        self.calls_repr = objects == "repr"
+        """Whether objects are shown by their ``repr``."""
         self._run = run
         # By the identity of a type, when its methods may be called again.
         self._silent: dict[int, tuple[weakref.ref[type], float]] = {}
@@ -114,17 +117,29 @@ class Snapshot:
 
     def serializer(self, kind: type) -> Callable[[Any], Any] | None:
         """The serializer for ``kind``: its own, or the nearest base's."""
-        found = (self._by_id[id(base)] for base in _bases_of(kind) if id(base) in self._by_id)
+        found = (self._by_id[id(base)] for base in bases_of(kind) if id(base) in self._by_id)
         return next(found, None)
 
     def message(self, error: BaseException) -> str:
         """What an exception says, bounded."""
         args = _args_of(error)
-        if _is_builtin(_definer(type(error), "__str__")) and any(map(_holds, args)):
+        builtin = _is_builtin(_definer(type(error), "__str__"))
+        if not self.calls_repr and builtin and issubclass(type(error), OSError):
+            text = os_error_text(error)  # type: ignore[arg-type]
+            if text is not None:
+                return cut(text)
+        if not self.calls_repr or (builtin and any(map(_holds, args))):
             # Nothing large is built whole, and no secret of a dict is told.
             kept = self.arguments(args)
-            return cut(str(kept[0] if len(kept) == 1 else kept))
+            return cut(str(kept[0] if len(kept) == 1 else kept or ""))
         return cut(self.call(str, error, "str"))
+
+    def object_text(self, value: Any) -> str:
+        """Return what an object shows that is neither a scalar nor a builtin container."""
+        if self.calls_repr:
+            return cut(self.call(repr, value, "repr"))
+        known = known_text(value)
+        return type_text(value) if known is None else cut(known)
 
     def note_failure(self, error: BaseException) -> str:
         """Counts a failure of the recorder's own, and returns what stands in for the value."""
@@ -237,17 +252,18 @@ class _Walk:
         written = _definer(kind, "__repr__")
         if written in _COLLECTIONS:
             return cut(self._collection(value, written, name_of(kind), depth))
-        if written is array and array.__len__(value) > MAX_ITEMS:
+        if written is array:
             start = repr(array.__getitem__(value, slice(MAX_ITEMS)))
-            return f"{start}{CUT} ({array.__len__(value) - MAX_ITEMS:,} more items)"
+            more = array.__len__(value) - MAX_ITEMS
+            return start if more <= 0 else f"{start}{CUT} ({more:,} more items)"
         if (
             _is_builtin(written)
             and issubclass(kind, BaseException)
-            and any(map(_holds, _args_of(value)))
+            and (not self._snapshot.calls_repr or any(map(_holds, _args_of(value))))
         ):
             shown = [self.copy(one, depth + 1) for one in _args_of(value)[:MAX_ITEMS]]
             return cut(f"{name_of(kind)}({', '.join(map(repr, shown))})")
-        return cut(self._snapshot.call(repr, value, "repr"))
+        return self._snapshot.object_text(value)
 
     def _collection(self, value: Any, base: Any, name: str, depth: int) -> str:
         opening, closing = _COLLECTIONS[base]
@@ -289,7 +305,7 @@ _COLLECTIONS: dict[Any, tuple[str, str]] = {
 
 def _definer(kind: type, method: str) -> type:
     """The class that objects of class ``kind`` have ``method`` from."""
-    return next(base for base in _bases_of(kind) if method in _namespace_of(base))
+    return next(base for base in bases_of(kind) if method in namespace_of(base))
 
 
 def _is_builtin(kind: type) -> bool:

@@ -1,0 +1,116 @@
+"""Text of values whose types are known, so that no code of the application runs for it.
+
+A ``repr`` may do anything: send SQL, consume an iterator, wait for a lock that the caller holds.
+Types are known by identity here. A subclass is another type, and a type that shows other objects,
+as a bound method shows the object that it is bound to, is not among them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import pathlib
+import types
+import uuid
+import zoneinfo
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+# A class is asked for its own parts in `type`'s way: a metaclass may lie, raise or take its time.
+name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
+bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+namespace_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
+
+_OS_ERROR = {
+    name: OSError.__dict__[name].__get__ for name in ("errno", "strerror", "filename", "filename2")
+}
+_SCALARS = (type(None), bool, int, float, str, bytes)
+
+
+def type_text(value: object) -> str:
+    """Return what stands for an object of which nothing but its type is shown.
+
+    Example:
+        >>> type_text(object())
+        '<object>'
+    """
+    return f"<{name_of(type(value))}>"
+
+
+def known_text(value: object) -> str | None:
+    """Return the text of a value of a known type, such as a date; ``None`` for any other.
+
+    Example:
+        >>> known_text(datetime.date(2026, 1, 31)), known_text(object())
+        ('2026-01-31', None)
+    """
+    kind = type(value)
+    writer = _WRITERS.get(id(kind))
+    if writer is not None:
+        return writer(value)
+    if any(base is Enum for base in bases_of(kind)):
+        return _enum_text(value, kind)
+    if any(base is type for base in bases_of(kind)):
+        return f"<class {name_of(value)}>"  # type: ignore[arg-type]
+    return None
+
+
+def os_error_text(error: OSError) -> str | None:
+    """Return what an error of the operating system says; ``None`` where that is not known."""
+    parts = {name: get(error) for name, get in _OS_ERROR.items()}
+    if not all(any(type(part) is kind for kind in _SCALARS) for part in parts.values()):
+        return None
+    if parts["errno"] is None:
+        return None
+    names = [repr(parts[name]) for name in ("filename", "filename2") if parts[name] is not None]
+    ending = f": {' -> '.join(names)}" if names else ""
+    return f"[Errno {parts['errno']}] {parts['strerror']}{ending}"
+
+
+def _enum_text(value: Any, kind: type) -> str | None:
+    # A member's name is in its own dict, unless a class has made something else of it.
+    if any("_name_" in namespace_of(base) for base in bases_of(kind)):
+        return None
+    name = object.__getattribute__(value, "_name_")
+    return f"{name_of(kind)}.{name}" if type(name) is str else None
+
+
+def _moment_text(value: Any) -> str:
+    # The offset of an application's own time zone is worked out by its own code.
+    zone = _zone_of(value)
+    if any(type(zone) is known for known in _ZONES):
+        return str(value)
+    return f"{value.replace(tzinfo=None)} {type_text(zone)}"
+
+
+def _zone_of(value: Any) -> object:
+    owner = datetime.datetime if type(value) is datetime.datetime else datetime.time
+    zone: object = owner.__dict__["tzinfo"].__get__(value)
+    return zone
+
+
+def _uuid_text(value: Any) -> str:
+    number: object = object.__getattribute__(value, "int")
+    return str(value) if type(number) is int else type_text(value)
+
+
+def _function_text(value: Any) -> str:
+    return f"<function {value.__code__.co_qualname}>"
+
+
+_ZONES = (type(None), datetime.timezone, zoneinfo.ZoneInfo)
+_PLAIN = (
+    *(complex, type(Ellipsis), type(NotImplemented)),
+    *(datetime.date, datetime.timedelta, datetime.timezone, decimal.Decimal, zoneinfo.ZoneInfo),
+    *(pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.PosixPath, pathlib.WindowsPath),
+)
+_WRITERS: dict[int, Callable[[Any], str]] = {
+    **{id(kind): str for kind in _PLAIN},
+    id(datetime.datetime): _moment_text,
+    id(datetime.time): _moment_text,
+    id(uuid.UUID): _uuid_text,
+    id(types.FunctionType): _function_text,
+    id(types.BuiltinFunctionType): lambda value: f"<built-in function {value.__name__}>",
+}
+"""By the identity of a type: what writes its values."""
