@@ -64,7 +64,7 @@ def masked(text: str) -> Counter[str]:
     text = re.sub(r"\d[\d,.]* (?:s|ms|µs|ns)\b", "TIME", text)
     text = re.sub(r"TIME\s+TIME\s+\d+\.\d\d(\s+\d\.\d{4})?", "TIME TIME RATIO", text)
     text = re.sub(r"(?:, \d+ warnings?)? in \d+\.\d\ds\b", " in TIME", text)
-    text = re.sub(r"(object>, )\d+", r"\1N", text)  # times decide which are among the slowest
+    text = re.sub(r"(<Connection>, )\d+", r"\1N", text)  # times decide which are among the slowest
     text = re.sub(r"([=_-])\1{2,}", r"\1", text)
     lines = (" ".join(line.split()) for line in text.splitlines())
     return Counter(line for line in lines if set(line) - set(" -=…|:"))
