@@ -455,3 +455,22 @@ def test_secrets_in_what_other_exceptions_hold():
     assert (
         failure(OSError(2, "No such file"), secret, frozenset()).message == "[Errno 2] No such file"
     )
+
+
+@pytest.mark.parametrize("objects", ["repr", "type"])
+@pytest.mark.parametrize("depth", [1, 2, 9])
+def test_an_exception_in_an_exception_tells_no_secret(objects, depth):
+    error = ValueError({"password": "hunter2"})
+    for _ in range(depth):
+        error = ValueError(error)
+    snapshot = Snapshot(secret=Redactor(), objects=objects)
+    assert "hunter2" not in snapshot.message(error)
+    assert "hunter2" not in snapshot.value(error)
+    assert "hunter2" not in str(snapshot.value([error]))
+
+
+def test_an_exception_that_has_itself():
+    error = ValueError()
+    error.args = (error,)
+    assert Snapshot().message(error)
+    assert Snapshot().value(error)

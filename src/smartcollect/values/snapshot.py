@@ -261,7 +261,13 @@ class _Walk:
             and issubclass(kind, BaseException)
             and (not self._snapshot.calls_repr or any(map(_holds, _args_of(value))))
         ):
-            shown = [self.copy(one, depth + 1) for one in _args_of(value)[:MAX_ITEMS]]
+            if id(value) in self._path or depth >= MAX_DEPTH:
+                return f"{name_of(kind)}({CUT})"
+            self._path.add(id(value))
+            try:
+                shown = [self.copy(one, depth + 1) for one in _args_of(value)[:MAX_ITEMS]]
+            finally:
+                self._path.discard(id(value))
             return cut(f"{name_of(kind)}({', '.join(map(repr, shown))})")
         return self._snapshot.object_text(value)
 
@@ -313,11 +319,15 @@ def _is_builtin(kind: type) -> bool:
     return not _flags_of(kind) & _MADE_IN_PYTHON
 
 
-def _holds(value: object) -> bool:
-    """Whether ``value`` is a builtin that may be large."""
+def _holds(value: object, depth: int = MAX_DEPTH) -> bool:
+    """Tell whether ``value`` is a builtin that may be large, or an exception that has one."""
     kind = type(value)
     if issubclass(kind, (list, tuple, dict, bytes, bytearray)):
         return True
+    if issubclass(kind, BaseException):
+        # Deeper than that, such as in one that has itself, it is not looked at and not shown.
+        args = _args_of(value)  # type: ignore[arg-type]
+        return depth == 0 or any(_holds(one, depth - 1) for one in args)
     return _definer(kind, "__repr__") in (*_COLLECTIONS, array)
 
 
