@@ -70,12 +70,11 @@ def _seconds(text: str) -> float:
 
 
 def _objects(text: str) -> str:
-    from smartcollect.recording.settings import check
+    from smartcollect.recording.settings import OBJECTS, OBJECTS_ACCEPTED
 
-    try:
-        return str(check("objects", text.strip()))
-    except ValueError as error:
-        raise ValueError(str(error).rpartition("; ")[2]) from None
+    if text.strip() not in OBJECTS:
+        raise ValueError(f"accepted: {OBJECTS_ACCEPTED}")
+    return text.strip()
 
 
 def _pattern(text: str) -> str:

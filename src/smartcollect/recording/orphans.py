@@ -10,7 +10,7 @@ from types import CellType, FunctionType
 from typing import Any, Protocol
 
 from ..values.functions import original_code
-from ..values.snapshot import SCALARS
+from ..values.known import is_scalar
 
 
 class Watched(Protocol):
@@ -23,10 +23,6 @@ class Watched(Protocol):
 
     bound: tuple[Any, ...]
     recorded: Callable[..., Any]
-
-
-def _holds_nothing(value: object) -> bool:
-    return any(type(value) is kind for kind in SCALARS)
 
 
 class Reference(weakref.ref[Any]):
@@ -45,12 +41,12 @@ class Reference(weakref.ref[Any]):
         made = super().__new__(cls, watched)
         # Of the defaults only what can keep nothing else alive.
         defaults = function.__defaults__ or ()
-        held = takewhile(_holds_nothing, reversed(defaults))
+        held = takewhile(is_scalar, reversed(defaults))
         made._defaults = tuple(held)[::-1]
         made._keyword_defaults = {
             name: value
             for name, value in (function.__kwdefaults__ or {}).items()
-            if _holds_nothing(value)
+            if is_scalar(value)
         }
         return made
 

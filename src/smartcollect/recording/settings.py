@@ -9,6 +9,10 @@ from typing import Any
 from ..checks import whole_number
 from ..values.redaction import SECRET_NAMES
 
+OBJECTS = ("repr", "type")
+"""How objects can be shown that are neither scalars nor builtin containers."""
+OBJECTS_ACCEPTED = " or ".join(map(repr, OBJECTS))
+
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
@@ -39,9 +43,9 @@ def _serializers(name: str, value: Any) -> dict[type, Callable[[Any], Any]]:
 
 def _objects(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{name}: {value!r} is not accepted; accepted: 'repr' or 'type'")
-    if value not in ("repr", "type"):
-        raise ValueError(f"{name}: {value!r} is not accepted; accepted: 'repr' or 'type'")
+        raise TypeError(f"{name}: {value!r} is not accepted; accepted: {OBJECTS_ACCEPTED}")
+    if value not in OBJECTS:
+        raise ValueError(f"{name}: {value!r} is not accepted; accepted: {OBJECTS_ACCEPTED}")
     return value
 
 

@@ -24,7 +24,7 @@ class Batch:
     """Calls that ended in some span of time, and what they came to.
 
     `CallLog.drain` returns one, and sinks are given one after the other. Entries are made when
-    they are asked for: a sink that reads ``profile`` only costs next to nothing for each call.
+    they are asked for, so a sink that reads ``profile`` only does not pay for them.
 
     Args:
         rows: returns the calls.

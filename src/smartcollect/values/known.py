@@ -28,6 +28,12 @@ _OS_ERROR = {
 _SCALARS = (type(None), bool, int, float, str, bytes)
 
 
+def is_scalar(value: object) -> bool:
+    """Tell whether ``value`` is of a builtin type whose values refer to nothing else."""
+    kind = type(value)
+    return any(kind is one for one in _SCALARS)
+
+
 def type_text(value: object) -> str:
     """Return what stands for an object of which nothing but its type is shown.
 
@@ -59,7 +65,7 @@ def known_text(value: object) -> str | None:
 def os_error_text(error: OSError) -> str | None:
     """Return what an error of the operating system says; ``None`` where that is not known."""
     parts = {name: get(error) for name, get in _OS_ERROR.items()}
-    if not all(any(type(part) is kind for kind in _SCALARS) for part in parts.values()):
+    if not all(map(is_scalar, parts.values())):
         return None
     if parts["errno"] is None:
         return None

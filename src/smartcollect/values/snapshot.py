@@ -28,8 +28,6 @@ _MAX_SILENT = 1_000
 
 UNKNOWN = "<not recorded>"
 """Stands in for what could not be recorded."""
-SCALARS = (type(None), bool, float, int, str, bytes)
-"""Types whose values refer to nothing else."""
 MAX_BITS = 1024
 """Of the largest int that is kept as it is. CPython refuses to print one of over 4,300 digits."""
 # What may be contained without taking a KeyboardInterrupt or a test's time-out from its owner.
