@@ -222,12 +222,12 @@ def test_a_context_that_two_threads_share(api):
     with collecting(api) as log:
 
         @api
-        def spread(number):
+        async def spread(number):
             contexts = [contextvars.copy_context() for _ in range(12)]
             with ThreadPoolExecutor(4) as pool:
                 return list(pool.map(lambda one: one.run(dispatch(api, "inner"), number), contexts))
 
-        assert spread(3) == [3] * 12
+        assert asyncio.run(spread(3)) == [3] * 12
     (repeat,) = log.profile().repeats
     assert (repeat.parent.handler, repeat.child.handler, repeat.times) == ("spread", "inner", 12)
 
@@ -320,7 +320,7 @@ def test_threads_that_register_on_one_switcher():
 
 def test_threads_inside_of_one_call(api):
     @api
-    def spread():
+    async def spread():
         begin = threading.Barrier(4)
 
         def work():
@@ -338,7 +338,7 @@ def test_threads_inside_of_one_call(api):
 
     with collecting(api) as log:
         for _ in range(100):
-            spread()
+            asyncio.run(spread())
     (repeat,) = log.profile().repeats
     assert (repeat.child.handler, repeat.parents) == ("inner", 100)
 

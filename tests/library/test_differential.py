@@ -634,6 +634,16 @@ arguments = st.one_of(
 ways = st.sampled_from(["end", "end", "throw", "close", "leave"])
 
 
+def fits(handler: Handler, given: Any) -> bool:
+    """Whether the arguments of a call are those of the handler's parameters."""
+    args, kwargs = given
+    try:
+        inspect.signature(handler.original.bare, follow_wrapped=False).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
 class Suite(RuleBasedStateMachine):
     """Whatever somebody does with smartswitch, done on both sides."""
 
@@ -963,7 +973,9 @@ class Suite(RuleBasedStateMachine):
             if handler is not None and self._counts(handler):
                 left = way == "leave" and self._deferred(bare)
                 expected = 0 if left else 1 + again.count("again") - inner
-                assert self._calls() - before == expected
+                counted = self._calls() - before
+                # A call with wrong arguments never starts: a layer alone sees it.
+                assert counted == expected or (counted == 0 and not fits(handler, given))
 
     def _deferred(self, outcome: Outcome) -> bool:
         return outcome.error is None and type(outcome.value[0]) is Driven

@@ -9,20 +9,43 @@ import sys
 import pytest
 from smartswitch import Switcher
 from support import dispatch
+from ticks import EVENTS, ticking
 
 from smartcollect import collecting
 from smartcollect.recording import nesting
 
+# Opcodes, or calls.
+STEP, ENOUGH = (1, 30) if EVENTS else (7, 100)
 FILES = ("standin", "recorder", "snapshot", "store", "ring", "stats", "nesting", "<smartcollect>")
 
 
 class Interrupt:
-    """Raises at the n-th line that the recorder runs, as a signal would between two of them."""
+    """Raises at the n-th instruction of the recorder at which a signal could interrupt it."""
 
     def __init__(self, error, at):
         self.error = error
         self.at = at
-        self.lines = 0
+        self.seen = 0
+
+    def __enter__(self):
+        self.tracing = None if EVENTS else sys.gettrace()
+        if EVENTS:
+            self.replaced = list(ticking(self.tick))
+        else:
+            sys.settrace(self.trace)
+
+    def __exit__(self, *_):
+        if EVENTS:
+            for function, code in self.replaced:
+                function.__code__ = code
+        else:
+            sys.settrace(self.tracing)
+
+    def tick(self, value=None):
+        self.seen += 1
+        if self.seen == self.at:
+            raise self.error
+        return value
 
     def trace(self, frame, event, arg):
         code = frame.f_code
@@ -33,17 +56,8 @@ class Interrupt:
             return None
         frame.f_trace_opcodes = True
         if event in ("line", "opcode"):
-            self.lines += 1
-            if self.lines == self.at:
-                raise self.error
+            self.tick()
         return self.trace
-
-    def __enter__(self):
-        self.before = sys.gettrace()
-        sys.settrace(self.trace)
-
-    def __exit__(self, *_):
-        sys.settrace(self.before)
 
 
 @pytest.fixture
@@ -64,7 +78,7 @@ def api():
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_an_interrupt_between_any_two_instructions(api, error):
     """What is interrupted is not recorded, or as an error; each call after it is as ever."""
-    for at in itertools.count(1, 7):
+    for at in itertools.count(1, STEP):
         with collecting(api) as log:
             result, interrupt = 3, Interrupt(error("now"), at)
             try:
@@ -74,21 +88,26 @@ def test_an_interrupt_between_any_two_instructions(api, error):
                 result = caught
             assert result in (3, interrupt.error)
             assert nesting.current.get() is None
+            assert nesting.running.stack == []
+            calls = {name: one["calls"] for name, one in log.stats().items()}
+            if EVENTS:
+                # It began, so it counts: once.
+                assert calls in ({"outer": 1}, {"outer": 1, "inner": 1})
             log.clear()
             for _ in range(300):
                 assert dispatch(api, "outer")([1], more=1) == 3
             assert [one["calls"] for one in log.stats().values()] == [300, 300]
             assert all(one["errors"] == 0 for one in log.stats().values())
-        if interrupt.lines < at:
+        if interrupt.seen < at:
             break
-    assert at > 100
+    assert at > ENOUGH
 
 
 @pytest.mark.parametrize("error", [MemoryError, RecursionError])
 def test_no_room_for_the_recorder(api, error):
     """What fails inside of the recorder alone never reaches the caller."""
     missed = 0
-    for at in itertools.count(1, 7):
+    for at in itertools.count(1, STEP):
         with collecting(api) as log:
             interrupt = Interrupt(error(), at)
             try:
@@ -102,11 +121,11 @@ def test_no_room_for_the_recorder(api, error):
             log.clear()
             assert dispatch(api, "outer")([1], more=1) == 3
             assert [one["calls"] for one in log.stats().values()] == [1, 1]
-        if interrupt.lines < at:
+        if interrupt.seen < at:
             break
-    assert at > 100
+    assert at > ENOUGH
     # A line of the hot path itself can be hit; the calls that it makes are what may fail.
-    assert missed < at / 7 / 2
+    assert missed < at / STEP / 2
 
 
 def test_recursion_to_the_end_of_the_stack(api):

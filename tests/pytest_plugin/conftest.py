@@ -23,7 +23,8 @@ SUITE = {
                 raise ValueError("no such user")
 
         @users
-        def delete(number): ...
+        def delete(number):
+            return number + 0
         """,
     "test_one": """
         import pytest

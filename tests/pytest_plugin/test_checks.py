@@ -161,7 +161,7 @@ def test_which_handlers_were_called_with_and_without_errors(suite, run):
 
         def test_wrong():
             with pytest.raises(TypeError):
-                app.delete()
+                app.delete(None)
         """
     )
     run("--smartcollect").stdout.fnmatch_lines(

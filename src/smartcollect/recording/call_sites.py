@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import sys
+from types import FrameType
 
 from ..storage.rows import Place
 from ..values.functions import original_code
 
 # Packages whose frames only pass a call on to a handler.
 _BETWEEN = frozenset({"asyncio", "concurrent", "smartcollect", "smartswitch", "threading"})
-_frame = sys._getframe
 
 
-def call_site() -> Place | None:
-    """Return the nearest line outside of all machinery that led to the call which runs now."""
-    frame = _frame(1)
+def call_site(frame: FrameType | None) -> Place | None:
+    """Return the nearest line outside of all machinery, from ``frame`` outwards."""
     while frame is not None:
         code = frame.f_code
         package = str(frame.f_globals.get("__name__")).partition(".")[0]
         # The code that replaces a watched function's has the names of that one.
         if package not in _BETWEEN and original_code(code) is code:
             return code.co_filename, frame.f_lineno
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None

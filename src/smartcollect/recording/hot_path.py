@@ -7,6 +7,7 @@ from the same text.
 
 from __future__ import annotations
 
+import sys
 from _thread import get_ident
 from collections.abc import Callable
 from typing import Any
@@ -15,13 +16,16 @@ from ..storage.rows import Call, Details
 from ..text import MAX_TEXT
 from ..values.failure import Failure
 from ..values.snapshot import MAX_BITS, UNKNOWN
-from .nesting import current, task_name
+from .nesting import FIELDS, INNER, START, SUSPENDED, current, innermost, task_name
 
 FILE = "<smartcollect>"
 """What tracebacks call the file of a layer."""
 # What the text below names in quotes: constants of the code that is made of it.
 CONSTANTS: dict[str, Any] = {
-    "<context>": (current.get, current.set, current.reset, get_ident),
+    "<nesting>": (
+        *(current.get, current.set, current.reset),
+        *(innermost, SUSPENDED, get_ident),
+    ),
     "<task>": task_name,
     "<unknown>": UNKNOWN,
     "<unknown arguments>": (UNKNOWN,),
@@ -61,20 +65,33 @@ _KNOWN = {
     "kwargs": "keywords",
     "thread": "thread()",
 }
+_FRAME = {
+    "store": "store",
+    "outer": "outer",
+    "probe": "probe",
+    "parent": "parent",
+    "args": "kept",
+    "kwargs": "keywords",
+    "references": "references",
+}
+# Before 3.12 nothing is seen by events, and what runs is what the context tells.
+_OUTER = "innermost(before)" if sys.version_info >= (3, 12) else "before"
+_FRAME_TEXT = f"[{', '.join(_FRAME.get(name, 'None') for name in FIELDS)}]"
 _ENDED = _row(**_KNOWN, result="taken", details="details")
 _LOST = _row(**_KNOWN, result="None", details="'<unknown failure>'")
 RECORD = f"""
 DEF code(*args, **kwargs):
     __tracebackhide__ = True
     probe, store, target, now, extend, pending = BOUND
-    outer_of, enter, leave, thread = '<context>'
+    context, enter, leave, innermost, suspended, thread = '<nesting>'
     BEGIN
     if probe.sampled and probe.draw() >= probe.share:
         return AWAIT target(*args, **kwargs) if kwargs else AWAIT target(*args)
-    outer = outer_of()
-    if outer is not None and outer[0] is None:
+    before = context()
+    outer = {_OUTER}
+    if outer is suspended:
         return AWAIT target(*args, **kwargs)
-    parent, capture = None, probe.capture
+    parent, references, capture = None, (), probe.capture
     kept, keywords = args, capture.nothing
     try:
         if outer is not None:
@@ -82,19 +99,22 @@ DEF code(*args, **kwargs):
         for value in args:
             kind = type(value)
             if not {_SMALL_SCALAR.replace("VALUE", "value")}:
-                kept, keywords = capture.arguments(args, kwargs)
+                kept, keywords = capture.arguments(args, kwargs, RECEIVER)
+                if parent is not None:
+                    references = capture.references(args, kwargs, kept, keywords, RECEIVER)
                 break
         else:
             if kwargs or not capture.simple:
                 kept, keywords = capture.small(args, kwargs)
+                if kwargs and parent is not None:
+                    references = capture.references(args, kwargs, kept, keywords, RECEIVER)
     except Exception:
         capture.snapshot.failures += 1
         kept = '<unknown arguments>'
-    frame = [store, outer, None]
-    start = None
+    frame = {_FRAME_TEXT}
     try:
         token = enter(frame)
-        start = now()
+        start = frame[{START}] = now()
         if parent is not None:
             probe.started(parent, start)
         result = AWAIT target(*args, **kwargs) if kwargs else AWAIT target(*args)
@@ -102,16 +122,15 @@ DEF code(*args, **kwargs):
         LEAVE
     except BaseException as error:
         end = now()
-        if outer_of() is frame:
-            enter(outer)
-        if start is None:
-            start = end
+        if context() is frame:
+            enter(before)
+        if frame[{START}] is None:
+            frame[{START}] = end
         try:
-            probe.failed(
-                frame, parent, start, end, kept, keywords, args, kwargs, error, TASK
-            )
+            probe.failed(frame, end, error, probe.call_site(), TASK)
         except Exception:
             capture.snapshot.failures += 1
+            start = frame[{START}]
             extend({_LOST})
         raise
     taken, details = result, None
@@ -120,14 +139,9 @@ DEF code(*args, **kwargs):
         if not capture.simple or not {_SMALL_SCALAR.replace("VALUE", "result")}:
             taken = RETURNED(result)
             if taken is probe:
-                objects = capture.objects(args, kwargs, kept)
-                return probe.deferred(
-                    frame, parent, start, end, kept, keywords, objects, result
-                )
-        if outer is not None or frame[2] is not None or store.call_sites:
-            details = probe.left(
-                frame, parent, end, end - start, kept, keywords, args, kwargs, TASK
-            )
+                return probe.deferred(frame, end, result)
+        if outer is not None or frame[{INNER}] is not None or store.call_sites:
+            details = probe.left(frame, end, probe.call_site(), TASK)
         END
     except Exception:
         capture.snapshot.failures += 1
@@ -154,7 +168,7 @@ SYNC = {
 ASYNC = {
     "DEF": "async def",
     "AWAIT ": "await ",
-    "LEAVE": "outer_of() is frame and enter(outer)",
+    "LEAVE": "context() is frame and enter(before)",
     "RETURNED": "capture.result",
     "BEGIN": "task = '<task>'",
     "TASK": "task()",
@@ -177,7 +191,7 @@ def _layers(parameters: str, first: str = "") -> _Maker:
     words = {f"'{name}'": name.strip("<>").replace(" ", "_") for name in CONSTANTS}
     # Free variables and not constants: a target may hold what holds the layer, and the collector
     # has to see that.
-    text = filled(RECORD, **SYNC, **words, BOUND=f"bound{first}")
+    text = filled(RECORD, **SYNC, **words, RECEIVER="receiver", BOUND=f"bound{first}")
     body = "".join(f"    {line}\n" for line in text.splitlines())
     names = {words[f"'{name}'"]: value for name, value in CONSTANTS.items()}
     names["__name__"] = __name__
@@ -186,11 +200,14 @@ def _layers(parameters: str, first: str = "") -> _Maker:
     return made
 
 
-layer = _layers("bound")
-"""Makes a callable that does what ``target`` does, and records that; from a `Probe.bound`."""
+layer = _layers("bound, receiver=False")
+"""Makes a callable that does what ``target`` does, and records that; from a `Probe.bound`.
+
+``receiver`` tells whether the first argument is ``self`` or ``cls``, which is shown by its class.
+"""
 
 switched_layer = _layers(
-    "bound, switches, off",
+    "bound, switches, off, receiver=False",
     """
     if switches() and off(args):
         return target(*args, **kwargs)""",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import operator
+import sys
 import weakref
+from _thread import _local, get_ident
 from asyncio import Task, current_task
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
@@ -12,17 +14,95 @@ from typing import Any
 
 from ..names import HandlerName
 from ..storage.findings import Repeat
+from ..values.references import Reference, is_same
 
-# A frame stands for one running call of one store: [the store, the frame around it, what runs
-# inside of it or None]. It is a list and not an object because one is made for each call: that
-# takes 25 ns, an instance of a class six times as long.
+# A frame stands for one running call of one log. It is a list and not an object because one is made
+# for each call: that takes 40 ns, an instance of a class four times as long.
 Frame = list[Any]
-STORE, OUTER, INNER, _FIRST = range(4)
+FIELDS = (
+    "store",  # of the log; None where the call counts for none
+    "outer",  # the frame around it
+    "inner",  # its `Inner`, or None
+    "context",  # what `current` held when it began
+    "probe",  # remembers the call; None where it is left out
+    "parent",  # the nearest frame around it of the same log
+    "start",  # on the monotonic clock; None until then
+    "args",  # what is remembered of its arguments
+    "kwargs",
+    "references",  # see `Inner.called`
+    "code",  # the code that runs, and the identity of its frame in the interpreter, where these
+    "id",  # tell when the call ends
+    "siblings",  # frames of the same call for other logs
+)
+STORE, OUTER, INNER, CONTEXT, PROBE, PARENT, START, *_REST = range(len(FIELDS))
+ARGS, KWARGS, REFERENCES, CODE, ID, SIBLINGS = _REST
 
-SUSPENDED: Frame = [None, None, None]
+SUSPENDED: Frame = [None] * len(FIELDS)
 """The frame while a value's own ``repr`` runs: handlers that it calls are not recorded."""
 
 current: ContextVar[Frame | None] = ContextVar("smartcollect_frame", default=None)
+"""The innermost call that a layer or a coroutine told the context of.
+
+Tasks, and threads that are given a copy of the context, know by it what they were started from.
+"""
+
+
+class _Running(_local):
+    """What runs in each thread.
+
+    Attributes:
+        stack: the calls of this thread that are seen by events, the innermost last.
+    """
+
+    def __init__(self) -> None:
+        self.stack: list[Frame] = []
+        _stacks[get_ident()] = self.stack
+
+
+_stacks: dict[int, list[Frame]] = {}
+running = _Running()
+_of_greenlets: dict[int, tuple[list[Frame], weakref.ref[Any]]] = {}
+
+
+def all_stacks() -> list[list[Frame]]:
+    """Return the stack of each thread, and of each greenlet."""
+    return [*list(_stacks.values()), *(stack for stack, _ in list(_of_greenlets.values()))]
+
+
+def notice_greenlets() -> None:
+    """Keep a stack for each greenlet from now on, where greenlet is loaded."""
+    module = sys.modules.get("greenlet")
+    getcurrent = getattr(module, "getcurrent", None)
+    if getcurrent is None or "stack" in vars(_Running):
+        return
+
+    def stack(self: _Running) -> list[Frame]:
+        greenlet = getcurrent()
+        key = id(greenlet)
+        known = _of_greenlets.get(key)
+        if known is None:
+            # The first one of a thread is what the thread was until now.
+            own: list[Frame] = [] if greenlet.parent is not None else vars(self)["stack"]
+            reference = weakref.ref(greenlet, lambda _: _of_greenlets.pop(key, None))
+            known = _of_greenlets[key] = own, reference
+        return known[0]
+
+    # It hides the attributes of that name.
+    _Running.stack = property(stack)  # type: ignore[assignment]
+
+
+def innermost(context: Frame | None) -> Frame | None:
+    """Return the frame of the call that runs now, however it is seen.
+
+    Args:
+        context: what `current` holds.
+    """
+    stack = running.stack
+    # A call is inside of the last one of its thread, unless it runs in another context than that
+    # began in: in a task, say, which an event loop runs that a recorded call started.
+    if stack and stack[-1][CONTEXT] is context:
+        return stack[-1]
+    return context
 
 
 def suspended(function: Callable[[Any], Any], value: Any) -> Any:
@@ -85,22 +165,22 @@ class Inner:
         args: Any,
         kwargs: Any,
         by_value: bool,
-        objects: Sequence[Any] = (),
+        references: Sequence[Reference] = (),
     ) -> None:
         """Notes a call of the handler ``name`` with such arguments.
 
         Plain data is compared ``by_value``, objects by identity: their own ``__eq__`` could do
-        anything. Of ``objects`` the plain data tells nothing but the type.
+        anything. ``references`` are to those of which the plain data tells nothing but the type.
         """
         child = self.children.get(name)
         if child is None:
-            new = Children(args, kwargs, by_value, objects)
+            new = Children(args, kwargs, by_value, references)
             child = self.children.setdefault(name, new)  # another thread may have been first
             if child is new:
                 return
         child.calls += 1
         if child.same:
-            child.same = child.like(args, kwargs, by_value, objects)
+            child.same = child.like(args, kwargs, by_value, references)
 
     def repeats(self, parent: HandlerName, threshold: int) -> Iterator[Repeat]:
         """Yield the handlers that were called at least ``threshold`` times."""
@@ -115,7 +195,7 @@ def inner_of(frame: Frame) -> Inner:
     if inner is None:
         # Threads may share a context, and meet here: the one that was appended first is the one.
         frame.append(Inner())
-        inner = frame[INNER] = frame[_FIRST]
+        inner = frame[INNER] = frame[len(FIELDS)]
     return inner
 
 
@@ -136,55 +216,47 @@ def stopped(frame: Frame, parent: Frame | None, at: float) -> None:
         inner_of(parent).stopped(at)
 
 
-def reference_to(value: object) -> Callable[[], object]:
-    """Return what returns ``value`` while that lives, and does not keep it alive.
-
-    Later, or where there can be no such thing, it returns an object that is no other: an address
-    alone may be that of another object by then.
-    """
-    try:
-        reference = weakref.ref(value)
-    except TypeError:
-        return object
-
-    def referred() -> object:
-        found = reference()
-        return object() if found is None else found
-
-    return referred
+def called(name: HandlerName, by_value: bool, frame: Frame, parent: Frame) -> int:
+    """Note with ``parent`` what the call of ``frame`` was, and return the number of ``parent``."""
+    around = inner_of(parent)
+    around.called(name, frame[ARGS], frame[KWARGS], by_value, frame[REFERENCES])
+    return around.id
 
 
 class Children:
     """The calls of one handler under one call of another: how many, and whether alike."""
 
-    __slots__ = ("args", "by_value", "calls", "kwargs", "objects", "same")
+    __slots__ = ("args", "by_value", "calls", "kwargs", "references", "same")
 
     def __init__(
         self,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         by_value: bool,
-        objects: Sequence[Any],
+        references: Sequence[Reference],
     ) -> None:
         self.by_value = by_value
         self.calls = 1
         self.same = True
         self.args = args
         self.kwargs = kwargs
-        self.objects = [reference_to(value) for value in objects]
+        self.references = references
 
     def like(
         self,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         by_value: bool,
-        objects: Sequence[Any],
+        references: Sequence[Reference],
     ) -> bool:
         """Tell whether the first of them had these arguments."""
         if by_value and self.by_value:
-            if args != self.args or kwargs != self.kwargs or len(objects) != len(self.objects):
-                return False
-            return all(known() is value for known, value in zip(self.objects, objects, strict=True))
+            return (
+                args == self.args
+                and kwargs == self.kwargs
+                and len(references) == len(self.references)
+                and all(map(is_same, self.references, references))
+            )
         return (
             len(args) == len(self.args)
             and kwargs.keys() == self.kwargs.keys()

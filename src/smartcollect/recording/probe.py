@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random as _random
+import sys
 from _thread import get_ident
 from collections.abc import Callable
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
@@ -12,17 +13,32 @@ from ..names import HandlerName
 from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
 from ..values.capture import ValueCapture
-from . import deferred, nesting
+from . import deferred, drivers, nesting
 from .call_sites import call_site
-from .deferred import DeferredCall, driver
+from .deferred import DeferredCall
+from .drivers import driver
 from .hot_path import FILE
-from .nesting import INNER, STORE, Frame, Inner, inner_of, parent_of, stopped
+from .nesting import (
+    ARGS,
+    INNER,
+    KWARGS,
+    PARENT,
+    START,
+    STORE,
+    Frame,
+    Inner,
+    called,
+    inner_of,
+    parent_of,
+    stopped,
+)
 from .rules import Rules
 from .settings import LogSettings
 
+_frame = sys._getframe
 # Not the application's own generator: a suite that seeds `random` must draw the same numbers.
 _draw = _random.Random().random
-_OWN_FILES = frozenset({__file__, deferred.__file__, nesting.__file__, FILE})
+_OWN_FILES = frozenset({*(__file__, deferred.__file__, drivers.__file__, nesting.__file__, FILE)})
 
 Bound = tuple[Any, ...]
 """What the hot path begins with: probe, store, target, clock, and two ways to the pending calls."""
@@ -97,72 +113,41 @@ class Probe:
         """Note that a call inside of that of ``parent`` began."""
         inner_of(parent).started(at)
 
-    def left(
-        self,
-        frame: Frame,
-        parent: Frame | None,
-        at: float,
-        elapsed: float,
-        kept: tuple[Any, ...],
-        keywords: dict[str, Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        task: str | None,
-    ) -> Row:
+    def left(self, frame: Frame, at: float, call_site: Place | None, task: str | None) -> Row:
         """Return the `Details` of the call of ``frame``, which is over.
 
         Args:
-            frame, parent: the call, and the one around it.
+            frame: the call.
             at: when, on the monotonic clock.
-            elapsed: seconds.
-            kept, keywords: what is remembered of its arguments.
-            args, kwargs: its arguments.
+            call_site: the line that made it.
             task: name of the asyncio task.
         """
+        parent = frame[PARENT]
         stopped(frame, parent, at)
         caller = None
         if parent is not None:
-            around = inner_of(parent)
-            capture = self.capture
-            objects = capture.objects(args, kwargs, kept)
-            around.called(self.name, kept, keywords, capture.serialize, objects)
-            caller = around.id
-        return self.details(frame, elapsed, self.call_site(), caller, task)
+            caller = called(self.name, self.capture.serialize, frame, parent)
+        return self.details(frame, at - frame[START], call_site, caller, task)
 
     def failed(
         self,
         frame: Frame,
-        parent: Frame | None,
-        start: float,
-        end: float,
-        kept: tuple[Any, ...],
-        keywords: dict[str, Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        at: float,
         error: BaseException,
+        call_site: Place | None,
         task: str | None,
     ) -> None:
-        """Remember the call of ``frame``, which raised ``error``."""
-        elapsed = end - start
-        details = self.left(frame, parent, end, elapsed, kept, keywords, args, kwargs, task)
-        details = Details._make(details)._replace(failure=self.capture.failure(error))
-        self.store.add(Call(self.name, start, elapsed, kept, keywords, None, get_ident(), details))
+        """Remember the call of ``frame``, which raised ``error``; see `left`."""
+        details = Details._make(self.left(frame, at, call_site, task))
+        details = details._replace(failure=self.capture.failure(error))
+        start, kept, keywords = frame[START], frame[ARGS], frame[KWARGS]
+        self.store.add(
+            Call(self.name, start, at - start, kept, keywords, None, get_ident(), details)
+        )
 
-    def deferred(
-        self,
-        frame: Frame,
-        parent: Frame | None,
-        start: float,
-        end: float,
-        kept: tuple[Any, ...],
-        keywords: dict[str, Any],
-        objects: list[Any],
-        result: Any,
-    ) -> Any:
+    def deferred(self, frame: Frame, at: float, result: Any) -> Any:
         """Return what does the same as ``result``, the rest of the call of ``frame``, recorded."""
-        stopped(frame, parent, end)
-        call = DeferredCall(self, start, end - start, frame[INNER], kept, keywords, objects)
-        return driver(call, result)
+        return driver(DeferredCall(frame, self, at, self.call_site()), result)
 
     # -- what a call leaves ---------------------------------------------------------------------
 
@@ -185,7 +170,7 @@ class Probe:
 
     def call_site(self) -> Place | None:
         """Return the line that made the call which runs now, where the log asks for that."""
-        return call_site() if self.store.call_sites else None
+        return call_site(_frame(1)) if self.store.call_sites else None
 
 
 UNWATCHED = Probe(Store(0), HandlerName("", ""), None)

@@ -12,21 +12,19 @@ called by its own name, under the first name that the log knows it by.
 
 from __future__ import annotations
 
-import inspect
 import os
 import weakref
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from threading import RLock
-from types import CodeType, FunctionType
-from typing import Any
+from types import FunctionType
+from typing import Any, Protocol
 
 from ..storage.store import Store
-from ..values.functions import original_code
+from . import events, stand_in, tool
 from .hot_path import layer
-from .probe import UNWATCHED, Bound, Probe
+from .layers import bound_for
+from .probe import Probe
 from .proxy import proxy_for
-from .replacement import code_for, copy_of
 
 lock = RLock()
 """Held by whoever changes what is watched."""
@@ -87,8 +85,18 @@ class Handle:
         if not mine or (entered and mine == first) or not callable(self.original):
             self._expose(self.original)
             return
-        self.recorded = layer(self.watched.bound_for(mine.values(), self.original))
+        self.recorded = layer(bound_for(mine.values(), self.original))
         self._expose(proxy_for(self))
+
+
+class Observer(Protocol):
+    """Watches one function."""
+
+    def record(self, probes: Sequence[Probe], /) -> bool:
+        """Let ``probes`` record the calls from now on; tell whether that works."""
+
+    def leave(self) -> None:
+        """Watch no longer."""
 
 
 class Watched:
@@ -96,27 +104,14 @@ class Watched:
 
     Attributes:
         handles: the ways to reach it that are in use.
-        bound, recorded: see `orphans.Watched`.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_code",
-        "_function",
-        "_own",
-        "_signed",
-        "bound",
-        "handles",
-        "recorded",
-    )
+    __slots__ = ("__weakref__", "_function", "_observer", "handles")
 
     def __init__(self, function: FunctionType | None) -> None:
         self.handles: list[weakref.ref[Handle]] = []
         self._function = function
-        # The function's own code, and the code that records in its place.
-        self._own: CodeType | None = None
-        self._code: CodeType | None = None
-        self._signed = False
+        self._observer: Observer | None = None
 
     def update(self) -> None:
         """Let those record who watch now."""
@@ -126,51 +121,21 @@ class Watched:
         for handle in handles:
             for probe in handle.probes:
                 first.setdefault(probe.store, probe)
-        function = self._function
         entered = False
-        if function is not None:
-            self.bound = self.bound_for(first.values(), function)
-            self.recorded: Callable[..., Any] = layer(self.bound)
-            entered = bool(first) and self._enter(function)
-            if not first:
-                self._leave()
+        if not first:
+            self._leave()
+        elif self._function is not None:
+            if self._observer is None:
+                observer = events.Observer if tool.acquire() else stand_in.StandIn
+                self._observer = observer(self._function)
+            entered = self._observer.record(tuple(first.values()))
         for handle in handles:
             handle.update(first, entered)
 
-    def bound_for(self, probes: Iterable[Probe], original: Callable[..., Any]) -> Bound:
-        """Return what lets ``probes`` record calls of ``original``, the innermost first."""
-        target = original if self._function is None else copy_of(self._function)
-        *inner, last = tuple(probes) or (UNWATCHED,)
-        for probe in inner:
-            target = layer(probe.bound(target))
-        return last.bound(target)
-
-    def _enter(self, function: FunctionType) -> bool:
-        """Exchange the function's code; false where something else has done so."""
-        code = function.__code__
-        if code is self._code:
-            return True
-        if original_code(code) is not code:
-            return False
-        if code is not self._own:
-            self._own, self._code = code, code_for(function, self)
-        # The other code takes any arguments, so that calls are seen as they are made; the
-        # parameters are told by the signature. One that is decorated tells another's already.
-        if not {"__signature__", "__wrapped__"} & function.__dict__.keys():
-            with suppress(TypeError, ValueError, NameError):
-                function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-                self._signed = True
-        assert self._code is not None
-        function.__code__ = self._code
-        return True
-
     def _leave(self) -> None:
-        function = self._function
-        if function is not None and self._own is not None and function.__code__ is self._code:
-            function.__code__ = self._own
-            if self._signed:
-                function.__dict__.pop("__signature__", None)
-        self._signed = False
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.leave()
 
     def __del__(self) -> None:
         # All that reached it are gone, such as their switcher; the function may live on.

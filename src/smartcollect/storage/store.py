@@ -56,6 +56,10 @@ class Subscriber(Protocol):
         """Drop everything: this is a fork, and its parent has it too."""
 
 
+unseen: list[Callable[[], None]] = []
+"""Are called before a store is asked: they add calls that ended without anybody's notice."""
+
+
 class Store:
     """Calls and statistics, safe to use from any thread.
 
@@ -75,11 +79,13 @@ class Store:
         full: how many items of ``pending`` call for a fold.
         call_sites: whether calls tell the line that made them.
         repeat_threshold: from how many calls under one call on repeats are noted.
+        now: its monotonic clock.
         slow_from: seconds; calls that took no longer are not among the slowest that are kept.
     """
 
     def __init__(self, max_history: int, top: int = 0, clock: Clock = SYSTEM) -> None:
         self.clock = clock
+        self.now = clock.monotonic
         self.call_sites = False
         self.repeat_threshold = REPEATED
         self.slow_from = -inf
@@ -172,6 +178,12 @@ class Store:
         forgotten = self._ring.extend(calls)
         del calls, columns, forgotten
 
+    def _complete(self) -> None:
+        """Fold all calls until now."""
+        for add in unseen:
+            add()
+        self._fold()
+
     def _measure(self) -> float:
         """Return what to add to the monotonic clock, for calls that ended just now.
 
@@ -209,7 +221,7 @@ class Store:
 
     def _settled(self) -> Tally:
         """Return what all calls came to, and let the subscribers have their share."""
-        self._fold()
+        self._complete()
         if self._recent is not self._tally and not self._folding:
             # A destructor or a signal handler that asks meanwhile is not to merge it once more.
             self._folding = True
@@ -229,7 +241,7 @@ class Store:
     def rows(self, least: float = 0.0) -> Iterator[Row]:
         """Return the retained calls that took ``least`` seconds or longer, as they ended."""
         with self._lock:
-            self._fold()
+            self._complete()
             return self._ring.rows(least)
 
     def calls(self) -> list[Call]:
@@ -239,7 +251,7 @@ class Store:
     def slowest_rows(self, n: int) -> Iterator[Row]:
         """Return the retained calls among which the ``n`` slowest are."""
         with self._lock:
-            self._fold()
+            self._complete()
             return self._ring.rows(self._ring.bound(n))
 
     def statistics(self) -> dict[HandlerName, Statistics]:

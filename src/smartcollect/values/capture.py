@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .failure import Failure, failure
+from .parameters import Parameters, receiver_text
 from .redaction import REDACTED, secret_positions
+from .references import Reference, reference_to
 from .snapshot import CONTAINED, UNKNOWN, Snapshot, small
 
 _MAX_PUBLIC = 1_000
@@ -72,9 +74,16 @@ class ValueCapture:
         self._secret_from: int | None = None
 
     def arguments(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], receiver: bool = False
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What is remembered of a call's arguments."""
+        """What is remembered of a call's arguments.
+
+        Args:
+            args, kwargs: as they were passed, or are bound.
+            receiver: whether the first one is ``self`` or ``cls``, which is shown by its class.
+        """
+        if receiver:
+            args = (receiver_text(args[0]), *args[1:])
         try:
             if self._secrets is None:
                 secrets, self._secret_from = secret_positions(self._subject, self._secret)
@@ -105,19 +114,57 @@ class ValueCapture:
             return args, kwargs if self.serialize else Raw(kwargs)
         return self.arguments(args, kwargs)
 
-    def objects(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], kept: tuple[Any, ...]
-    ) -> list[Any]:
-        """Return those of a call's arguments of which nothing but the type was kept.
+    def bound(
+        self, parameters: Parameters, values: Mapping[str, Any], nested: bool
+    ) -> tuple[tuple[Any, ...], dict[str, Any], Sequence[Reference]]:
+        """What is remembered of the arguments of a call that starts, as they are bound.
+
+        Args:
+            parameters: those of the function.
+            values: the locals of its frame.
+            nested: whether the call may be one of several under one other.
+
+        Returns:
+            What is remembered of the positional and the keyword arguments, and `references`.
+        """
+        args = () if parameters.read is None else parameters.read(values)
+        kwargs = self.nothing
+        if parameters.rest is not None:
+            args, kwargs = parameters.rest(values, args)
+        if type(values) is dict:
+            # Before Python 3.13 the frame keeps it, and it all that is in there.
+            values.clear()
+        if not parameters.receiver and small(args):
+            kept, keywords = self.small(args, kwargs)
+        else:
+            kept, keywords = self.arguments(args, kwargs, parameters.receiver)
+        if not nested or (kept is args and not kwargs):
+            return kept, keywords, ()
+        return kept, keywords, self.references(args, kwargs, kept, keywords, parameters.receiver)
+
+    def references(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        kept: tuple[Any, ...],
+        keywords: dict[str, Any],
+        receiver: bool = False,
+    ) -> list[Reference]:
+        """Return references to those of a call's arguments of which only the type was kept.
 
         Args:
             args, kwargs: as they were passed.
-            kept: what was kept of ``args``.
+            kept, keywords: what was kept of them.
+            receiver: whether the first one is ``self`` or ``cls``.
         """
         if self.snapshot.calls_repr or not self.serialize:
-            return []
-        values = [value for value, text in zip(args, kept, strict=False) if type(text) is str]
-        return [value for value in (*values, *kwargs.values()) if not small((value,))]
+            return [reference_to(args[0])] if receiver else []
+        values = (*args, *kwargs.values())
+        return [
+            reference_to(value)
+            for value, text in zip(values, (*kept, *keywords.values()), strict=False)
+            if type(text) is str and value is not text
+        ]
 
     def result(self, result: Any) -> Any:
         """What is remembered of a call's result."""

@@ -21,6 +21,8 @@ from typing import Any
 name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
 bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 namespace_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
+_flags_of: Callable[[type], int] = type.__dict__["__flags__"].__get__
+_MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
 _OS_ERROR = {
     name: OSError.__dict__[name].__get__ for name in ("errno", "strerror", "filename", "filename2")
@@ -32,6 +34,11 @@ def is_scalar(value: object) -> bool:
     """Tell whether ``value`` is of a builtin type whose values refer to nothing else."""
     kind = type(value)
     return any(kind is one for one in _SCALARS)
+
+
+def is_made_in_python(kind: type) -> bool:
+    """Tell whether Python code made a class."""
+    return bool(_flags_of(kind) & _MADE_IN_PYTHON)
 
 
 def type_text(value: object) -> str:

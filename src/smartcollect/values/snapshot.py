@@ -12,7 +12,15 @@ from typing import Any
 
 from ..clock import SYSTEM
 from ..text import CUT, MAX_TEXT, cut
-from .known import bases_of, known_text, name_of, namespace_of, os_error_text, type_text
+from .known import (
+    bases_of,
+    is_made_in_python,
+    known_text,
+    name_of,
+    namespace_of,
+    os_error_text,
+    type_text,
+)
 from .redaction import REDACTED
 
 MAX_ITEMS = 50
@@ -34,11 +42,7 @@ MAX_BITS = 1024
 CONTAINED = (Exception, SystemExit, GeneratorExit, CancelledError)
 
 
-# A class is compared by identity, and asked for its own parts in `type`'s way: a metaclass may lie,
-# raise or take its time in `__eq__`, `__hash__`, `__name__` and `__mro__`.
-_flags_of: Callable[[type], int] = type.__dict__["__flags__"].__get__
-_MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
-# The same of an exception, whose truth is its own too.
+# Of an exception, which may have a property of that name.
 _args_of: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict__["args"].__get__
 
 
@@ -121,7 +125,7 @@ class Snapshot:
     def message(self, error: BaseException) -> str:
         """What an exception says, bounded."""
         args = _args_of(error)
-        builtin = _is_builtin(_definer(type(error), "__str__"))
+        builtin = not is_made_in_python(_definer(type(error), "__str__"))
         if not self.calls_repr and builtin and issubclass(type(error), OSError):
             text = os_error_text(error)  # type: ignore[arg-type]
             if text is not None:
@@ -255,7 +259,7 @@ class _Walk:
             more = array.__len__(value) - MAX_ITEMS
             return start if more <= 0 else f"{start}{CUT} ({more:,} more items)"
         if (
-            _is_builtin(written)
+            not is_made_in_python(written)
             and issubclass(kind, BaseException)
             and (not self._snapshot.calls_repr or any(map(_holds, _args_of(value))))
         ):
@@ -310,11 +314,6 @@ _COLLECTIONS: dict[Any, tuple[str, str]] = {
 def _definer(kind: type, method: str) -> type:
     """The class that objects of class ``kind`` have ``method`` from."""
     return next(base for base in bases_of(kind) if method in namespace_of(base))
-
-
-def _is_builtin(kind: type) -> bool:
-    """Whether a class is none that Python code made."""
-    return not _flags_of(kind) & _MADE_IN_PYTHON
 
 
 def _holds(value: object, depth: int = MAX_DEPTH) -> bool:

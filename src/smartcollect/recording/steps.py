@@ -1,0 +1,225 @@
+"""Coroutines and generators as they are seen by events: calls that work step by step.
+
+A frame of theirs is told by its identity, which is the same from its first step to its end. What is
+known of it here keeps neither the frame nor what it holds.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from asyncio import CancelledError
+from contextvars import Token
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from types import AsyncGeneratorType, CodeType, CoroutineType, GeneratorType
+from typing import Any, TypeAlias
+
+from ..values.known import name_of
+from .deferred import DeferredCall
+from .nesting import CODE, CONTEXT, FIELDS, ID, OUTER, Frame, current, innermost, running
+
+Stepping: TypeAlias = (
+    "CoroutineType[Any, Any, Any] | GeneratorType[Any, Any, Any] | AsyncGeneratorType[Any, Any]"
+)
+STEPPING = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
+"""Flags of code that runs step by step."""
+# From 3.13 on one that is dropped outside of any `try` just vanishes.
+_VANISH = sys.version_info >= (3, 13)
+# What an asynchronous generator yields comes in this type; what it awaits does not.
+_ITEM = "async_generator_wrapped_value"
+
+unfinished: dict[int, Steps] = {}
+"""Those that began, and those that are to be seen when they begin, by the identity of a frame."""
+
+
+_PREFIXES: dict[type, str] = {CoroutineType: "cr", GeneratorType: "gi", AsyncGeneratorType: "ag"}
+
+
+def frame_and_code(made: Stepping) -> tuple[Any, CodeType]:
+    """Return the frame of a coroutine or generator, ``None`` once it has ended, and its code."""
+    prefix = _PREFIXES[type(made)]
+    return getattr(made, f"{prefix}_frame"), getattr(made, f"{prefix}_code")
+
+
+def has_begun(made: Stepping) -> bool:
+    """Tell whether a coroutine or generator has made its first step."""
+    prefix = _PREFIXES[type(made)]
+    return bool(getattr(made, f"{prefix}_suspended") or getattr(made, f"{prefix}_running"))
+
+
+class Steps:
+    """What is recorded of one coroutine or generator.
+
+    Args:
+        code: what it runs.
+        id: identity of its frame.
+
+    Attributes:
+        calls: that it is the work of, the outermost first: those of functions that returned it, and
+            that of its own function.
+        begun: whether it ever ran.
+        vanished: whether it is known to be gone.
+        observation: keeps its events coming.
+    """
+
+    __slots__ = (
+        "_context",
+        "_entered",
+        "_entry",
+        "_reference",
+        "_thrown",
+        "begun",
+        "calls",
+        "code",
+        "id",
+        "observation",
+        "vanished",
+    )
+
+    def __init__(self, code: CodeType, id: int) -> None:
+        self.code = code
+        self.id = id
+        self.calls: list[DeferredCall] = []
+        self.observation: object = None
+        self.begun = self.vanished = False
+        # Those of the calls that run, or wait while they are counted as running.
+        self._entered: list[DeferredCall] = []
+        self._entry: Frame | None = None
+        self._context: Token[Frame | None] | None = None
+        self._thrown: int | None = None
+        self._reference: weakref.ref[Stepping] | None = None
+
+    def refer(self, made: Stepping) -> None:
+        """Learn when ``made``, which is this one, is gone."""
+        if self._reference is None:
+            self._reference = weakref.ref(made, self._vanish)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has come to its end without a word."""
+        if self.vanished or self._entry is not None or self._reference is None:
+            return self.vanished
+        made = self._reference()
+        return made is not None and frame_and_code(made)[0] is None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it waits, and may be gone without a word."""
+        waits = self.begun and self._entry is None
+        return waits and self._reference is None and not self.code.co_flags & CO_COROUTINE
+
+    def _vanish(self, _: object) -> None:
+        # What it has left to do, such as a `finally`, it does after this.
+        self.vanished = True
+        if not self.begun:
+            unfinished.pop(self.id, None)
+
+    def resume(self, thrown: BaseException | None = None) -> None:
+        """Note that it runs on, or begins to."""
+        self.begun = True
+        self._thrown = None if thrown is None else id(thrown)
+        stack = running.stack
+        context = current.get()
+        outer = innermost(context)
+        for call in self.calls:
+            if call not in self._entered:
+                self._entered.append(call)
+                call.enter(outer)
+            outer = call.frame
+        if self.calls:
+            entry = self.calls[-1].frame
+        else:
+            entry = [None] * len(FIELDS)
+            entry[OUTER] = outer
+        entry[CONTEXT], entry[CODE], entry[ID] = context, None, self.id
+        stack.append(entry)
+        self._entry = entry
+        if self.calls and not self._is_generator:
+            self._context = current.set(entry)
+
+    @property
+    def _is_generator(self) -> bool:
+        return not self.code.co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR)
+
+    def pause(self, value: object) -> None:
+        """Note that it yielded ``value``, and waits."""
+        self._leave_stack()
+        flags = self.code.co_flags
+        if flags & CO_COROUTINE or (flags & CO_ASYNC_GENERATOR and name_of(type(value)) != _ITEM):
+            return  # its time goes on while it awaits
+        self._stop()
+
+    def end(self, result: object = None, error: BaseException | None = None) -> None:
+        """Note that it ended, and remember its calls."""
+        unfinished.pop(self.id, None)
+        self._leave_stack()
+        self._stop()
+        if error is not None and self._is_left(error):
+            error = None
+        for call in reversed(self.calls):
+            call.end(result, error)
+
+    def _is_left(self, error: BaseException) -> bool:
+        """Tell whether ``error`` only says that the consumer of a generator had enough."""
+        if self.code.co_flags & CO_COROUTINE:
+            return False
+        if issubclass(type(error), GeneratorExit):
+            return True
+        # Thrown at a yield, where it did nothing: the loop of the consumer ended.
+        return (
+            id(error) == self._thrown
+            and issubclass(type(error), CancelledError)
+            and bool(self.code.co_flags & CO_ASYNC_GENERATOR)
+        )
+
+    def _stop(self) -> None:
+        while self._entered:
+            self._entered.pop().leave()
+
+    def _leave_stack(self) -> None:
+        if self._context is not None:
+            token, self._context = self._context, None
+            current.reset(token)
+        entry, self._entry = self._entry, None
+        if entry is not None:
+            stack = running.stack
+            index = index_of(stack, self.id)
+            if index is not None:
+                del stack[index:]  # what is above has ended unseen
+
+
+def index_of(stack: list[Frame], id: int) -> int | None:
+    """Return where on ``stack`` the call is whose frame has the identity ``id``."""
+    for index in range(len(stack) - 1, -1, -1):
+        if stack[index][ID] == id:
+            return index
+    return None
+
+
+def find_vanished() -> None:
+    """Remember the calls of generators that are gone without a word."""
+    _look_for_lost()
+    for steps in [steps for steps in list(unfinished.values()) if steps.is_gone]:
+        if steps.begun:
+            steps.end()
+        else:
+            unfinished.pop(steps.id, None)
+
+
+def _look_for_lost() -> None:
+    lost = {id: steps for id, steps in list(unfinished.items()) if steps.is_lost}
+    if not lost or not _VANISH or gc.get_freeze_count():
+        return
+    codes = {id(steps.code) for steps in lost.values()}
+    for one in gc.get_objects():
+        kind = type(one)
+        if kind is not GeneratorType and kind is not AsyncGeneratorType:
+            continue
+        frame, code = frame_and_code(one)
+        if id(code) in codes and frame is not None:
+            steps = lost.pop(id(frame), None)
+            if steps is not None:
+                steps.refer(one)
+    for steps in lost.values():
+        steps.vanished = steps.is_lost

@@ -1,0 +1,87 @@
+"""Smartcollect as a tool of `sys.monitoring` (PEP 669), on Python 3.12 and newer."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+from . import nesting
+
+_monitoring: Any = getattr(sys, "monitoring", None)
+IDENTITIES = (4, 3, 5, 2)
+"""Those that are tried, in this order: debuggers have 0, coverage has 1, cProfile has 2."""
+NONE_FREE = (
+    "smartcollect: other tools have taken every identity of sys.monitoring that may be had, so "
+    "watched functions run other code in place of their own; what can be seen of that is told in "
+    "the documentation, under 'Watching is invisible'"
+)
+STEPS = ("PY_START", "PY_RETURN", "PY_YIELD", "PY_RESUME")
+"""Events that are sent for single code objects."""
+EVERYWHERE = ("PY_UNWIND", "PY_THROW")
+"""Events that are sent for all code or for none."""
+
+callbacks: dict[str, Callable[..., object]] = {}
+"""What is called for each event."""
+_identity: int | None = None
+_warned = False
+
+
+def acquire() -> bool:
+    """Tell whether events can be had, and see to it; the first time that they cannot, warn."""
+    global _identity, _warned
+    if _monitoring is None:
+        return False
+    if _identity is not None:
+        return True
+    for identity in IDENTITIES:
+        if _monitoring.get_tool(identity) is None:
+            _monitoring.use_tool_id(identity, "smartcollect")
+            _identity = identity
+            for event, callback in callbacks.items():
+                _monitoring.register_callback(identity, _flag(event), callback)
+            _monitoring.set_events(identity, _flag(*EVERYWHERE))
+            if IMPORT is not None:
+                _monitoring.set_local_events(identity, IMPORT, _flag("PY_RETURN"))
+            nesting.notice_greenlets()
+            return True
+    if not _warned:
+        _warned = True
+        warnings.warn(NONE_FREE, RuntimeWarning, stacklevel=2)
+    return False
+
+
+def release() -> None:
+    """Leave no trace."""
+    global _identity
+    identity, _identity = _identity, None
+    if identity is None:
+        return
+    _monitoring.set_events(identity, 0)
+    if IMPORT is not None:
+        _monitoring.set_local_events(identity, IMPORT, 0)
+    for event in callbacks:
+        _monitoring.register_callback(identity, _flag(event), None)
+    _monitoring.free_tool_id(identity)
+
+
+def listen(code: CodeType, *events: str) -> None:
+    """Have these events sent for ``code`` from now on, and no others of `STEPS`."""
+    if _identity is not None:
+        _monitoring.set_local_events(_identity, code, _flag(*events))
+
+
+def _flag(*events: str) -> int:
+    return sum(getattr(_monitoring.events, event) for event in events)
+
+
+def _import_code() -> CodeType | None:
+    bootstrap = sys.modules.get("_frozen_importlib")
+    code = getattr(getattr(bootstrap, "_find_and_load", None), "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+IMPORT = _import_code()
+"""Code that runs when a module is imported for the first time."""

@@ -1,0 +1,402 @@
+"""A watched function behaves like an unwatched one for everybody who could look."""
+
+from __future__ import annotations
+
+import contextlib
+import cProfile
+import dis
+import functools
+import gc
+import inspect
+import io
+import pdb
+import pickle
+import pstats
+import sys
+import time
+import traceback
+import types
+import weakref
+from typing import ClassVar
+
+import pytest
+from smartswitch import Switcher
+
+from smartcollect import CallLog, collecting
+
+events = pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="other code takes the place of a function's own"
+)
+
+
+def module_level(first, second=2, *rest, only, more="more", **others):
+    return first
+
+
+class Shown:
+    """An object whose every way to be looked at is noted."""
+
+    looks: ClassVar[list[str]] = []
+
+    def __repr__(self):
+        self.looks.append("repr")
+        return "shown"
+
+    def __eq__(self, other):
+        self.looks.append("eq")
+        return self is other
+
+    __hash__ = None
+
+    def __len__(self):
+        self.looks.append("len")
+        return 1
+
+    def __getattr__(self, name):
+        self.looks.append(name)
+        raise AttributeError(name)
+
+
+@contextlib.contextmanager
+def watched(*functions, **settings):
+    """Watches functions that were not made for it."""
+    switcher = Switcher("watched")
+    for number, function in enumerate(functions):
+        switcher(f"f{number}")(function)
+    with collecting(switcher, **settings) as log:
+        yield log
+
+
+def test_the_function_is_what_it_was():
+    def everything(function):
+        return (
+            inspect.signature(function),
+            inspect.getsource(function),
+            inspect.getfullargspec(function),
+            inspect.getclosurevars(function),
+            function.__code__,
+            function.__code__.co_varnames[: function.__code__.co_argcount],
+            [(one.opname, one.argval) for one in dis.get_instructions(function)],
+            function.__defaults__,
+            function.__kwdefaults__,
+            function.__annotations__,
+            {name: value for name, value in vars(function).items() if "smartswitch" not in name},
+            pickle.loads(pickle.dumps(function)) is function,
+        )
+
+    before = everything(module_level)
+    with watched(module_level):
+        now = everything(module_level)
+        if sys.version_info >= (3, 12):
+            assert now == before
+        # The instructions are other ones before 3.12, and what they refer to.
+        assert now[:3] == before[:3]
+        assert now[7:] == before[7:]
+        assert (now[4].co_argcount, now[5]) == (before[4].co_argcount, before[5])
+    assert everything(module_level) == before
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda f: f(),
+        lambda f: f(1, 2, 3),
+        lambda f: f(1, only=1, first=2),
+        lambda f: f(only=1, wrong=2),
+        lambda f: f(1, 2, only=1, second=3),
+    ],
+)
+def test_wrong_arguments_raise_as_bare(call):
+    with pytest.raises(TypeError) as bare:
+        call(module_level)
+    with watched(module_level) as log, pytest.raises(TypeError) as raised:
+        call(module_level)
+    assert str(raised.value) == str(bare.value)
+    assert len(raised.traceback) == len(bare.traceback)
+    assert log.history() == []  # it never began
+
+
+@events
+def test_a_traceback_is_as_bare():
+    def fails(number):
+        raise ValueError(number)
+
+    def lines():
+        try:
+            fails(1)
+        except ValueError as error:
+            return traceback.format_exception(error)
+
+    bare = lines()
+    with watched(fails):
+        assert lines() == bare
+
+
+@events
+def test_nothing_that_was_passed_is_kept_alive():
+    class Thing: ...
+
+    def drop(thing, /, *things, key):
+        references = [weakref.ref(one) for one in (thing, *things, key)]
+        del thing, things, key
+        return [reference() for reference in references]
+
+    def hold():
+        return Thing()
+
+    with watched(drop, hold) as log:
+        left = drop(Thing(), Thing(), key=Thing())  # what is in an `assert` lives until its end
+        left.append(weakref.ref(hold())())
+    assert left == [None] * 4
+    assert log.history()[0]["args"][0].startswith("<")
+
+
+@events
+def test_a_frame_that_is_looked_at_again_is_whole():
+    def look(first, second):
+        before = dict(sys._getframe().f_locals)
+        third = 3
+        return before, locals(), third
+
+    with watched(look):
+        before, after, _ = look(1, 2)
+    assert before == {"first": 1, "second": 2}
+    assert after["third"] == 3
+
+
+@events
+def test_a_closure_is_not_kept_alive():
+    class Thing: ...
+
+    thing = Thing()
+
+    def closure_over(thing):
+        return lambda number: thing and number
+
+    closure = closure_over(thing)
+    reference = weakref.ref(thing)
+    switcher = Switcher("watched")
+    switcher("f")(closure)
+    log = CallLog()
+    log.attach(switcher)
+    closure(1)
+    assert len(log.history()) == 1
+    del closure, thing, switcher
+    gc.collect()
+    assert reference() is None
+
+
+def test_no_code_of_a_value_runs():
+    def take(value, *values, key, **others):
+        return value
+
+    def outer(value):
+        for _ in range(20):
+            take(value, value, key=value, other=[value])
+
+    value = Shown()
+    Shown.looks.clear()
+    with watched(take, outer, objects="type") as log:
+        outer(value)
+    assert Shown.looks == []
+    assert log.history(last=1, handler="f0")[0]["args"] == ("<Shown>", "<Shown>")
+
+
+def test_self_is_shown_by_its_class_whatever_objects_are_shown_by():
+    class Order(Shown):
+        def total(self, tax):
+            return tax
+
+        @classmethod
+        def make(cls, number):
+            return number
+
+    Shown.looks.clear()
+    with watched(Order.total, vars(Order)["make"].__func__, objects="repr") as log:
+        Order().total(2)
+        Order.make(3)
+    assert [call["args"] for call in log.history()] == [("<Order>", 2), ("<Order>", 3)]
+    assert Shown.looks == []
+
+
+def test_arguments_are_as_they_are_bound():
+    with watched(module_level) as log:
+        module_level(1, only=3)
+        module_level(1, 5, 6, 7, only=3, more=4, other=8)
+        module_level(only=3, second=4, first=9)
+    assert [(call["args"], call["kwargs"]) for call in log.history()] == [
+        ((1, 2), {"only": 3, "more": "more"}),
+        ((1, 5, 6, 7), {"only": 3, "more": 4, "other": 8}),
+        ((9, 4), {"only": 3, "more": "more"}),
+    ]
+
+
+def test_parameters_that_are_named_as_the_recorder_names_things():
+    def names(probe, store, args, kwargs, frame, *context, result, **capture):
+        before = sys.gettrace()
+        sys.settrace(lambda *_: None)
+        sys.settrace(before)
+        return probe, store, args, kwargs, frame, context, result, capture
+
+    given = (1, 2, 3, 4, 5, 6), {"result": 7, "parent": 8}
+    bare = names(*given[0], **given[1])
+    with watched(names) as log:
+        assert names(*given[0], **given[1]) == bare
+    assert log.history()[0]["args"] == given[0]
+
+
+def test_another_decorator_s_marks_stay_its_own():
+    def handler(number: int) -> int:
+        return number
+
+    @functools.wraps(handler)
+    def wrapper(*args, **kwargs):
+        return handler(*args, **kwargs)
+
+    with watched(handler, wrapper):
+        assert "__signature__" not in vars(handler)
+        handler.__signature__ = inspect.Signature()
+        handler.__annotations__["number"] = "later"
+        del wrapper.__wrapped__
+        assert inspect.signature(wrapper) == inspect.Signature(
+            [
+                inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL),
+                inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD),
+            ],
+            return_annotation=inspect.signature(wrapper).return_annotation,
+        ).replace(return_annotation=inspect.signature(wrapper).return_annotation)
+    assert handler.__signature__ == inspect.Signature()
+    assert handler.__annotations__["number"] == "later"
+
+
+@events
+def test_cprofile_sees_the_function_s_own_time():
+    def work(seconds):
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            pass
+
+    profile = cProfile.Profile()
+    with watched(work) as log:
+        profile.runcall(work, 0.05)
+    stats = pstats.Stats(profile, stream=io.StringIO()).get_stats_profile().func_profiles
+    assert stats["work"].cumtime > 0.04
+    assert log.stats("f0")["calls"] == 1
+    assert not any("smartcollect" in one.file_name for one in stats.values())
+
+
+@events
+@pytest.mark.parametrize("tool", ["settrace", "setprofile"])
+def test_tracers_see_the_same_events(tool):
+    def inner(number):
+        return number + 1
+
+    def outer(number):
+        try:
+            raise ValueError
+        except ValueError:
+            return inner(number)
+
+    def seen():
+        found = []
+
+        def trace(frame, event, arg):
+            if frame.f_code.co_filename == __file__ and frame.f_code.co_name in ("inner", "outer"):
+                found.append((frame.f_code.co_name, event, frame.f_lineno))
+            elif "smartcollect" in frame.f_code.co_filename:
+                found.append(frame.f_code)
+            return trace
+
+        getattr(sys, tool)(trace)
+        try:
+            outer(1)
+        finally:
+            getattr(sys, tool)(None)
+        return found
+
+    if tool == "settrace" and sys.gettrace() is not None:
+        pytest.skip("something traces this run")
+    bare = seen()
+    with watched(inner, outer) as log:
+        assert seen() == bare
+    assert len(log.history()) == 2
+
+
+@events
+def test_a_debugger_stops_in_the_body():
+    def price(amount):
+        total = amount * 2
+        return total  # noqa: RET504 - it is looked at
+
+    output = io.StringIO()
+    debugger = pdb.Pdb(
+        stdin=io.StringIO("n\np amount\np total\nw\nq\n"), stdout=output, nosigint=True
+    )
+    debugger.use_rawinput = False
+    before = sys.gettrace()
+    try:
+        with watched(price):
+            debugger.runcall(price, 21)
+    finally:
+        sys.settrace(before)
+    text = output.getvalue()
+    assert "total = amount * 2" in text
+    assert "21" in text
+    assert "42" in text
+    assert "smartcollect" not in text
+
+
+def test_what_reads_the_code_for_the_names_of_parameters():
+    def half(n: int) -> int:
+        return n // 2
+
+    def names(function):
+        code = function.__code__
+        return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount], code.co_flags & 0x0C
+
+    bare = names(half), names(module_level)
+    with watched(half, module_level):
+        assert (names(half), names(module_level)) == bare
+
+
+@events
+def test_frames_of_callers_are_as_bare():
+    def caller():
+        return sys._getframe(1).f_code.co_name, len(inspect.stack(0))
+
+    def calls():
+        return caller()
+
+    bare = calls()
+    with watched(caller, calls):
+        assert calls() == bare
+
+
+@events
+def test_a_function_is_called_with_its_stack_as_deep_as_bare():
+    def down(number):
+        return down(number + 1) if number < 900 else number
+
+    limit = sys.getrecursionlimit()
+    with watched(down) as log:
+        sys.setrecursionlimit(len(inspect.stack(0)) + 1000)
+        try:
+            assert down(0) == 900
+        finally:
+            sys.setrecursionlimit(limit)
+    assert log.stats("f0")["calls"] == 901
+
+
+def test_a_coroutine_is_the_function_s_own():
+    async def work():
+        return 1
+
+    def agen():
+        yield 1
+
+    with watched(work, agen):
+        made = work()
+        assert made.cr_code.co_name == "work"
+        assert type(made) is types.CoroutineType
+        made.close()
+        assert inspect.getgeneratorstate(agen()) == "GEN_CREATED"
