@@ -88,7 +88,7 @@ def test_an_interrupt_between_any_two_instructions(api, error):
                 result = caught
             assert result in (3, interrupt.error)
             assert nesting.current.get() is None
-            assert nesting.running.stack == []
+            assert len(nesting.running.stack) == 1
             calls = {name: one["calls"] for name, one in log.stats().items()}
             if EVENTS:
                 # It began, so it counts: once.

@@ -11,6 +11,8 @@ from ..storage.store import Store
 from ..values.capture import ValueCapture
 from .nesting import (
     ARGS,
+    AT,
+    CODE,
     KWARGS,
     OUTER,
     PARENT,
@@ -78,6 +80,8 @@ class DeferredCall:
     ) -> None:
         self.frame = frame
         self.probe = probe
+        # Where it ran until now is over.
+        frame[CODE] = frame[AT] = None
         self._call_site = call_site
         self._spent = 0.0
         if returned is not None:

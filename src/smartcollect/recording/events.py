@@ -20,10 +20,10 @@ from .call_sites import call_site
 from .deferred import DeferredCall
 from .nesting import (
     ARGS,
+    AT,
     CODE,
     CONTEXT,
     FIELDS,
-    ID,
     INNER,
     KWARGS,
     OUTER,
@@ -39,6 +39,7 @@ from .nesting import (
     innermost,
     parent_of,
     running,
+    without_ended,
 )
 from .observation import Observation, observation_of, observations
 from .probe import Probe
@@ -59,6 +60,8 @@ _context = current.get
 _NONE: dict[str, Any] = {}
 _UNKNOWN = (UNKNOWN,)
 _FOLLOWED = 100
+# Before Python 3.13 a frame keeps the dict of its locals, and that all that is in there.
+_KEPT = sys.version_info < (3, 13)
 
 
 # -- what is watched ------------------------------------------------------------------------------
@@ -137,29 +140,51 @@ def _started(code: CodeType, offset: int) -> None:
                 probe.capture.snapshot.failures += 1
         return
     stack, context = running.stack, _context()
-    # See `innermost`.
-    outer = stack[-1] if stack and stack[-1][CONTEXT] is context else context
+    outer = stack[-1]
+    if outer[AT] is None:
+        outer = without_ended(stack)[-1]
+    if outer[CONTEXT] is not context:  # see `innermost`
+        outer = context
     if probe.sampled and probe.draw() >= probe.share:
         # It is not recorded, but known: it may end with an exception, and call others.
-        stack.append(
-            [None, outer, None, context, None, None, 0.0, (), _NONE, (), code, id(frame), None]
-        )
+        stack.append([None, outer, None, context, None, None, 0.0, (), None, (), code, frame, None])
         return
+    capture, parent = probe.capture, None
+    # In the order of `nesting.FIELDS`; no list is made faster.
     entry: Frame = [
-        *(store, outer, None, context, probe, None, None),
-        *(_UNKNOWN, _NONE, (), code, id(frame), None),
-    ]
+        store, outer, None, context, probe, None, None,
+        _UNKNOWN, capture.nothing, (), code, frame, None,
+    ]  # fmt: skip
     stack.append(entry)
     try:
-        parent = None
         if outer is not None:
             parent = entry[PARENT] = outer if outer[STORE] is store else parent_of(outer, store)
-        if parameters.some:
-            entry[ARGS], entry[KWARGS], entry[REFERENCES] = probe.capture.bound(
+        if not parameters.some:
+            entry[ARGS] = ()
+        elif parameters.rest is not None or not capture.simple:
+            entry[ARGS], entry[KWARGS], entry[REFERENCES] = capture.bound(
                 parameters, frame.f_locals, parent is not None
             )
         else:
-            entry[ARGS] = ()
+            values = frame.f_locals
+            args = parameters.read(values)
+            for value in args:
+                kind = type(value)
+                if not (
+                    (kind is int and value.bit_length() <= MAX_BITS)
+                    or (kind is str and len(value) <= MAX_TEXT)
+                    or kind is float
+                    or value is None
+                    or kind is bool
+                ):
+                    entry[ARGS], entry[KWARGS], entry[REFERENCES] = capture.bound(
+                        parameters, values, parent is not None
+                    )
+                    break
+            else:
+                entry[ARGS] = args
+                if _KEPT:
+                    values.clear()
         start = entry[START] = store.now()
         if parent is not None:
             inner_of(parent).started(start)
@@ -171,7 +196,8 @@ def _started(code: CodeType, offset: int) -> None:
 
 def _returned(code: CodeType, offset: int, result: object) -> None:
     stack = running.stack
-    if not stack or stack[-1][CODE] is not code:
+    entry = stack[-1]
+    if entry[CODE] is not code:
         try:
             _returned_rarely(code, _frame(1), result)
         except Exception:
@@ -180,7 +206,6 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
             for probe in () if observation is None else observation.probes:
                 probe.capture.snapshot.failures += 1
         return
-    entry = stack[-1]
     probe = entry[PROBE]
     if probe is None:
         del stack[-1]
@@ -211,8 +236,9 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
         probe.capture.snapshot.failures += 1
         taken = UNKNOWN
     elapsed, pending = end - start, store.pending
-    row = (probe.name, start, elapsed, entry[ARGS], entry[KWARGS], taken, get_ident(), details)
+    row = (probe.name, start, elapsed, entry[ARGS], entry[KWARGS], taken, stack[0][AT], details)
     del stack[-1]
+    entry[AT] = None  # a task that was begun inside may keep the entry
     pending.extend(row)
     if len(pending) >= store.full:
         try:
@@ -303,7 +329,7 @@ def _entries(observation: Observation, frame: FrameType, outer: Frame | None) ->
         store = probe.store
         entry: Frame = [
             *(store, outer, None, None, probe, parent_of(outer, store), None),
-            *(_UNKNOWN, _NONE, (), None, id(frame), None),
+            *(_UNKNOWN, _NONE, (), None, frame, None),
         ]
         try:
             entry[ARGS], entry[KWARGS], entry[REFERENCES] = probe.capture.bound(
@@ -333,7 +359,7 @@ def _started_rarely(observation: Observation, frame: FrameType) -> None:
     top = entries[-1] if entries else [None] * len(FIELDS)
     if not entries:
         top[OUTER] = outer
-    top[CONTEXT], top[ID] = context, id(frame)
+    top[CONTEXT], top[AT] = context, frame
     top[SIBLINGS] = tuple(entries[:-1])
     running.stack.append(top)
     for entry in entries:
@@ -376,7 +402,7 @@ def _returned_rarely(code: CodeType, frame: FrameType, result: object) -> None:
         steps.end(result)
         return
     stack = running.stack
-    index = index_of(stack, id(frame))
+    index = index_of(stack, frame)
     if index is None:
         return  # it began when nobody watched
     entries = _frames_of(stack[index])
@@ -388,6 +414,7 @@ def _returned_rarely(code: CodeType, frame: FrameType, result: object) -> None:
             except Exception:
                 probe.capture.snapshot.failures += 1
     # What is above has ended unseen.
+    stack[index][AT] = None
     del stack[index:]
 
 
@@ -413,7 +440,7 @@ def _failed(observation: Observation, frame: FrameType, error: BaseException) ->
         steps.end(error=error)
         return
     stack = running.stack
-    index = index_of(stack, id(frame))
+    index = index_of(stack, frame)
     if index is not None:
         entries = _frames_of(stack[index])
     elif _came_from_start(error):
@@ -431,6 +458,7 @@ def _failed(observation: Observation, frame: FrameType, error: BaseException) ->
             except Exception:
                 probe.capture.snapshot.failures += 1
     if index is not None:
+        stack[index][AT] = None
         del stack[index:]
 
 

@@ -8,7 +8,7 @@ import sys
 import weakref
 from _thread import _local, get_ident
 from asyncio import Task, current_task
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -30,12 +30,12 @@ FIELDS = (
     "args",  # what is remembered of its arguments
     "kwargs",
     "references",  # see `Inner.called`
-    "code",  # the code that runs, and the identity of its frame in the interpreter, where these
-    "id",  # tell when the call ends
+    "code",  # the code that runs, and
+    "at",  # its frame in the interpreter, where these tell when the call ends
     "siblings",  # frames of the same call for other logs
 )
 STORE, OUTER, INNER, CONTEXT, PROBE, PARENT, START, *_REST = range(len(FIELDS))
-ARGS, KWARGS, REFERENCES, CODE, ID, SIBLINGS = _REST
+ARGS, KWARGS, REFERENCES, CODE, AT, SIBLINGS = _REST
 
 SUSPENDED: Frame = [None] * len(FIELDS)
 """The frame while a value's own ``repr`` runs: handlers that it calls are not recorded."""
@@ -51,14 +51,22 @@ class _Running(_local):
     """What runs in each thread.
 
     Attributes:
-        stack: the calls of this thread that are seen by events, the innermost last.
+        stack: the calls of this thread that are seen by events, the innermost last. The first is
+            no call: see `_new_stack`.
     """
 
     def __init__(self) -> None:
-        self.stack: list[Frame] = []
-        _stacks[get_ident()] = self.stack
+        self.stack = _stacks[get_ident()] = _new_stack()
 
 
+def _new_stack() -> list[Frame]:
+    """Return a stack without calls: what is at its bottom tells the identity of the thread."""
+    bottom: Frame = [None] * len(FIELDS)
+    bottom[CONTEXT], bottom[AT] = _NO_CONTEXT, get_ident()
+    return [bottom]
+
+
+_NO_CONTEXT = object()
 _stacks: dict[int, list[Frame]] = {}
 running = _Running()
 _of_greenlets: dict[int, tuple[list[Frame], weakref.ref[Any]]] = {}
@@ -82,7 +90,7 @@ def notice_greenlets() -> None:
         known = _of_greenlets.get(key)
         if known is None:
             # The first one of a thread is what the thread was until now.
-            own: list[Frame] = [] if greenlet.parent is not None else vars(self)["stack"]
+            own = _new_stack() if greenlet.parent is not None else vars(self)["stack"]
             reference = weakref.ref(greenlet, lambda _: _of_greenlets.pop(key, None))
             known = _of_greenlets[key] = own, reference
         return known[0]
@@ -97,12 +105,31 @@ def innermost(context: Frame | None) -> Frame | None:
     Args:
         context: what `current` holds.
     """
-    stack = running.stack
+    stack = without_ended(running.stack)
     # A call is inside of the last one of its thread, unless it runs in another context than that
     # began in: in a task, say, which an event loop runs that a recorded call started.
-    if stack and stack[-1][CONTEXT] is context:
-        return stack[-1]
-    return context
+    last = stack[-1]
+    return last if last[CONTEXT] is context else context
+
+
+def without_ended(stack: list[Frame]) -> list[Frame]:
+    """Return ``stack`` without calls at its end that nobody watches any more: see `dismiss`."""
+    while stack[-1][AT] is None:
+        del stack[-1]
+    return stack
+
+
+def dismiss(probes: Collection[object]) -> None:
+    """Forget the running calls of ``probes``, which watch no longer: they do not count."""
+    for stack in all_stacks():
+        for entry in stack[1:]:
+            frames = (*(entry[SIBLINGS] or ()), entry)
+            for frame in frames:
+                if frame[PROBE] in probes:
+                    frame[PROBE] = frame[STORE] = frame[CODE] = None
+            if all(frame[PROBE] is None for frame in frames):
+                # Nothing may tell of its end, and its frame is not to be kept until then.
+                entry[AT] = None
 
 
 def suspended(function: Callable[[Any], Any], value: Any) -> Any:

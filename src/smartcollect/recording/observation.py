@@ -9,7 +9,7 @@ from typing import Any
 
 from ..values.parameters import Parameters
 from . import tool
-from .nesting import CODE, PROBE, SIBLINGS, STORE, all_stacks
+from .nesting import dismiss
 from .probe import Probe
 from .steps import STEPPING, unfinished
 
@@ -75,11 +75,7 @@ def observation_of(code: CodeType) -> Observation:
 
 def _dismiss(probes: Collection[Probe]) -> None:
     """Forget the running calls of ``probes``, which watch no longer: they do not count."""
-    for stack in all_stacks():
-        for entry in stack:
-            for frame in (*(entry[SIBLINGS] or ()), entry):
-                if frame[PROBE] in probes:
-                    frame[PROBE] = frame[STORE] = frame[CODE] = None
+    dismiss(probes)
     for steps in list(unfinished.values()):
         steps.calls = [call for call in steps.calls if call.probe not in probes]
         if not steps.calls:

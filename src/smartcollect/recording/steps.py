@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from ..values.known import name_of
 from .deferred import DeferredCall
-from .nesting import CODE, CONTEXT, FIELDS, ID, OUTER, Frame, current, innermost, running
+from .nesting import AT, CODE, CONTEXT, FIELDS, OUTER, Frame, current, innermost, running
 
 Stepping: TypeAlias = (
     "CoroutineType[Any, Any, Any] | GeneratorType[Any, Any, Any] | AsyncGeneratorType[Any, Any]"
@@ -132,7 +132,7 @@ class Steps:
         else:
             entry = [None] * len(FIELDS)
             entry[OUTER] = outer
-        entry[CONTEXT], entry[CODE], entry[ID] = context, None, self.id
+        entry[CONTEXT], entry[CODE], entry[AT] = context, None, self
         stack.append(entry)
         self._entry = entry
         if self.calls and not self._is_generator:
@@ -184,15 +184,16 @@ class Steps:
         entry, self._entry = self._entry, None
         if entry is not None:
             stack = running.stack
-            index = index_of(stack, self.id)
+            index = index_of(stack, self)
             if index is not None:
                 del stack[index:]  # what is above has ended unseen
+            entry[AT] = None
 
 
-def index_of(stack: list[Frame], id: int) -> int | None:
-    """Return where on ``stack`` the call is whose frame has the identity ``id``."""
-    for index in range(len(stack) - 1, -1, -1):
-        if stack[index][ID] == id:
+def index_of(stack: list[Frame], at: object) -> int | None:
+    """Return where on ``stack`` the call is that runs in the frame ``at``."""
+    for index in range(len(stack) - 1, 0, -1):
+        if stack[index][AT] is at:
             return index
     return None
 
