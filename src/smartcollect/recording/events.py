@@ -140,11 +140,10 @@ def _started(code: CodeType, offset: int) -> None:
                 probe.capture.snapshot.failures += 1
         return
     stack, context = running.stack, _context()
-    outer = stack[-1]
-    if outer[AT] is None:
-        outer = without_ended(stack)[-1]
-    if outer[CONTEXT] is not context:  # see `innermost`
-        outer = context
+    last = stack[-1]
+    if last[AT] is None:
+        last = without_ended(stack)[-1]
+    outer = last if last[CONTEXT] is context else context  # see `innermost`
     if probe.sampled and probe.draw() >= probe.share:
         # It is not recorded, but known: it may end with an exception, and call others.
         stack.append([None, outer, None, context, None, None, 0.0, (), None, (), code, frame, None])
