@@ -14,9 +14,9 @@ _monitoring: Any = getattr(sys, "monitoring", None)
 IDENTITIES = (4, 3, 5, 2)
 """Those that are tried, in this order: debuggers have 0, coverage has 1, cProfile has 2."""
 NONE_FREE = (
-    "smartcollect: other tools have taken every identity of sys.monitoring that may be had, so "
-    "watched functions run other code in place of their own; what can be seen of that is told in "
-    "the documentation, under 'Watching is invisible'"
+    "smartcollect: other tools use all identities of sys.monitoring that it can take (4, 3, 5, 2), "
+    "so watched functions run other code in place of their own, as on Python 3.11; the page "
+    "'Watching is invisible' of the documentation lists what that changes"
 )
 STEPS = ("PY_START", "PY_RETURN", "PY_YIELD", "PY_RESUME")
 """Events that are sent for single code objects."""
