@@ -196,3 +196,40 @@ def test_a_fold_that_falls_due_where_there_is_no_room(before):
     assert stats["ok"]["calls"] == before == len(sw.collect.history(handler="ok"))
     assert stats["down"]["calls"] == stats["down"]["errors"]
     assert stats["down"]["calls"] == len(sw.collect.history(handler="down"))
+
+
+@pytest.mark.skipif(not EVENTS, reason="an interrupt is found by its traceback here")
+def test_what_a_signal_handler_raises_goes_on_to_where_it_belongs(api):
+    """Whichever moment of a call it comes in: it may be a time limit of the application."""
+    for at in itertools.count(1):
+        with collecting(api) as log:
+            interrupt = Interrupt(TimeoutError("late"), at)
+            try:
+                with interrupt:
+                    dispatch(api, "outer")([1], more=1)
+            except TimeoutError:
+                assert log.stats("outer")["calls"] == 1
+            else:
+                assert interrupt.seen < at
+                break
+    assert at > ENOUGH
+
+
+def test_an_application_with_names_of_its_own_for_what_is_built_in():
+    namespace = {"__name__": "app"}
+    exec(
+        "def type(_): raise RuntimeError\n"
+        "len = isinstance = int = str = Exception = BaseException = StopAsyncIteration = None\n"
+        "def plain(number, *, more=0): return [number]\n"
+        "def some(number): yield number\n"
+        "async def late(number): return number\n",
+        namespace,
+    )
+    switcher = Switcher("app")
+    for name in ("plain", "some", "late"):
+        switcher(name)(namespace[name])
+    with collecting(switcher) as log:
+        assert namespace["plain"](1, more=2) == [1]
+        assert list(namespace["some"](1)) == [1]
+        assert asyncio.run(namespace["late"](1)) == 1
+    assert [one["calls"] for one in log.stats().values()] == [1, 1, 1]

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..storage import store as _store
 from ..text import MAX_TEXT
+from ..values.containment import NO_ROOM, is_foreign
 from ..values.snapshot import MAX_BITS, UNKNOWN
 from . import nesting, tool
 from .call_sites import call_site
@@ -135,7 +136,9 @@ def _started(code: CodeType, offset: int) -> None:
     if probe is None:
         try:
             _started_rarely(observation, frame)
-        except Exception:
+        except Exception as failure:
+            if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+                raise
             for probe in observation.probes:
                 probe.capture.snapshot.failures += 1
         return
@@ -187,7 +190,9 @@ def _started(code: CodeType, offset: int) -> None:
         start = entry[START] = store.now()
         if parent is not None:
             inner_of(parent).started(start)
-    except Exception:
+    except Exception as failure:
+        if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+            raise
         probe.capture.snapshot.failures += 1
         if entry[START] is None:
             entry[START] = store.now()
@@ -199,7 +204,9 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
     if entry[CODE] is not code:
         try:
             _returned_rarely(code, _frame(1), result)
-        except Exception:
+        except Exception as failure:
+            if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+                raise
             reference = observations.get(id(code))
             observation = None if reference is None else reference()
             for probe in () if observation is None else observation.probes:
@@ -231,7 +238,9 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
                 return
         if entry[PARENT] is not None or entry[INNER] is not None or store.call_sites:
             details = probe.left(entry, end, _place(store, _frame(1)), None)
-    except Exception:
+    except Exception as failure:
+        if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+            raise
         probe.capture.snapshot.failures += 1
         taken = UNKNOWN
     elapsed, pending = end - start, store.pending
@@ -242,7 +251,9 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
     if len(pending) >= store.full:
         try:
             store.fold()
-        except Exception:
+        except Exception as failure:
+            if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+                raise
             probe.capture.snapshot.failures += 1
 
 
@@ -255,7 +266,9 @@ def _yielded(code: CodeType, offset: int, value: object) -> None:
         steps = _steps(code, _frame(1))
         if steps is not None:
             steps.pause(value)
-    except Exception:
+    except Exception as failure:
+        if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+            raise
         for probe in observation.probes:
             probe.capture.snapshot.failures += 1
 
@@ -269,7 +282,9 @@ def _resumed(code: CodeType, offset: int) -> None:
         steps = _steps(code, _frame(1))
         if steps is not None:
             steps.resume()
-    except Exception:
+    except Exception as failure:
+        if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+            raise
         for probe in observation.probes:
             probe.capture.snapshot.failures += 1
 
@@ -283,7 +298,9 @@ def _thrown(code: CodeType, offset: int, error: BaseException) -> None:
         steps = _steps(code, _frame(1))
         if steps is not None:
             steps.resume(error)
-    except Exception:
+    except Exception as failure:
+        if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+            raise
         for probe in observation.probes:
             probe.capture.snapshot.failures += 1
 
@@ -295,7 +312,9 @@ def _unwound(code: CodeType, offset: int, error: BaseException) -> None:
         return
     try:
         _failed(observation, _frame(1), error)
-    except Exception:
+    except Exception as failure:
+        if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+            raise
         for probe in observation.probes:
             probe.capture.snapshot.failures += 1
 
@@ -334,7 +353,9 @@ def _entries(observation: Observation, frame: FrameType, outer: Frame | None) ->
             entry[ARGS], entry[KWARGS], entry[REFERENCES] = probe.capture.bound(
                 observation.parameters, frame.f_locals, True
             )
-        except Exception:
+        except Exception as failure:
+            if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+                raise
             probe.capture.snapshot.failures += 1
         entries.append(entry)
         outer = entry
@@ -410,7 +431,9 @@ def _returned_rarely(code: CodeType, frame: FrameType, result: object) -> None:
         if probe is not None:
             try:
                 _return(entry, probe, code, result, frame)
-            except Exception:
+            except Exception as failure:
+                if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+                    raise
                 probe.capture.snapshot.failures += 1
     # What is above has ended unseen.
     stack[index][AT] = None
@@ -454,7 +477,9 @@ def _failed(observation: Observation, frame: FrameType, error: BaseException) ->
                 entry[START] = end
             try:
                 probe.failed(entry, end, error, _place(probe.store, frame), None)
-            except Exception:
+            except Exception as failure:
+                if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+                    raise
                 probe.capture.snapshot.failures += 1
     if index is not None:
         stack[index][AT] = None

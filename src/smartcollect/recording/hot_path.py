@@ -14,12 +14,11 @@ from typing import Any
 
 from ..storage.rows import Call, Details
 from ..text import MAX_TEXT
+from ..values.containment import FILE, NO_ROOM, is_foreign
 from ..values.failure import Failure
 from ..values.snapshot import MAX_BITS, UNKNOWN
 from .nesting import FIELDS, INNER, START, SUSPENDED, current, innermost, task_name
 
-FILE = "<smartcollect>"
-"""What tracebacks call the file of a layer."""
 # What the text below names in quotes: constants of the code that is made of it.
 CONSTANTS: dict[str, Any] = {
     "<nesting>": (
@@ -108,7 +107,9 @@ DEF code(*args, **kwargs):
                 kept, keywords = capture.small(args, kwargs)
                 if kwargs and parent is not None:
                     references = capture.references(args, kwargs, kept, keywords, RECEIVER)
-    except Exception:
+    except Exception as failure:
+        if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+            raise
         capture.snapshot.failures += 1
         kept = '<unknown arguments>'
     frame = {_FRAME_TEXT}
@@ -128,7 +129,9 @@ DEF code(*args, **kwargs):
             frame[{START}] = end
         try:
             probe.failed(frame, end, error, probe.call_site(), TASK)
-        except Exception:
+        except Exception as failure:
+            if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+                raise
             capture.snapshot.failures += 1
             start = frame[{START}]
             extend({_LOST})
@@ -143,14 +146,18 @@ DEF code(*args, **kwargs):
         if outer is not None or frame[{INNER}] is not None or store.call_sites:
             details = probe.left(frame, end, probe.call_site(), TASK)
         END
-    except Exception:
+    except Exception as failure:
+        if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+            raise
         capture.snapshot.failures += 1
         taken = '<unknown>'
     extend({_ENDED})
     if len(pending) >= store.full:
         try:
             store.fold()
-        except Exception:
+        except Exception as failure:
+            if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+                raise
             capture.snapshot.failures += 1
     return result
 """
@@ -194,7 +201,7 @@ def _layers(parameters: str, first: str = "") -> _Maker:
     text = filled(RECORD, **SYNC, **words, RECEIVER="receiver", BOUND=f"bound{first}")
     body = "".join(f"    {line}\n" for line in text.splitlines())
     names = {words[f"'{name}'"]: value for name, value in CONSTANTS.items()}
-    names["__name__"] = __name__
+    names.update(__name__=__name__, NO_ROOM=NO_ROOM, is_foreign=is_foreign)
     exec(compile(f"def layer({parameters}):\n{body}    return code\n", FILE, "exec"), names)
     made: _Maker = names["layer"]
     return made

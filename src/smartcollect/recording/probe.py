@@ -13,11 +13,9 @@ from ..names import HandlerName
 from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
 from ..values.capture import ValueCapture
-from . import deferred, drivers, nesting
 from .call_sites import call_site
 from .deferred import DeferredCall
 from .drivers import driver
-from .hot_path import FILE
 from .nesting import (
     ARGS,
     INNER,
@@ -38,7 +36,6 @@ from .settings import LogSettings
 _frame = sys._getframe
 # Not the application's own generator: a suite that seeds `random` must draw the same numbers.
 _draw = _random.Random().random
-_OWN_FILES = frozenset({*(__file__, deferred.__file__, drivers.__file__, nesting.__file__, FILE)})
 
 Bound = tuple[Any, ...]
 """What the hot path begins with: probe, store, target, clock, and two ways to the pending calls."""
@@ -88,7 +85,7 @@ class Probe:
         self.share = settings.sample_rate if settings.enabled else 0.0
         self.sampled = self.share < 1.0
         self.capture = ValueCapture(
-            rules.snapshot, rules.redactor, settings.serialize, self._subject, _OWN_FILES
+            rules.snapshot, rules.redactor, settings.serialize, self._subject
         )
 
     # -- what the hot path asks -----------------------------------------------------------------

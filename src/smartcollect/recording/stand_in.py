@@ -7,6 +7,7 @@ the package only `registry` knows this module: the day that 3.11 goes, it goes.
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 import inspect
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
+from ..values.containment import NO_ROOM, is_foreign
 from ..values.functions import WATCHED, original_code
 from ..values.parameters import Parameters
 from .hot_path import ASYNC, CONSTANTS, RECORD, SYNC, filled, layer
@@ -94,9 +96,20 @@ class _Reference(weakref.ref[Any]):
         return FunctionType(code, frame.f_globals, code.co_name, None, closure)
 
 
+# What the code calls by name. Its globals are those of the application, which may have a `type` of
+# its own.
+_NAMES: dict[str, Any] = {
+    name: getattr(builtins, name)
+    for name in (
+        *("type", "len", "isinstance", "int", "str", "float", "bool"),
+        *("Exception", "BaseException", "GeneratorExit", "StopAsyncIteration"),
+    )
+}
+_NAMES.update(NO_ROOM=NO_ROOM, is_foreign=is_foreign)
 # What watches is gone where the collector has just found its switcher: it clears weak references
 # first, and then runs the destructors, which may call the handlers of the switcher.
 _OF_WATCHED = """
+    NAMES = '<names>'
     reference = '<reference>'
     stand_in = reference()
     if stand_in is None:
@@ -114,6 +127,7 @@ def code(PARAMETERS):
 _ASYNC_GENERATOR = """
 async def code(PARAMETERS):
     __tracebackhide__ = True
+    NAMES = '<names>'
     BIND
     reference = '<reference>'
     generator = reference.recorded(CELLS)(*args, **kwargs)
@@ -164,6 +178,7 @@ def _code_for(function: FunctionType, stand_in: StandIn) -> CodeType:
     keyword_only = own.co_varnames[own.co_argcount : own.co_argcount + own.co_kwonlyargcount]
     constants = {
         **CONSTANTS,
+        "<names>": tuple(_NAMES.values()),
         **{f"<k{number}>": name for number, name in enumerate(keyword_only)},
         "<reference>": _Reference(stand_in),
     }
@@ -203,7 +218,13 @@ def _template(text: str, free: int, signature: tuple[int, ...], receiver: bool) 
     names = [f"_{number:03}" for number in range(free)]
     cells = f"(lambda: ({', '.join(names)},)).__closure__" if names else "None"
     parameters, bind = _parameters(*signature)
-    words = {"PARAMETERS": parameters, "BIND": bind, "CELLS": cells, "RECEIVER": str(receiver)}
+    words = {
+        "NAMES": ", ".join(_NAMES),
+        "PARAMETERS": parameters,
+        "BIND": bind,
+        "CELLS": cells,
+        "RECEIVER": str(receiver),
+    }
     body = "\n".join(f"    {line}" for line in filled(text.strip(), **words).splitlines())
     tree = ast.parse(f"def outer({', '.join(names)}):\n{body}\n    return code")
     # All on one line, the first of the function: coverage is not to see lines that did not run.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .containment import is_foreign
 from .failure import Failure, failure
 from .parameters import Parameters, receiver_text
 from .redaction import REDACTED, secret_positions
@@ -32,7 +33,6 @@ class ValueCapture:
         secret: tells secret names.
         serialize: whether values become plain data.
         subject: the function that was registered, for the names of its parameters.
-        own_files: the files whose frames stay out of recorded tracebacks.
 
     Attributes:
         simple: whether small arguments are remembered as they are, wherever they stand.
@@ -40,7 +40,6 @@ class ValueCapture:
     """
 
     __slots__ = (
-        "_own_files",
         "_public",
         "_secret",
         "_secret_from",
@@ -58,7 +57,6 @@ class ValueCapture:
         secret: Callable[[str], bool],
         serialize: bool,
         subject: Any,
-        own_files: frozenset[str],
     ) -> None:
         self.snapshot = snapshot
         self.serialize = serialize
@@ -66,7 +64,6 @@ class ValueCapture:
         self.simple = False
         self._secret = secret
         self._subject = subject
-        self._own_files = own_files
         # Names of keyword arguments that are known not to be secret.
         self._public: set[str] = set()
         # Worked out at the first call: many handlers of a suite are registered and never called.
@@ -104,6 +101,8 @@ class ValueCapture:
             secret = self._secret
             return args, Raw({name: REDACTED if secret(name) else kwargs[name] for name in kwargs})
         except CONTAINED as error:
+            if is_foreign(error):
+                raise
             return (self.snapshot.note_failure(error),), self.nothing
 
     def small(
@@ -173,11 +172,15 @@ class ValueCapture:
         try:
             return self.snapshot.arguments((result,))[0]
         except CONTAINED as error:
+            if is_foreign(error):
+                raise
             return self.snapshot.note_failure(error)
 
     def failure(self, error: BaseException) -> Failure:
         """What is remembered of the exception that ended a call."""
         try:
-            return failure(error, self.snapshot, self._own_files)
+            return failure(error, self.snapshot)
         except CONTAINED as own:
+            if is_foreign(own):
+                raise
             return Failure(UNKNOWN, self.snapshot.note_failure(own), ())

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from ..text import cut
-from .functions import original_code
+from .containment import is_own
 from .known import name_of
 from .snapshot import Snapshot
 
@@ -61,13 +61,12 @@ class Failure(NamedTuple):
         return "".join(lines)
 
 
-def failure(error: BaseException, snapshot: Snapshot, own_files: frozenset[str]) -> Failure:
+def failure(error: BaseException, snapshot: Snapshot) -> Failure:
     """What is kept of ``error``.
 
     Args:
         error: the exception, while it is handled.
         snapshot: runs its ``__str__``.
-        own_files: files whose frames are left out.
     """
     chain: list[BaseException] = []
     link: BaseException | None = error
@@ -83,7 +82,7 @@ def failure(error: BaseException, snapshot: Snapshot, own_files: frozenset[str])
         made = Failure(
             cut(name_of(type(link)), MAX_NAME),
             message,
-            _frames(_traceback_of(link), own_files),
+            _frames(_traceback_of(link)),
             made,
             _cause_of(link) is not None,
         )
@@ -91,14 +90,12 @@ def failure(error: BaseException, snapshot: Snapshot, own_files: frozenset[str])
     return made
 
 
-def _frames(
-    trace: TracebackType | None, own_files: frozenset[str]
-) -> tuple[tuple[str, int, str], ...]:
+def _frames(trace: TracebackType | None) -> tuple[tuple[str, int, str], ...]:
     # The innermost frames say most; the deque forgets the outer ones of a deep recursion.
     kept: deque[tuple[str, int, str]] = deque(maxlen=MAX_FRAMES)
     while trace is not None:
         code = trace.tb_frame.f_code
-        if code.co_filename not in own_files and original_code(code) is code:
+        if not is_own(code):
             kept.append((code.co_filename, trace.tb_lineno or 0, code.co_name))
         trace = trace.tb_next
     return tuple(kept)
