@@ -92,6 +92,17 @@ class DeferredCall:
         self._task: str | None = None
         self._told = False
 
+    @classmethod
+    def running(cls, frame: Frame, probe: Recording, call_site: Place | None) -> DeferredCall:
+        """Return the call of ``frame``, which runs in its first stretch."""
+        call = cls(frame, probe, None, call_site)
+        call._task, call._told = task_name(), True
+        call._resumed = frame[START]
+        if frame[PARENT] is not None:
+            by_value = probe.capture.serialize
+            call._parent_id = called(probe.name, by_value, frame, frame[PARENT])
+        return call
+
     def enter(self, outer: Frame | None) -> None:
         """Note that a stretch begins, inside of ``outer``."""
         frame = self.frame

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 from collections.abc import Sequence
+from inspect import CO_COROUTINE
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
@@ -34,12 +35,14 @@ from .nesting import (
     SIBLINGS,
     START,
     STORE,
+    TOKEN,
     Frame,
     current,
     inner_of,
     innermost,
     parent_of,
     running,
+    task_name,
     without_ended,
 )
 from .observation import Observation, observation_of, observations
@@ -133,7 +136,7 @@ def _started(code: CodeType, offset: int) -> None:
         return
     probe, store, parameters = observation.hot
     frame = _frame(1)
-    if probe is None:
+    if probe is None or (observation.is_coroutine and id(frame) in unfinished):
         try:
             _started_rarely(observation, frame)
         except Exception as failure:
@@ -149,16 +152,20 @@ def _started(code: CodeType, offset: int) -> None:
     outer = last if last[CONTEXT] is context else context  # see `innermost`
     if probe.sampled and probe.draw() >= probe.share:
         # It is not recorded, but known: it may end with an exception, and call others.
-        stack.append([None, outer, None, context, None, None, 0.0, (), None, (), code, frame, None])
+        stack.append(
+            [None, outer, None, context, None, None, 0.0, (), None, (), code, frame, None, None]
+        )
         return
     capture, parent = probe.capture, None
     # In the order of `nesting.FIELDS`; no list is made faster.
     entry: Frame = [
         store, outer, None, context, probe, None, None,
-        _UNKNOWN, capture.nothing, (), code, frame, None,
+        _UNKNOWN, capture.nothing, (), code, frame, None, None,
     ]  # fmt: skip
     stack.append(entry)
     try:
+        if observation.is_coroutine:
+            entry[TOKEN] = current.set(entry)
         if outer is not None:
             parent = entry[PARENT] = outer if outer[STORE] is store else parent_of(outer, store)
         if not parameters.some:
@@ -201,7 +208,7 @@ def _started(code: CodeType, offset: int) -> None:
 def _returned(code: CodeType, offset: int, result: object) -> None:
     stack = running.stack
     entry = stack[-1]
-    if entry[CODE] is not code:
+    if entry[CODE] is not code or entry[TOKEN] is not None:
         try:
             _returned_rarely(code, _frame(1), result)
         except Exception as failure:
@@ -263,7 +270,8 @@ def _yielded(code: CodeType, offset: int, value: object) -> None:
     if observation is None:
         return
     try:
-        steps = _steps(code, _frame(1))
+        frame = _frame(1)
+        steps = _steps(code, frame) or _first_pause(code, frame)
         if steps is not None:
             steps.pause(value)
     except Exception as failure:
@@ -346,9 +354,9 @@ def _entries(observation: Observation, frame: FrameType, outer: Frame | None) ->
             continue
         store = probe.store
         entry: Frame = [
-            *(store, outer, None, None, probe, parent_of(outer, store), None),
-            *(_UNKNOWN, _NONE, (), None, frame, None),
-        ]
+            store, outer, None, None, probe, parent_of(outer, store), None,
+            _UNKNOWN, _NONE, (), None, frame, None, None,
+        ]  # fmt: skip
         try:
             entry[ARGS], entry[KWARGS], entry[REFERENCES] = probe.capture.bound(
                 observation.parameters, frame.f_locals, True
@@ -362,6 +370,12 @@ def _entries(observation: Observation, frame: FrameType, outer: Frame | None) ->
     return entries
 
 
+def _leave_context(top: Frame) -> None:
+    token, top[TOKEN] = top[TOKEN], None
+    if token is not None:
+        current.reset(token)
+
+
 def _frames_of(entry: Frame) -> Sequence[Frame]:
     """Return the frames of the call that an entry of the stack is of, the outermost first."""
     return (*(entry[SIBLINGS] or ()), entry)
@@ -372,8 +386,10 @@ def _started_rarely(observation: Observation, frame: FrameType) -> None:
     context = _context()
     outer = innermost(context)
     entries = _entries(observation, frame, outer)
-    if observation.code.co_flags & STEPPING:
-        _first_step(observation.code, frame, entries)
+    code = observation.code
+    is_coroutine = observation.is_coroutine and _steps(code, frame) is None
+    if code.co_flags & STEPPING and not is_coroutine:
+        _first_step(code, frame, entries)
         return
     # One that no log draws is known all the same: it may call others.
     top = entries[-1] if entries else [None] * len(FIELDS)
@@ -382,6 +398,8 @@ def _started_rarely(observation: Observation, frame: FrameType) -> None:
     top[CONTEXT], top[AT] = context, frame
     top[SIBLINGS] = tuple(entries[:-1])
     running.stack.append(top)
+    if is_coroutine:
+        top[TOKEN] = current.set(top)
     for entry in entries:
         store, parent = entry[STORE], entry[PARENT]
         if store is not None:
@@ -412,6 +430,25 @@ def _first_step(code: CodeType, frame: FrameType, entries: Sequence[Frame]) -> N
     steps.resume()
 
 
+def _first_pause(code: CodeType, frame: FrameType) -> Steps | None:
+    """A coroutine waits for the first time."""
+    stack = running.stack
+    index = index_of(stack, frame)
+    if index is None:
+        return None  # it began when nobody watched
+    top = stack[index]
+    calls = [
+        DeferredCall.running(entry, probe, _place(probe.store, frame))
+        for entry in _frames_of(top)
+        if (probe := entry[PROBE]) is not None
+    ]
+    steps = Steps(code, id(frame))
+    steps.adopt(top, calls)
+    if calls:
+        unfinished[id(frame)] = steps
+    return steps
+
+
 def _returned_rarely(code: CodeType, frame: FrameType, result: object) -> None:
     """A call returned that is not the last one of its thread's stack, or not a plain one."""
     if code is tool.IMPORT:
@@ -426,6 +463,7 @@ def _returned_rarely(code: CodeType, frame: FrameType, result: object) -> None:
     if index is None:
         return  # it began when nobody watched
     entries = _frames_of(stack[index])
+    _leave_context(stack[index])
     for entry in reversed(entries):
         probe = entry[PROBE]
         if probe is not None:
@@ -445,11 +483,14 @@ def _return(entry: Frame, probe: Probe, code: CodeType, result: object, frame: F
     end = store.now()
     if start is None:
         start = entry[START] = end
-    taken = probe.returned(result)
+    if code.co_flags & CO_COROUTINE:
+        taken, task = probe.capture.result(result), task_name()
+    else:
+        taken, task = probe.returned(result), None
     if taken is probe:
         _follow(entry, probe, code, end, result, frame)  # type: ignore[arg-type]
         return
-    details = probe.left(entry, end, _place(store, frame), None)
+    details = probe.left(entry, end, _place(store, frame), task)
     store.add(
         (probe.name, start, end - start, entry[ARGS], entry[KWARGS], taken, get_ident(), details)
     )
@@ -465,6 +506,7 @@ def _failed(observation: Observation, frame: FrameType, error: BaseException) ->
     index = index_of(stack, frame)
     if index is not None:
         entries = _frames_of(stack[index])
+        _leave_context(stack[index])
     elif _came_from_start(error):
         entries = _entries(observation, frame, innermost(_context()))
     else:
@@ -476,7 +518,8 @@ def _failed(observation: Observation, frame: FrameType, error: BaseException) ->
             if entry[START] is None:
                 entry[START] = end
             try:
-                probe.failed(entry, end, error, _place(probe.store, frame), None)
+                task = task_name() if observation.code.co_flags & CO_COROUTINE else None
+                probe.failed(entry, end, error, _place(probe.store, frame), task)
             except Exception as failure:
                 if not isinstance(failure, NO_ROOM) and is_foreign(failure):
                     raise

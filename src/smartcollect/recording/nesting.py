@@ -33,9 +33,10 @@ FIELDS = (
     "code",  # the code that runs, and
     "at",  # its frame in the interpreter, where these tell when the call ends
     "siblings",  # frames of the same call for other logs
+    "token",  # of `current`, which tells of this call until that is reset
 )
 STORE, OUTER, INNER, CONTEXT, PROBE, PARENT, START, *_REST = range(len(FIELDS))
-ARGS, KWARGS, REFERENCES, CODE, AT, SIBLINGS = _REST
+ARGS, KWARGS, REFERENCES, CODE, AT, SIBLINGS, TOKEN = _REST
 
 SUSPENDED: Frame = [None] * len(FIELDS)
 """The frame while a value's own ``repr`` runs: handlers that it calls are not recorded."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Collection, Sequence
+from inspect import CO_COROUTINE
 from types import CodeType
 from typing import Any
 
@@ -26,6 +27,7 @@ class Observation:
 
     Attributes:
         code: see above.
+        is_coroutine: whether it is that of a coroutine.
         parameters: of the function that it is the code of.
         probes: record the calls, the innermost last.
         hot: what a call that starts needs first: the probe that records it, its store and the
@@ -34,10 +36,12 @@ class Observation:
             the rest of their calls.
     """
 
-    __slots__ = ("__weakref__", "code", "followed", "hot", "parameters", "probes")
+    __slots__ = ("__weakref__", "code", "followed", "hot", "is_coroutine", "parameters", "probes")
 
     def __init__(self, code: CodeType) -> None:
         self.code = code
+        # It is like any other call until it waits, which most never do.
+        self.is_coroutine = bool(code.co_flags & CO_COROUTINE)
         self.parameters = Parameters(code)
         self.followed: dict[int, Observation] = {}
         self.probes: tuple[Probe, ...] = ()
@@ -49,7 +53,7 @@ class Observation:
         """Let ``probes`` record the calls from now on."""
         gone = [probe for probe in self.probes if probe not in probes]
         self.probes = tuple(probes)
-        if len(probes) == 1 and not self.code.co_flags & STEPPING:
+        if len(probes) == 1 and (self.is_coroutine or not self.code.co_flags & STEPPING):
             self.hot: tuple[Any, ...] = (probes[0], probes[0].store, self.parameters)
         else:
             self.hot = (None, None, self.parameters)

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from ..values.known import name_of
 from .deferred import DeferredCall
-from .nesting import AT, CODE, CONTEXT, FIELDS, OUTER, Frame, current, innermost, running
+from .nesting import AT, CODE, CONTEXT, FIELDS, OUTER, TOKEN, Frame, current, innermost, running
 
 Stepping: TypeAlias = (
     "CoroutineType[Any, Any, Any] | GeneratorType[Any, Any, Any] | AsyncGeneratorType[Any, Any]"
@@ -141,6 +141,13 @@ class Steps:
     @property
     def _is_generator(self) -> bool:
         return not self.code.co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR)
+
+    def adopt(self, entry: Frame, calls: list[DeferredCall]) -> None:
+        """Go on with ``calls``, which run; ``entry`` is what the stack has of them."""
+        self.begun = True
+        self.calls, self._entered = calls, list(calls)
+        self._entry, self._context = entry, entry[TOKEN]
+        entry[TOKEN], entry[CODE], entry[AT] = None, None, self
 
     def pause(self, value: object) -> None:
         """Note that it yielded ``value``, and waits."""
