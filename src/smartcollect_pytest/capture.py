@@ -1,22 +1,35 @@
-"""What the phases of a test did, and how it rides on their reports."""
+"""Records the calls of each handler while tests run."""
 
 from __future__ import annotations
 
 import heapq
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from smartcollect import CallLog, HandlerName, HandlerStats
     from smartcollect.storage.rows import Call
 
-ATTRIBUTE = "smartcollect"
-"""The attribute of a report that carries what its phase did."""
 PHASE_HISTORY = 1_000
 """Calls that are kept of one phase, to be shown when a budget is broken."""
+
+
+class Taken(NamedTuple):
+    """What was called for some time.
+
+    Attributes:
+        handlers: the statistics of the handlers that were called.
+        text: all of it, packed; ``""`` where there is nothing to tell.
+    """
+
+    handlers: Mapping[HandlerName, HandlerStats]
+    text: str
+
+
+NOTHING = Taken({}, "")
 
 
 class Capture:
@@ -29,10 +42,12 @@ class Capture:
 
     Attributes:
         refusal: why handlers cannot be watched; ``""`` where they can.
+        now: the clock that calls are timed with; it stands still until handlers are watched.
     """
 
     def __init__(self, repeat_threshold: int = 0, objects: str = "type") -> None:
         self.refusal = ""
+        self.now: Callable[[], float] = float
         self._objects = objects
         self._repeat_threshold = repeat_threshold
         self._log: CallLog | None = None
@@ -69,6 +84,7 @@ class Capture:
 
         self._log = CallLog(LogSettings(max_history=PHASE_HISTORY, objects=self._objects))
         store = self._log.recorder.store
+        self.now = store.clock.monotonic
         usual = store.repeat_threshold
         store.repeat_threshold = min(usual, self._repeat_threshold or usual)
         self._watching.enter_context(switchers.everywhere(self._log.recorder))
@@ -108,8 +124,8 @@ class Capture:
         if self._log is not None:
             self._log.recorder.locate(wanted)
 
-    def phase(self) -> tuple[dict[HandlerName, HandlerStats], list[Call]]:
-        """What was called since the last report: statistics of all handlers, and the calls."""
+    def so_far(self) -> tuple[dict[HandlerName, HandlerStats], list[Call]]:
+        """What was called since the last `take`: statistics of all handlers, and the calls."""
         if self._log is None:
             return {}, []
         from smartcollect import HandlerStats
@@ -117,22 +133,22 @@ class Capture:
         handlers = {name: HandlerStats() for name in self._registered}
         return {**handlers, **self._log.recorder.store.handlers()}, self._log.recorder.store.calls()
 
-    def load(self, report: Any) -> dict[HandlerName, HandlerStats]:
-        """Puts on ``report`` what was called since the last report, and returns its statistics."""
+    def take(self) -> Taken:
+        """Returns what was called since the last `take`, and begins afresh."""
         if self._log is None:
-            return {}
+            return NOTHING
         summary = self._log.recorder.store.take()
         handlers = {name: stats for name, stats in summary.handlers.items() if stats.calls}
-        if handlers or self._untold:
-            from smartcollect import HandlerStats, Profile
-            from smartcollect.profiles.packing import pack
+        if not handlers and not self._untold:
+            return NOTHING
+        from smartcollect import HandlerStats, Profile
+        from smartcollect.profiles.packing import pack
 
-            untold, self._untold = self._untold, set()
-            idle = {name: HandlerStats() for name in untold}
-            slowest = self._among_slowest(summary.slowest)
-            profile = Profile.of(summary._replace(handlers={**idle, **handlers}, slowest=slowest))
-            setattr(report, ATTRIBUTE, pack(profile))
-        return handlers
+        untold, self._untold = self._untold, set()
+        idle = {name: HandlerStats() for name in untold}
+        slowest = self._among_slowest(summary.slowest)
+        profile = Profile.of(summary._replace(handlers={**idle, **handlers}, slowest=slowest))
+        return Taken(handlers, pack(profile))
 
     def _among_slowest(self, calls: list[Call]) -> list[Call]:
         """Those that can be among the slowest of the run: most phases of a long run have none."""
@@ -150,23 +166,3 @@ class Capture:
         if self._log is not None and len(self._sent) == SLOWEST:
             self._log.recorder.store.slow_from = self._sent[0]
         return kept
-
-
-class Riding(NamedTuple):
-    """What rides on a report.
-
-    Attributes:
-        text: what the phase did, packed.
-        phase: the test, the phase, its outcome and its seconds.
-    """
-
-    text: str
-    phase: tuple[str, str, str, float]
-
-
-def unload(report: Any) -> Riding | None:
-    """What rides on ``report``, if something does."""
-    text = getattr(report, ATTRIBUTE, None)
-    if text is None:
-        return None
-    return Riding(text, (report.nodeid, report.when, report.outcome, report.duration))

@@ -10,28 +10,34 @@ if TYPE_CHECKING:
 
 
 class Totals:
-    """Adds up the phases of one test after the other."""
+    """Adds up the phases of one attempt of a test."""
 
     def __init__(self) -> None:
         self._handlers: dict[HandlerName, HandlerStats] = {}
 
-    def add(self, report: Any, handlers: Mapping[HandlerName, HandlerStats]) -> None:
-        """Counts a phase; the report of the last one gets the properties."""
-        if report.when == "setup":
-            self._handlers = {}
+    def begin(self) -> None:
+        """Begins another attempt, of this test or the next one."""
+        self._handlers = {}
+
+    def add(self, handlers: Mapping[HandlerName, HandlerStats]) -> None:
+        """Counts what a phase called."""
         for name, stats in handlers.items():
             if name in self._handlers:
                 self._handlers[name].merge(stats)
             else:
                 self._handlers[name] = stats.copy()
-        if report.when == "teardown" and self._handlers:
-            from smartcollect.text import one_line
 
-            report.user_properties += [
-                (
-                    # XML has no control characters, not even escaped.
-                    f"smartcollect.{one_line(name.full)}",
-                    f"calls={stats.calls} errors={stats.errors} total_time={stats.total_time:.9f}",
-                )
-                for name, stats in sorted(self._handlers.items())
-            ]
+    def write(self, report: Any) -> None:
+        """Adds the properties to the last report of an attempt."""
+        if not self._handlers:
+            return
+        from smartcollect.text import one_line
+
+        report.user_properties += [
+            (
+                # XML has no control characters, not even escaped.
+                f"smartcollect.{one_line(name.full)}",
+                f"calls={stats.calls} errors={stats.errors} total_time={stats.total_time:.9f}",
+            )
+            for name, stats in sorted(self._handlers.items())
+        ]

@@ -42,13 +42,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
     capture = Capture(given.repeat_threshold, given.objects)
     config.add_cleanup(capture.end)
+    budgets = BudgetHooks(capture, given)
+    config.pluginmanager.register(budgets, "smartcollect-budgets")
     if given.profile:
         from .profiler import Profiler
 
+        # After the budgets, and so around them: they judge a phase before it is taken.
         profiler = Profiler(config, capture, given)
         config.pluginmanager.register(profiler, "smartcollect-profiler")
-    budgets = BudgetHooks(capture, given)
-    config.pluginmanager.register(budgets, "smartcollect-budgets")
 
 
 class BudgetHooks:
@@ -77,7 +78,7 @@ class BudgetHooks:
         capture.locate(True)
         try:
             result = yield
-            failure = marker.failure(ranks, self._options.test_budgets, *capture.phase())
+            failure = marker.failure(ranks, self._options.test_budgets, *capture.so_far())
         finally:
             capture.locate(False)
         if failure is not None:

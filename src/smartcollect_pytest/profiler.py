@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,13 +13,17 @@ from . import options, report, terminal
 from .capture import Capture
 from .junit import Totals
 from .options import Options
-from .selection import left_out
+from .phases import Part, Parts
+from .selection import Selection
 from .session import Session
 
 if TYPE_CHECKING:
     from smartcollect import Profile
     from smartcollect.profiles.verdict import Verdict
     from smartcollect.reports.summary import Section
+
+WORKER_OUTPUT = "smartcollect"
+"""The key of what a worker of xdist tells when it ends."""
 
 
 class Profiler:
@@ -35,10 +38,9 @@ class Profiler:
         self._capture = capture
         self._options = given
         self._session = Session()
-        self._totals = Totals()
-        self._deselected = 0
-        self._running: pytest.Item | None = None
-        self._finished: set[str] = set()
+        self._parts = Parts(capture, Totals() if given.junit else None)
+        self._selection = Selection()
+        config.pluginmanager.register(self._selection, "smartcollect-selection")
         self._profile: Profile | None = None
         self._verdict: Verdict | None = None
         self._broken_hooks: list[str] = []
@@ -63,14 +65,27 @@ class Profiler:
             if self._capture.refusal:
                 self._session.end_early(self._capture.refusal)
 
-    @pytest.hookimpl
-    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        self._deselected += len(items)
+    # Wrappers of the old kind: what a test raises does not go through them.
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
-        self._capture.discard()
-        self._running = item
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Generator[None, Any, None]:
+        self._parts.begin()
+        yield
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, None]:
+        self._parts.enter(item.nodeid, "setup")
+        self._parts.leave(item.nodeid, "setup", (yield).exception)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, None]:
+        self._parts.enter(item.nodeid, "call")
+        self._parts.leave(item.nodeid, "call", (yield).exception)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, None]:
+        self._parts.enter(item.nodeid, "teardown")
+        self._parts.leave(item.nodeid, "teardown", (yield).exception)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
@@ -83,22 +98,18 @@ class Profiler:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, Any, Any]:
         made = yield
-        handlers = self._capture.load(made)
-        if self._options.junit:
-            self._totals.add(made, handlers)
+        self._parts.load(made)
         return made
 
     # -- where reports arrive --------------------------------------------------------------------
 
-    @pytest.hookimpl
+    # Last: a hook of another plugin may change how the test ended.
+    @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._parts.logged(report)
         # A worker of xdist logs its reports too; they count where they are all together.
         if not self._worker:
             self._session.add(report)
-
-    @pytest.hookimpl
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        self._finished.add(nodeid)
 
     @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -111,31 +122,29 @@ class Profiler:
             self._session.end_early("interrupted")
         elif error:
             self._session.lose_worker()
-        told = getattr(node, "workeroutput", None) or {}
-        self._deselected = max(self._deselected, json.loads(told.get("smartcollect", "0")))
+        told = (getattr(node, "workeroutput", None) or {}).get(WORKER_OUTPUT)
+        if told is not None:
+            counted, rest = json.loads(told)
+            self._selection.told(*counted)
+            self._session.take(Part(*one) for one in rest)
 
     # -- when all is over ------------------------------------------------------------------------
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        counted, rest = self._selection.counted(session), self._parts.rest()
         if self._worker:
-            self._config.workeroutput["smartcollect"] = json.dumps(  # type: ignore[attr-defined]
-                self._deselected
-            )
+            told = json.dumps((counted, rest))
+            self._config.workeroutput[WORKER_OUTPUT] = told  # type: ignore[attr-defined]
             return
         if self._idle:
             return
-        if self._running is not None and self._running.nodeid not in self._finished:
-            # A test that is interrupted has no report of what it did last.
-            rest = SimpleNamespace(
-                nodeid=self._running.nodeid, when="call", outcome="interrupted", duration=0.0
-            )
-            self._capture.load(rest)
-            self._session.add(rest)
+        self._selection.told(*counted)
+        self._session.take(rest)
         if exitstatus not in (0, 1, 5):
             self._session.end_early("interrupted")
         # Where xdist distributes the tests there are no items, and it interrupts the run itself.
-        elif not self._finished.issuperset(item.nodeid for item in getattr(session, "items", ())):
+        elif not self._selection.finished(session):
             self._session.end_early("stopped early")
         failures = self._finish()
         if failures and exitstatus == pytest.ExitCode.OK:
@@ -151,7 +160,7 @@ class Profiler:
         profile = self._profile = self._session.profile(self._config, self._machine())
 
         def partial() -> str:
-            return left_out(self._config, self._deselected) or "".join(profile.incomplete[:1])
+            return "".join(profile.incomplete[:1]) or self._selection.left_out(self._config)
 
         verdict = judge(profile, self._options.part(Expectations), self._baseline, partial)
         self._tell("pytest_smartcollect_profile", profile=profile)

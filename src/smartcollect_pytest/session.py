@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .capture import Riding, unload
+from .phases import PHASES, Part, unload
 
 if TYPE_CHECKING:
     import pytest
@@ -24,15 +24,22 @@ class Session:
     """Gathers what rides on reports, wherever the tests ran."""
 
     def __init__(self) -> None:
-        self._riding: list[Riding] = []
+        self._parts: dict[str, Part] = {}
+        self._tests_lost = 0
         self._workers_lost = 0
         self._ended_early = ""
 
     def add(self, report: Any) -> None:
         """Takes what rides on ``report``."""
-        riding = unload(report)
-        if riding is not None:
-            self._riding.append(riding)
+        if report.when not in PHASES:
+            # xdist and forking plugins tell so of a test whose process died.
+            self._tests_lost += 1
+        self.take(unload(report))
+
+    def take(self, parts: Iterable[Part]) -> None:
+        """Takes parts, each of which may come more than once."""
+        for part in parts:
+            self._parts.setdefault(part.key, part)
 
     def lose_worker(self) -> None:
         """A worker died, and took along what its running test did."""
@@ -56,11 +63,17 @@ class Session:
         missing = []
         if self._workers_lost:
             missing.append(f"{plural(self._workers_lost, 'worker')} lost")
+        # A worker that is lost takes its running test along.
+        if self._tests_lost > self._workers_lost:
+            missing.append(f"{plural(self._tests_lost - self._workers_lost, 'test')} crashed")
         if self._ended_early:
             missing.append(self._ended_early)
         # One after the other, and not when a report comes: a hundred thousand objects that wait for
         # the end would be looked through in each collection of garbage.
-        merged = merge(unpack(one.text).in_test(*one.phase) for one in self._riding)
+        merged = merge(
+            unpack(part.text).in_test(part.test, part.when, part.outcome, part.duration)
+            for part in self._parts.values()
+        )
         return replace(merged, run=_run(config, machine), incomplete=tuple(missing))
 
 

@@ -78,6 +78,49 @@ def test_other_ways_to_run_a_part(suite, arguments, why):
     result.stdout.fnmatch_lines([f"not judged, since {why}: {UNCALLED}*shop.users.delete"])
 
 
+DROPPED = {
+    "items": """
+        def pytest_collection_modifyitems(items):
+            items[:] = items[::2]
+        """,
+    "items and order": """
+        def pytest_collection_modifyitems(items):
+            items[:] = [items[2], items[1]]
+        """,
+    "runs": """
+        import pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_protocol(item):
+            return True if item.name == "test_show[1]" else None
+        """,
+}
+
+
+@pytest.mark.parametrize("how", DROPPED)
+def test_a_run_without_some_of_its_tests_misses_nothing(suite, run, how):
+    suite.makeconftest(DROPPED[how])
+    result = run("--smartcollect-fail-uncalled")
+    assert result.ret == 0
+    result.stdout.re_match_lines([f"not judged, since .*: {UNCALLED}.*shop.users.delete"])
+
+
+def test_tests_that_xdist_renames_are_not_missed(suite):
+    suite.makeconftest(
+        """
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.add_marker(pytest.mark.xdist_group("one"))
+            items.reverse()
+        """
+    )
+    result = suite.runpytest_subprocess("--smartcollect-fail-uncalled", "-n2", "--dist=loadgroup")
+    assert result.ret == 1
+    result.stdout.no_fnmatch_line("not judged*")
+
+
 @pytest.mark.parametrize("arguments", [(), (".",), ("test_one.py", "test_two.py"), ("../{name}",)])
 def test_the_whole_suite_by_other_words(suite, arguments):
     arguments = [argument.format(name=suite.path.name) for argument in arguments]
