@@ -10,6 +10,35 @@ MAX_TEXT = 500
 CUT = "…"
 """Stands for what was cut."""
 
+_PLAIN = {"µ": "u", "∞": "inf", "—": "-", CUT: "..."}
+"""What is written where an encoding lacks a character that we write ourselves."""
+
+
+def encodable(text: str, encoding: str) -> str:
+    """Return ``text`` with something else for each character that ``encoding`` lacks.
+
+    Example:
+        >>> encodable("12 µs, für 用户", "latin-1")
+        '12 µs, für ??'
+        >>> encodable("12 µs", "ascii")
+        '12 us'
+    """
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_encodable(character, encoding) for character in text)
+    except LookupError:  # an encoding that nobody knows
+        return text
+    return text
+
+
+def _encodable(character: str, encoding: str) -> str:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return _PLAIN.get(character, "?")
+    return character
+
 
 def printable(text: str) -> str:
     """Return ``text`` with escapes for what a terminal or an encoding would stumble over."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import options, report, terminal
+from . import options, report
 from .capture import Capture
 from .junit import Totals
 from .options import Options
 from .phases import Part, Parts
 from .selection import Selection
 from .session import Session
+from .terminal import Terminal
 
 if TYPE_CHECKING:
     from smartcollect import Profile
@@ -45,6 +47,8 @@ class Profiler:
         self._verdict: Verdict | None = None
         self._broken_hooks: list[str] = []
         self._files: list[Path] = []
+        # Of what pytest writes to: later, something else may stand there.
+        self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         self._worker = hasattr(config, "workerinput")
         # With --collect-only and the like no test runs.
         self._idle = any(config.getoption(name, False) for name in ("collectonly", "setupplan"))
@@ -203,9 +207,8 @@ class Profiler:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self._idle:
             verbosity = self._config.option.verbose
-            terminal.write(
-                terminalreporter, self._sections(verbosity > 0), self._files, verbosity < 0
-            )
+            writer = Terminal(terminalreporter, self._encoding)
+            writer.write(self._sections(verbosity > 0), self._files, verbosity < 0)
 
 
 def _baseline(config: pytest.Config, given: Options) -> Profile | None:

@@ -21,37 +21,65 @@ class Writer(Protocol):
     def write_line(self, line: str, **markup: bool) -> None: ...
 
 
-def write(writer: Writer, sections: Iterable[Section], files: Iterable[Path], quiet: bool) -> None:
-    """Writes the ``smartcollect`` section.
+class Terminal:
+    """Writes what the terminal's encoding has, and something else for what it lacks.
+
+    pytest would escape all of a text that it cannot write, ends of lines too.
 
     Args:
         writer: pytest's terminal reporter.
-        sections: what is said.
-        files: the reports that were written.
-        quiet: whether what is not essential is left out.
+        encoding: that of the terminal.
     """
-    writer.write_sep("=", "smartcollect")
-    first = True
-    for section in sections:
-        if quiet and not section.essential:
-            continue
-        if not first:
-            writer.write_line("")
-        first = False
-        _write(writer, section)
-    for file in files:
-        from smartcollect.text import short_path
 
-        writer.write_sep("-", f"generated smartcollect report: {short_path(file)}")
+    def __init__(self, writer: Writer, encoding: str) -> None:
+        self._writer = writer
+        self._encoding = encoding
 
+    def write(self, sections: Iterable[Section], files: Iterable[Path], quiet: bool) -> None:
+        """Writes the ``smartcollect`` section.
 
-def _write(writer: Writer, section: Section) -> None:
-    markup = _MARKUP[section.tone]
-    if section.title:
-        writer.write_line(section.title, **markup)
-    if section.rows:
-        from smartcollect.reports.tables import table
+        Args:
+            sections: what is said.
+            files: the reports that were written.
+            quiet: whether what is not essential is left out.
+        """
+        from smartcollect.reports.summary import Section
 
-        writer.write_line(table(section.rows))
-    for line in section.lines:
-        writer.write_line(line, **markup)
+        self._writer.write_sep("=", "smartcollect")
+        first = True
+        for section in sections:
+            if quiet and not section.essential:
+                if not section.brief:
+                    continue
+                section = Section(lines=[section.brief])
+            if not first:
+                self._writer.write_line("")
+            first = False
+            self._write(section)
+        for file in files:
+            from smartcollect.text import short_path
+
+            title = f"generated smartcollect report: {short_path(file)}"
+            self._writer.write_sep("-", self._shown(title))
+
+    def _write(self, section: Section) -> None:
+        markup = _MARKUP[section.tone]
+        if section.title:
+            self._writer.write_line(self._shown(section.title), **markup)
+        if section.rows:
+            from smartcollect.reports.tables import table
+
+            # Before the columns are as wide as their cells.
+            rows = [
+                {self._shown(head): self._shown(str(cell)) for head, cell in row.items()}
+                for row in section.rows
+            ]
+            for line in table(rows).splitlines():
+                self._writer.write_line(line)
+        for line in section.lines:
+            self._writer.write_line(self._shown(line), **markup)
+
+    def _shown(self, text: str) -> str:
+        from smartcollect.text import encodable
+
+        return encodable(text, self._encoding)

@@ -68,7 +68,7 @@ def compared(result):
 def test_no_regression(sleepy, run):
     result = run(*FAIL, "-q")
     assert result.ret == 0
-    result.stdout.no_fnmatch_line("compared with*")
+    result.stdout.no_fnmatch_line("handler *statistic*")
     result = run("--smartcollect-compare=base.json")
     assert result.ret == 0
     assert {row[0] for row in compared(result)} == {"work", "rest", "old"}
@@ -146,3 +146,23 @@ def test_a_rule_needs_a_baseline(suite):
     result.stderr.fnmatch_lines(["ERROR: --smartcollect-compare-fail (command line): there is no*"])
     suite.makeini("[pytest]\npythonpath = .\nsmartcollect_compare_fail = avg:20%")
     assert suite.runpytest_subprocess("--smartcollect").ret == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (FAIL, "compared with base.json: no regression"),
+        (FAIL[:1], "compared with base.json: not judged without --smartcollect-compare-fail"),
+    ],
+)
+def test_a_quiet_run_says_that_nothing_became_slower(sleepy, run, options, line):
+    result = run(*options, "-q")
+    assert result.ret == 0
+    assert [one for one in result.outlines if "base.json" in one] == [line]
+
+
+def test_a_baseline_without_a_common_handler(sleepy, pytester):
+    pytester.makepyfile(test_sleepy="def test_it(): ...")
+    result = pytester.runpytest_subprocess("--smartcollect-compare=base.json")
+    lines = ["compared with base.json", "not called any more: old, rest, work"]
+    result.stdout.fnmatch_lines(lines, consecutive=True)

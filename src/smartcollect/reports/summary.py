@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ..names import HandlerName, short_names
+from ..profiles.comparison import Rule
 from ..profiles.profile import Profile
 from ..profiles.verdict import Verdict
 from ..storage.fields import STATISTICS, Kind, named
@@ -42,12 +43,14 @@ class Layout:
         rows: how many handlers it shows; 0 for all.
         slowest: how many of the slowest calls it shows.
         compare: the file of the baseline.
+        compare_fail: what may grow by how much, compared with that.
     """
 
     sort: str = "total_time"
     rows: int = 20
     slowest: int = 5
     compare: Path | None = None
+    compare_fail: tuple[Rule, ...] = ()
 
 
 SHOWN = 10
@@ -67,6 +70,7 @@ class Section(NamedTuple):
         lines: what is said below the table.
         tone: ``""``, ``warning`` or ``failure``.
         essential: whether ``-q`` leaves it.
+        brief: the line that ``-q`` leaves of one that is not essential.
     """
 
     title: str = ""
@@ -74,6 +78,7 @@ class Section(NamedTuple):
     lines: Sequence[str] = ()
     tone: str = ""
     essential: bool = False
+    brief: str = ""
 
 
 def sections(
@@ -196,13 +201,17 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
     for what, which in (("new since then", found.added), ("not called any more", found.removed)):
         if which:
             lines.append(f"{what}: {_listed([names[name] for name in which], whole)}")
+    if not kept and not lines:
+        lines.append("no handler was called then and now")
     lines += [f"the baseline is incomplete: {why}" for why in found.incomplete]
     if found.elsewhere:
         lines.append(
             "the baseline is of another machine, so it fails nothing: " + "; ".join(found.elsewhere)
         )
+    title = f"compared with {short_path(layout.compare or '')}"
+    without = "not judged without --smartcollect-compare-fail"
     return Section(
-        f"compared with {short_path(layout.compare or '')}",
+        title,
         [
             {
                 "handler": names[change.name],
@@ -218,6 +227,7 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
         lines,
         tone="failure" if found.regressions else "",
         essential=bool(found.regressions or found.elsewhere or found.incomplete),
+        brief=f"{title}: {'no regression' if layout.compare_fail else without}",
     )
 
 

@@ -1,0 +1,80 @@
+"""Terminals of any encoding: what one cannot show is replaced, and lines stay lines."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+SUITE = """
+    import time
+    import pytest
+    from smartswitch import Switcher
+
+    api = Switcher("api")
+
+    @api
+    def work(text):
+        time.sleep(0.00001)
+        raise ValueError("größer als 用户")
+
+    @api
+    def idle(text): sum(range(3_000))
+
+    def test_it():
+        with pytest.raises(ValueError):
+            work("用户 — é µ" + "x" * 500)
+
+    def test_asserted(collect):
+        idle("µ é 用户")
+        collect.assert_none_slower_than("0ns")
+
+    @pytest.mark.collect_budget("idle", calls=0)
+    def test_budget():
+        idle("µ é 用户")
+    """
+MICRO = {"gbk": "us", "ascii": "us", "cp932": "us", "cp866": "us", "utf-8": "µs"}
+WAYS = [
+    *((encoding, "") for encoding in MICRO),
+    *(("gbk", way) for way in ("-n0", "-n2", "--color=yes", "-s", "-v")),
+]
+
+
+def output(folder, encoding, *args):
+    """The exit status of a run, and what it wrote to a terminal of that encoding."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args],
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    return ended.returncode, ended.stdout.decode(encoding)
+
+
+@pytest.mark.parametrize(("encoding", "way"), WAYS)
+def test_what_an_encoding_lacks_is_replaced(pytester, encoding, way):
+    pytester.makepyfile(test_it=SUITE)
+    status, text = output(pytester.path, encoding, "--smartcollect", *way.split())
+    assert status == 1
+    assert "\\n" not in text
+    summary = text[text.index("= smartcollect =") : text.index("= short test summary")]
+    assert re.search(rf"^idle .* {MICRO[encoding]} ", summary, re.MULTILINE)
+    assert re.search(r"^work +1 +ValueError +gr", summary, re.MULTILINE)
+    assert "\\x" not in summary
+    assert "\\u" not in summary
+    # In a failure, pytest escapes the lines that it cannot write.
+    assert re.search(r"^(E +)?idle +[\d.]+ .*test_it.py:\d+$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("encoding", MICRO)
+def test_options_are_refused_in_one_line(pytester, encoding):
+    pytester.makepyfile("def test_it(): ...")
+    status, text = output(pytester.path, encoding, "--smartcollect-rows=µ用户")
+    assert status == 4
+    (line,) = filter(None, text.splitlines())
+    assert line.startswith("ERROR: --smartcollect-rows (command line): ")
+    assert "\\n" not in line
