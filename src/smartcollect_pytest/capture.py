@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import heapq
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 PHASE_HISTORY = 1_000
 """Calls that are kept of one phase, to be shown when a budget is broken."""
+
+_SOURCE = "smartcollect.sources.switchers"
 
 
 class Taken(NamedTuple):
@@ -52,6 +56,7 @@ class Capture:
         self._repeat_threshold = repeat_threshold
         self._log: CallLog | None = None
         self._watching = ExitStack()
+        self._source: ModuleType | None = None
         # The handlers that were registered outside of tests; those that no report told of yet.
         self._registered: set[HandlerName] = set()
         self._untold: set[HandlerName] = set()
@@ -59,11 +64,16 @@ class Capture:
 
     @property
     def begun(self) -> bool:
-        """Whether handlers are watched."""
-        return self._log is not None
+        """Whether handlers are watched, those that are registered from now on included.
+
+        They are not where the library is dropped and imported anew, with smartswitch, as tests of
+        plugins do that run pytest inside of pytest.
+        """
+        return self._log is not None and sys.modules.get(_SOURCE) is self._source
 
     def begin(self) -> None:
         """Watches all handlers from now on, those included that are registered already."""
+        self.end()
         with warnings.catch_warnings():
             # What smartswitch warns of at its import is not the fault of the suite.
             warnings.simplefilter("ignore")
@@ -87,6 +97,7 @@ class Capture:
         self.now = store.clock.monotonic
         usual = store.repeat_threshold
         store.repeat_threshold = min(usual, self._repeat_threshold or usual)
+        self._source = switchers
         self._watching.enter_context(switchers.everywhere(self._log.recorder))
 
     def end(self) -> None:

@@ -734,6 +734,7 @@ def test_smartswitch_is_as_it_is_known():
 
 def test_an_unknown_smartswitch_gets_one_warning_and_no_hook(monkeypatch):
     monkeypatch.delattr(Switcher, "_decorate")
+    monkeypatch.delattr(Switcher, smartswitch._HOOKS)
     with pytest.warns(RuntimeWarning, match="does not know this smartswitch") as warned:
         assert smartswitch._hook() is False
     assert len(warned) == 1
@@ -756,8 +757,7 @@ def test_nothing_is_watched_in_an_unknown_smartswitch(monkeypatch):
 
 
 def test_a_plugin_records_even_without_hooks(monkeypatch):
-    hooks = smartswitch.hooks._replace(plugged=lambda switcher: None)
-    monkeypatch.setattr(smartswitch, "hooks", hooks)
+    monkeypatch.setattr(Switcher, smartswitch._HOOKS, [])
     sw = Switcher("api").plug("collect")
 
     @sw

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import gc
 import warnings
+import weakref
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from smartswitch import BasePlugin as BasePlugin
 from smartswitch import MethodEntry as MethodEntry
@@ -80,12 +82,25 @@ def dispatch(entry: MethodEntry, handler: Any) -> None:
 
 def note_of(entry: MethodEntry) -> Any:
     """Return what `note` left on the entry, or ``None``."""
-    return entry.__dict__.get("_smartcollect")
+    notes = entry.__dict__.get(_NOTES)
+    return None if notes is None else notes.get(_copy)
 
 
 def note(entry: MethodEntry, value: Any) -> None:
-    """Leave ``value`` on the entry, for as long as that lives."""
-    entry._smartcollect = value
+    """Leave ``value`` on the entry, for as long as that lives.
+
+    This module may be imported anew while the entry lives on: each copy has a note of its own.
+    """
+    notes = entry.__dict__.setdefault(_NOTES, weakref.WeakKeyDictionary())
+    notes[_copy] = value
+
+
+class _Copy:
+    """Stands for this copy of the module."""
+
+
+_NOTES = "_smartcollect"
+_copy = _Copy()
 
 
 # -- plugins --------------------------------------------------------------------------------------
@@ -122,18 +137,37 @@ def _find_switches() -> Callable[[], Any] | None:
 # -- hooks ----------------------------------------------------------------------------------------
 
 
-class Hooks(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Hooks:
     """What is called after smartswitch did its own.
 
     Attributes:
-        registered: a handler was registered; returns what the decorator is to return.
+        decorated: a handler is about to be registered; its layers may still be exchanged.
+        registered: a handler was registered.
         plugged: a plugin was plugged.
         adopted: a child was attached to a parent.
     """
 
-    registered: Callable[[Switcher, MethodEntry], Any]
+    decorated: Callable[[Switcher, MethodEntry], None]
+    registered: Callable[[Switcher, MethodEntry], None]
     plugged: Callable[[Switcher], None]
     adopted: Callable[[Switcher, Switcher], None]
+
+
+_HOOKS = "_smartcollect_hooks"
+
+
+def follow(hooks: Hooks) -> None:
+    """Let ``hooks`` be called for as long as somebody holds them."""
+    if _HOOKS in Switcher.__dict__:
+        following = [weakref.ref(one) for one in (*_followers(), hooks)]
+        setattr(Switcher, _HOOKS, following)
+
+
+def _followers() -> list[Hooks]:
+    """Return the hooks of each copy of this module that is in use, the first one first."""
+    following: list[weakref.ref[Hooks]] = getattr(Switcher, _HOOKS)
+    return [hooks for one in following if (hooks := one()) is not None]
 
 
 def _is_known() -> bool:
@@ -155,7 +189,13 @@ def _is_known() -> bool:
 
 
 def _hook() -> bool:
-    """Put the hooks into ``Switcher``; ``False``, and a warning, where it is not as it was."""
+    """Put the hooks into ``Switcher``; ``False``, and a warning, where it is not as it was.
+
+    They are put there once: this module may be imported anew while smartswitch is not, as where
+    pytest runs inside of pytest. Each copy follows the hooks, and none gets in another's way.
+    """
+    if _HOOKS in Switcher.__dict__:
+        return True
     if not _is_known():
         warnings.warn(UNKNOWN, RuntimeWarning, stacklevel=2)
         return False
@@ -163,16 +203,25 @@ def _hook() -> bool:
 
     def _decorate(self: Switcher, *args: Any, **kwargs: Any) -> Any:
         # Other threads may register meanwhile: the last entry of the switcher may be another's.
-        return hooks.registered(self, decorate(self, *args, **kwargs).__smartswitch_entry__)
+        entry = decorate(self, *args, **kwargs).__smartswitch_entry__
+        hooks = _followers()
+        for one in hooks:
+            one.decorated(self, entry)
+        handler = dispatched(entry)
+        for one in hooks:
+            one.registered(self, entry)
+        return handler
 
     def _plug(self: Switcher, *args: Any, **kwargs: Any) -> Any:
         result = plug(self, *args, **kwargs)
-        hooks.plugged(self)
+        for one in _followers():
+            one.plugged(self)
         return result
 
     def _attach_child_switcher(self: Switcher, child: Switcher, *args: Any, **kwargs: Any) -> Any:
         result = adopt(self, child, *args, **kwargs)
-        hooks.adopted(self, child)
+        for one in _followers():
+            one.adopted(self, child)
         return result
 
     replacements: dict[str, Callable[..., Any]] = {
@@ -186,14 +235,10 @@ def _hook() -> bool:
         replacement.__name__, replacement.__qualname__ = original.__name__, original.__qualname__
         replacement.__wrapped__ = original  # type: ignore[attr-defined]
         setattr(Switcher, name, replacement)
+    setattr(Switcher, _HOOKS, [])
     return True
 
 
-hooks = Hooks(
-    registered=lambda switcher, entry: dispatched(entry),
-    plugged=lambda switcher: None,
-    adopted=lambda parent, child: None,
-)
 hooked = _hook()
 """Whether this smartswitch is one that is known: where not, nothing is watched."""
 switches = _find_switches()

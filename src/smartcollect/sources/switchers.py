@@ -231,8 +231,8 @@ def _observed(entry: MethodEntry) -> _Observed:
     if found is None:
         found = _Observed()
         note(entry, found)
-    assert isinstance(found, _Observed)
-    return found
+    observed: _Observed = found
+    return observed
 
 
 def _observe(entry: MethodEntry, watch: Watch) -> None:
@@ -288,20 +288,23 @@ def _rename(switcher: Switcher) -> None:
 # -- what smartswitch tells -----------------------------------------------------------------------
 
 
-def _registered(switcher: Switcher, entry: MethodEntry) -> object:
-    """A handler was registered; returns what calls it."""
+def _decorated(switcher: Switcher, entry: MethodEntry) -> None:
+    """A handler is about to be registered."""
     with lock:
         observed = note_of(entry)
         if observed is not None and observed.shortcut is not None:
             (plugin, bound), observed.shortcut = observed.shortcut, None
             shorten(switcher, entry, plugin, bound)
-        handler: object = dispatched(entry)
+
+
+def _registered(switcher: Switcher, entry: MethodEntry) -> None:
+    """A handler was registered."""
+    with lock:
         _known.setdefault(switcher, 0)
         for watch in (*_watches.get(switcher, ()), *_everywhere):
             _observe(entry, watch)
         if len(entries(switcher)) == 1 and upwards(switcher)[-1].name is None:
             _rename(upwards(switcher)[-1])
-    return handler
 
 
 def _plugged(switcher: Switcher) -> None:
@@ -332,4 +335,5 @@ def _adopted(parent: Switcher, child: Switcher) -> None:
         _rename(child)
 
 
-smartswitch.hooks = Hooks(_registered, _plugged, _adopted)
+_hooks = Hooks(_decorated, _registered, _plugged, _adopted)
+smartswitch.follow(_hooks)
