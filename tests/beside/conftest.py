@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from pytest_plugin.conftest import no_other_plugin, run, suite
+import pytest
+from pytest_plugin.conftest import run, suite
 
 __all__ = ["no_other_plugin", "run", "suite"]
+
+
+@pytest.fixture(autouse=True)
+def no_other_plugin(pytester, monkeypatch):
+    """Leaves plugins out of the runs that take the same markers as others, or much time."""
+    left_out = "-p no:hypothesispytest -p no:flaky -p no:pytest-retry"
+    monkeypatch.setenv("PYTEST_ADDOPTS", left_out)

@@ -9,8 +9,14 @@ import sys
 
 import pytest
 
+CLOCK = """
+    import itertools, time
+    from smartcollect import clock
+
+    ticks = itertools.count()
+    clock.SYSTEM = clock.Clock(lambda: next(ticks) * 5e-6, time.time)
+    """
 SUITE = """
-    import time
     import pytest
     from smartswitch import Switcher
 
@@ -18,11 +24,10 @@ SUITE = """
 
     @api
     def work(text):
-        time.sleep(0.00001)
         raise ValueError("größer als 用户")
 
     @api
-    def idle(text): sum(range(3_000))
+    def idle(text): ...
 
     def test_it():
         with pytest.raises(ValueError):
@@ -57,12 +62,12 @@ def output(folder, encoding, *args):
 
 @pytest.mark.parametrize(("encoding", "way"), WAYS)
 def test_what_an_encoding_lacks_is_replaced(pytester, encoding, way):
-    pytester.makepyfile(test_it=SUITE)
+    pytester.makepyfile(conftest=CLOCK, test_it=SUITE)
     status, text = output(pytester.path, encoding, "--smartcollect", *way.split())
     assert status == 1
     assert "\\n" not in text
     summary = text[text.index("= smartcollect =") : text.index("= short test summary")]
-    assert re.search(rf"^idle .* {MICRO[encoding]} ", summary, re.MULTILINE)
+    assert re.search(rf"^idle .* 5.00 {MICRO[encoding]} ", summary, re.MULTILINE)
     assert re.search(r"^work +1 +ValueError +gr", summary, re.MULTILINE)
     assert "\\x" not in summary
     assert "\\u" not in summary
