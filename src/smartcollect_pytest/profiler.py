@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 WORKER_OUTPUT = "smartcollect"
 """The key of what a worker of xdist tells when it ends."""
 
+_NO_TEST_RUNS = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
+"""The options with which no test runs, as pytest calls them inside."""
+
 
 class Profiler:
     """What a profiled run does, on its own, on a worker of xdist and where the workers report.
@@ -50,8 +53,7 @@ class Profiler:
         # Of what pytest writes to: later, something else may stand there.
         self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         self._worker = hasattr(config, "workerinput")
-        # With --collect-only and the like no test runs.
-        self._idle = any(config.getoption(name, False) for name in ("collectonly", "setupplan"))
+        self._idle = any(config.getoption(name, False) for name in _NO_TEST_RUNS)
         self._baseline = None if self._worker else _baseline(config, given)
         if not self._worker:
             for path in given.report:

@@ -10,6 +10,15 @@ from typing import Any
 
 import pytest
 
+_PARTIAL = {
+    "lf": "--lf",
+    "ignore": "--ignore",
+    "ignore_glob": "--ignore-glob",
+    "deselect": "--deselect",
+    "setuponly": "--setup-only",
+}
+"""The options that leave something out, as pytest calls them inside and on the command line."""
+
 
 class Selection:
     """The hooks that tell which of the tests that were collected ran in this process.
@@ -75,9 +84,9 @@ class Selection:
             return f"{plural(self._deselected, 'test')} deselected"
         if self._dropped:
             return f"{plural(self._dropped, 'collected test')} did not run"
-        for option in ("lf", "ignore", "ignore_glob", "deselect"):
+        for option, flag in _PARTIAL.items():
             if config.getoption(option, None):
-                return f"--{option.replace('_', '-')} is given"
+                return f"{flag} is given"
         given = [str(argument) for argument in config.args]
         single = next((one for one in given if "::" in one), None)
         if single is not None:

@@ -70,6 +70,7 @@ def test_partial_runs_miss_nothing(suite, run, arguments):
         (("test_one.py::test_refused",), "only test_one.py::test_refused and the like is run"),
         (("--ignore=test_two.py",), "--ignore is given"),
         (("--lf",), "--lf is given"),
+        (("--setup-only",), "--setup-only is given"),
     ],
 )
 def test_other_ways_to_run_a_part(suite, arguments, why):

@@ -101,8 +101,16 @@ def test_a_failing_suite_keeps_its_exit_status(suite, run):
     assert run("--smartcollect", "-k", "nothing_like_it").ret == 5
 
 
-def test_collect_only_prints_no_summary(suite, run):
-    result = run("--smartcollect", "--collect-only", "-q")
+@pytest.mark.parametrize("option", ["--collect-only", "--setup-plan"])
+def test_where_no_test_runs_no_summary_is_printed(suite, run, option):
+    result = run("--smartcollect", option, "-q")
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*= smartcollect =*")
+
+
+@pytest.mark.parametrize("option", ["--fixtures", "--fixtures-per-test", "--markers", "--version"])
+def test_where_pytest_only_tells_something_no_summary_is_printed(suite, option):
+    result = suite.runpytest_subprocess("--smartcollect", option)
     assert result.ret == 0
     result.stdout.no_fnmatch_line("*= smartcollect =*")
 
