@@ -5,35 +5,20 @@ from __future__ import annotations
 import heapq
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from smartcollect import CallLog, HandlerName, HandlerStats
+    from smartcollect import CallLog, HandlerName, HandlerStats, Profile
     from smartcollect.storage.rows import Call
 
 PHASE_HISTORY = 1_000
 """Calls that are kept of one phase, to be shown when a budget is broken."""
 
 _SOURCE = "smartcollect.sources.switchers"
-
-
-class Taken(NamedTuple):
-    """What was called for some time.
-
-    Attributes:
-        handlers: the statistics of the handlers that were called.
-        text: all of it, packed; ``""`` where there is nothing to tell.
-    """
-
-    handlers: Mapping[HandlerName, HandlerStats]
-    text: str
-
-
-NOTHING = Taken({}, "")
 
 
 class Capture:
@@ -144,22 +129,20 @@ class Capture:
         handlers = {name: HandlerStats() for name in self._registered}
         return {**handlers, **self._log.recorder.store.handlers()}, self._log.recorder.store.calls()
 
-    def take(self) -> Taken:
-        """Returns what was called since the last `take`, and begins afresh."""
+    def take(self) -> Profile | None:
+        """Returns what was called since the last `take`, if anything was, and begins afresh."""
         if self._log is None:
-            return NOTHING
+            return None
         summary = self._log.recorder.store.take()
         handlers = {name: stats for name, stats in summary.handlers.items() if stats.calls}
         if not handlers and not self._untold:
-            return NOTHING
+            return None
         from smartcollect import HandlerStats, Profile
-        from smartcollect.profiles.packing import pack
 
         untold, self._untold = self._untold, set()
         idle = {name: HandlerStats() for name in untold}
         slowest = self._among_slowest(summary.slowest)
-        profile = Profile.of(summary._replace(handlers={**idle, **handlers}, slowest=slowest))
-        return Taken(handlers, pack(profile))
+        return Profile.of(summary._replace(handlers={**idle, **handlers}, slowest=slowest))
 
     def _among_slowest(self, calls: list[Call]) -> list[Call]:
         """Those that can be among the slowest of the run: most phases of a long run have none."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import unittest
-from collections.abc import Sequence
 
 # Bound here: suites replace what others look up when they need it.
-from os import urandom
+from os import getpid, urandom
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 if TYPE_CHECKING:
+    from smartcollect import Profile
+
     from .capture import Capture
     from .junit import Totals
 
@@ -29,7 +30,7 @@ class Part(NamedTuple):
         when: the phase.
         outcome: how it ended, in pytest's words.
         duration: seconds.
-        text: what it called, packed.
+        calls: what it called; packed, where it comes from another process.
     """
 
     key: str
@@ -37,7 +38,7 @@ class Part(NamedTuple):
     when: str
     outcome: str
     duration: float
-    text: str
+    calls: Profile | str
 
 
 class Parts:
@@ -49,12 +50,15 @@ class Parts:
 
     Args:
         capture: records what is called.
+        worker: whether another process gathers the parts.
         totals: adds up the phases of each test, where somebody wants that.
     """
 
-    def __init__(self, capture: Capture, totals: Totals | None = None) -> None:
+    def __init__(self, capture: Capture, worker: bool, totals: Totals | None = None) -> None:
         self._capture = capture
         self._totals = totals
+        self._worker = worker
+        self._process = getpid()
         self._waiting: dict[str, Part] = {}
         self._running: list[float] = []
         self._ended = ("", "")
@@ -81,12 +85,13 @@ class Parts:
         self._take(test, when, _outcome(error), duration)
 
     def _take(self, test: str, when: str, outcome: str, duration: float) -> None:
-        handlers, text = self._capture.take()
-        if text:
-            key = urandom(8).hex()
-            self._waiting[key] = Part(key, test, when, outcome, duration, text)
+        profile = self._capture.take()
+        if profile is None:
+            return
+        key = urandom(8).hex()
+        self._waiting[key] = Part(key, test, when, outcome, duration, profile)
         if self._totals is not None:
-            self._totals.add(handlers)
+            self._totals.add(profile.called())
 
     def load(self, report: Any) -> None:
         """Puts on ``report`` the parts of its test of which nobody knows yet."""
@@ -96,21 +101,39 @@ class Parts:
         # A plugin that runs tests in its own way may call none of pytest's hooks for the phases.
         seen = self._ended == (report.nodeid, report.when)
         self._take(report.nodeid, report.when, report.outcome, 0.0 if seen else report.duration)
-        riding = [tuple(part) for part in self._waiting.values() if part.test == report.nodeid]
+        # In this process its key is enough. A fork, as some plugins run a test in, sends all.
+        packs = self._worker or getpid() != self._process
+        riding = [
+            tuple(_packed(part)) if packs else part.key
+            for part in self._waiting.values()
+            if part.test == report.nodeid
+        ]
         if riding:
             setattr(report, ATTRIBUTE, riding)
         if self._totals is not None and report.when == "teardown":
             self._totals.write(report)
 
-    def logged(self, report: Any) -> None:
-        """Notes that ``report`` is on its way to whoever gathers the parts."""
-        for part in unload(report):
-            self._waiting.pop(part.key, None)
+    def logged(self, report: Any) -> list[Part]:
+        """Returns the parts on ``report``, which is on its way to whoever gathers them.
+
+        The last one of its own phase ended as the report says.
+        """
+        parts = []
+        for one in getattr(report, ATTRIBUTE, None) or ():
+            known = self._waiting.pop(one if type(one) is str else one[0], None)
+            if known is not None:
+                parts.append(known)
+            elif type(one) is not str:
+                parts.append(Part(*one))
+        own = next((n for n, part in enumerate(parts[::-1], 1) if part.when == report.when), None)
+        if own is not None:
+            parts[-own] = parts[-own]._replace(outcome=report.outcome)
+        return parts
 
     def rest(self) -> list[Part]:
         """Returns the parts that rode on no report that was logged."""
         waiting, self._waiting = self._waiting, {}
-        return list(waiting.values())
+        return [_packed(part) if self._worker else part for part in waiting.values()]
 
 
 def _outcome(error: BaseException | None) -> str:
@@ -123,13 +146,7 @@ def _outcome(error: BaseException | None) -> str:
     return "interrupted" if isinstance(error, stopped) else "failed"
 
 
-def unload(report: Any) -> Sequence[Part]:
-    """Returns the parts on ``report``; the last one of its own phase ended as the report says."""
-    riding = getattr(report, ATTRIBUTE, None)
-    if not riding:
-        return ()
-    parts = [Part(*one) for one in riding]
-    own = next((n for n, part in enumerate(reversed(parts), 1) if part.when == report.when), None)
-    if own is not None:
-        parts[-own] = parts[-own]._replace(outcome=report.outcome)
-    return parts
+def _packed(part: Part) -> Part:
+    from smartcollect.profiles.packing import pack
+
+    return part if isinstance(part.calls, str) else part._replace(calls=pack(part.calls))

@@ -43,7 +43,6 @@ class Profiler:
         self._capture = capture
         self._options = given
         self._session = Session()
-        self._parts = Parts(capture, Totals() if given.junit else None)
         self._selection = Selection()
         config.pluginmanager.register(self._selection, "smartcollect-selection")
         self._profile: Profile | None = None
@@ -53,6 +52,7 @@ class Profiler:
         # Of what pytest writes to: later, something else may stand there.
         self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         self._worker = hasattr(config, "workerinput")
+        self._parts = Parts(capture, self._worker, Totals() if given.junit else None)
         self._idle = any(config.getoption(name, False) for name in _NO_TEST_RUNS)
         self._baseline = None if self._worker else _baseline(config, given)
         if not self._worker:
@@ -112,10 +112,10 @@ class Profiler:
     # Last: a hook of another plugin may change how the test ended.
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._parts.logged(report)
+        parts = self._parts.logged(report)
         # A worker of xdist logs its reports too; they count where they are all together.
         if not self._worker:
-            self._session.add(report)
+            self._session.add(report, parts)
 
     @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

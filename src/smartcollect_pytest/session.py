@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .phases import PHASES, Part, unload
+from .phases import PHASES, Part
 
 if TYPE_CHECKING:
     import pytest
 
     from smartcollect import Profile
+    from smartcollect.profiles.merge import Merger
     from smartcollect.profiles.parts import Run
 
 _PACKAGES = ("pytest", "pytest-xdist", "smartcollect", "smartswitch")
@@ -24,22 +25,38 @@ class Session:
     """Gathers what rides on reports, wherever the tests ran."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, Part] = {}
+        self._known: set[str] = set()
+        self._merger: Merger | None = None
         self._tests_lost = 0
         self._workers_lost = 0
         self._ended_early = ""
 
-    def add(self, report: Any) -> None:
-        """Takes what rides on ``report``."""
+    def add(self, report: Any, parts: Iterable[Part]) -> None:
+        """Takes ``parts``, which rode on ``report``."""
         if report.when not in PHASES:
             # xdist and forking plugins tell so of a test whose process died.
             self._tests_lost += 1
-        self.take(unload(report))
+        self.take(parts)
 
     def take(self, parts: Iterable[Part]) -> None:
         """Takes parts, each of which may come more than once."""
         for part in parts:
-            self._parts.setdefault(part.key, part)
+            if part.key in self._known:
+                continue
+            self._known.add(part.key)
+            profile = part.calls
+            if isinstance(profile, str):
+                from smartcollect.profiles.packing import unpack
+
+                profile = unpack(profile)
+            self._merged().add(profile.in_test(part.test, part.when, part.outcome, part.duration))
+
+    def _merged(self) -> Merger:
+        if self._merger is None:
+            from smartcollect.profiles.merge import Merger
+
+            self._merger = Merger()
+        return self._merger
 
     def lose_worker(self) -> None:
         """A worker died, and took along what its running test did."""
@@ -56,8 +73,6 @@ class Session:
             config: of the run, which the profile tells of.
             machine: what plugins tell of the machine, by name.
         """
-        from smartcollect.profiles.merge import merge
-        from smartcollect.profiles.packing import unpack
         from smartcollect.text import plural
 
         missing = []
@@ -68,12 +83,7 @@ class Session:
             missing.append(f"{plural(self._tests_lost - self._workers_lost, 'test')} crashed")
         if self._ended_early:
             missing.append(self._ended_early)
-        # One after the other, and not when a report comes: a hundred thousand objects that wait for
-        # the end would be looked through in each collection of garbage.
-        merged = merge(
-            unpack(part.text).in_test(part.test, part.when, part.outcome, part.duration)
-            for part in self._parts.values()
-        )
+        merged = self._merged().profile()
         return replace(merged, run=_run(config, machine), incomplete=tuple(missing))
 
 

@@ -12,10 +12,13 @@ import io
 import pdb
 import pickle
 import pstats
+import subprocess
 import sys
+import textwrap
 import time
 import traceback
 import types
+import warnings
 import weakref
 from typing import ClassVar
 
@@ -400,3 +403,79 @@ def test_a_coroutine_is_the_function_s_own():
         assert type(made) is types.CoroutineType
         made.close()
         assert inspect.getgeneratorstate(agen()) == "GEN_CREATED"
+
+
+@events
+def test_a_warning_is_told_of_the_line_that_made_the_call():
+    def old():
+        warnings.warn("old", DeprecationWarning, stacklevel=2)
+
+    def calls():
+        old()
+
+    def line():
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            calls()
+        return found[0].filename, found[0].lineno
+
+    bare = line()
+    with watched(old, calls):
+        assert line() == bare
+
+
+@events
+def test_as_many_references_as_bare():
+    def count(value, *values, key):
+        return sys.getrefcount(value), sys.getrefcount(values[0]), sys.getrefcount(key)
+
+    def counts():
+        return count(object(), object(), key=object())
+
+    bare = counts()
+    with watched(count, counts, objects="type"):
+        assert counts() == bare
+    with watched(count, counts):
+        assert counts() == bare
+
+
+@events
+def test_code_that_is_written_and_read_again():
+    import marshal
+
+    bare = marshal.dumps(module_level.__code__)
+    with watched(module_level):
+        assert marshal.loads(marshal.dumps(module_level.__code__)) == marshal.loads(bare)
+
+
+@events
+def test_what_leaves_when_the_interpreter_does():
+    script = """
+        import atexit, threading, time
+        from smartswitch import Switcher
+        from smartcollect import CallLog
+
+        switcher = Switcher("x")
+
+        @switcher
+        def numbers(count):
+            try:
+                yield from range(count)
+            finally:
+                work(count)
+
+        @switcher
+        def work(number):
+            return number
+
+        log = CallLog()
+        log.attach(switcher)
+        waiting = numbers(3)
+        next(waiting)
+        threading.Thread(target=lambda: [work(1) for _ in iter(int, 1)], daemon=True).start()
+        atexit.register(work, 2)
+        time.sleep(0.01)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")

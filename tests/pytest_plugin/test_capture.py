@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from smartswitch import Switcher
 
 from smartcollect import HandlerName, Profile, merge
-from smartcollect.profiles.packing import unpack
 from smartcollect.profiles.parts import SLOWEST
-from smartcollect_pytest.capture import NOTHING, Capture
+from smartcollect_pytest.capture import Capture
 
 
 @pytest.fixture
@@ -46,8 +45,7 @@ def test_the_slowest_calls_of_the_run_are_among_those_of_the_phases(sw, time, ph
         capture.discard()
         for seconds in calls:
             sw.work(float(seconds))
-        taken = capture.take()
-        profiles.append(unpack(taken.text) if taken.text else Profile())
+        profiles.append(capture.take() or Profile())
     capture.end()
     merged = merge(profiles)
     every = sorted((float(seconds) for calls in phases for seconds in calls), reverse=True)
@@ -62,7 +60,7 @@ def test_a_phase_tells_of_fast_calls_and_idle_handlers_once(sw, capture):
     for _ in range(3):
         for _ in range(SLOWEST):
             sw.work(1.0)
-        profile = unpack(capture.take().text)
+        profile = capture.take()
         told.append((len(profile.slowest), idle in profile.uncalled()))
     assert told == [(SLOWEST, True), (0, False), (0, False)]
 
@@ -70,4 +68,4 @@ def test_a_phase_tells_of_fast_calls_and_idle_handlers_once(sw, capture):
 def test_a_phase_without_calls_has_nothing_to_tell(sw, capture):
     capture.discard()
     capture.take()  # tells which handlers there are
-    assert capture.take() == NOTHING
+    assert capture.take() is None

@@ -25,40 +25,57 @@ def merge(profiles: Iterable[Profile]) -> Profile:
         >>> smartcollect.merge([]) == smartcollect.Profile()
         True
     """
-    handlers: dict[HandlerName, HandlerStats] = {}
-    tests: dict[str, dict[str, Phase]] = {}
-    slowest: list[SlowCall] = []
-    raised: dict[tuple[Any, ...], Raised] = {}
-    repeats: dict[tuple[Any, ...], Repeat] = {}
-    runs: list[Run | None] = []
-    incomplete: dict[str, None] = {}
+    merger = Merger()
     for profile in profiles:
+        merger.add(profile)
+    return merger.profile()
+
+
+class Merger:
+    """Merges profiles as they come."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[HandlerName, HandlerStats] = {}
+        self._tests: dict[str, dict[str, Phase]] = {}
+        self._slowest: list[SlowCall] = []
+        self._raised: dict[tuple[Any, ...], Raised] = {}
+        self._repeats: dict[tuple[Any, ...], Repeat] = {}
+        self._runs: list[Run | None] = []
+        self._incomplete: dict[str, None] = {}
+
+    def add(self, profile: Profile) -> None:
+        """Merges one more."""
         for name, stats in profile.handlers.items():
-            if name not in handlers:
-                handlers[name] = HandlerStats()
-            handlers[name].merge(stats)
+            if name not in self._handlers:
+                self._handlers[name] = HandlerStats()
+            self._handlers[name].merge(stats)
         for test, phases in profile.tests.items():
-            merged = tests.setdefault(test, {})
+            merged = self._tests.setdefault(test, {})
             for when, phase in phases.items():
                 merged[when] = merged[when].plus(phase) if when in merged else phase
-        _merge_noted(raised, profile.raised)
-        _merge_noted(repeats, profile.repeats)
-        # Most phases of a long run have none: only those that may be among them ride on reports.
+        _merge_noted(self._raised, profile.raised)
+        _merge_noted(self._repeats, profile.repeats)
+        # Most phases of a long run have none: only those that may be among them are told.
         if profile.slowest:
-            slowest = heapq.nlargest(
-                SLOWEST, [*slowest, *profile.slowest], key=lambda call: call.elapsed
-            )
-        runs.append(profile.run)
-        incomplete.update(dict.fromkeys(profile.incomplete))
-    return Profile(
-        MappingProxyType(handlers),
-        tuple(slowest),
-        tuple(sorted(raised.values(), key=lambda one: (-one.calls, one))),
-        tuple(sorted(repeats.values(), key=lambda one: (-one.times, one))),
-        MappingProxyType({test: MappingProxyType(phases) for test, phases in tests.items()}),
-        runs[0] if runs and all(run == runs[0] for run in runs) else None,
-        tuple(incomplete),
-    )
+            slowest = [*self._slowest, *profile.slowest]
+            self._slowest = heapq.nlargest(SLOWEST, slowest, key=lambda call: call.elapsed)
+        if not self._runs or profile.run != self._runs[-1]:
+            self._runs.append(profile.run)
+        self._incomplete.update(dict.fromkeys(profile.incomplete))
+
+    def profile(self) -> Profile:
+        """Return what all that were added come to."""
+        return Profile(
+            MappingProxyType(self._handlers),
+            tuple(self._slowest),
+            tuple(sorted(self._raised.values(), key=lambda one: (-one.calls, one))),
+            tuple(sorted(self._repeats.values(), key=lambda one: (-one.times, one))),
+            MappingProxyType(
+                {test: MappingProxyType(phases) for test, phases in self._tests.items()}
+            ),
+            self._runs[0] if len(self._runs) == 1 else None,
+            tuple(self._incomplete),
+        )
 
 
 def _merge_noted(kept: dict[tuple[Any, ...], Noted], more: Iterable[Noted]) -> None:

@@ -207,6 +207,8 @@ def index_of(stack: list[Frame], at: object) -> int | None:
 
 def find_vanished() -> None:
     """Remember the calls of generators that are gone without a word."""
+    if not unfinished:
+        return
     _look_for_lost()
     for steps in [steps for steps in list(unfinished.values()) if steps.is_gone]:
         if steps.begun:

@@ -103,6 +103,7 @@ class Store:
         _stores.add(self)
 
     def _reset(self) -> None:
+        self._is_empty = True
         self._ring = Ring(self._max_history)
         self._tally = Tally(self._top)
         # A destructor may clear its log in the middle of a fold, which goes on with what is there.
@@ -162,6 +163,7 @@ class Store:
         size = len(pending)
         if not size:
             return
+        self._is_empty = False
         _make_room(_ROOM)
         columns = [pending[start:size:WIDTH] for start in range(WIDTH)]
         del pending[:size]
@@ -198,11 +200,13 @@ class Store:
     def register(self, name: HandlerName) -> None:
         """Note a handler that may be called."""
         with self._lock:
+            self._is_empty = False
             self._settled().stats_of(name)
 
     def rename(self, old: HandlerName, new: HandlerName) -> None:
         """Note that a handler has another name from now on; calls that it had keep the old one."""
         with self._lock:
+            self._is_empty = False
             tally = self._settled()
             stats = tally.handlers.get(old)
             if stats is not None and not stats.calls:
@@ -298,6 +302,9 @@ class Store:
         last take.
         """
         with self._lock:
+            self._complete()
+            if self._is_empty:
+                return Tally().summary()
             tally, _ = self._exchanged(known=False)
         return tally.summary()
 
@@ -314,6 +321,7 @@ class Store:
         try:
             tally, ring = self._tally, self._ring
             self._reset()
+            self._is_empty = not known
             for name in tally.handlers if known else ():
                 self._tally.stats_of(name)
         finally:

@@ -7,6 +7,7 @@ import sysconfig
 from types import CodeType
 
 from .functions import original_code
+from .known import name_of
 
 NO_ROOM = (RecursionError, MemoryError)
 """Raised by the interpreter wherever room is short."""
@@ -29,6 +30,8 @@ def is_foreign(error: BaseException) -> bool:
     found = error.__traceback__
     if found is None or isinstance(error, NO_ROOM):
         return False
+    if name_of(type(error)) == "BdbQuit":
+        return True  # a debugger is to quit, which stepped in here
     while found.tb_next is not None:
         found = found.tb_next
     code = found.tb_frame.f_code
