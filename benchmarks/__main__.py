@@ -38,6 +38,7 @@ _INTRODUCTION = """# Results of `python -m benchmarks`
 
 Each row is the median of ratios, taken round by round, and their quartiles: the two sides of a
 ratio are timed in turns. Net is without the plain call. What a row does not reach is not hidden.
+Suites of other projects, watched and bare, are in [Suites of strangers](strangers.md).
 
 """
 

@@ -1,0 +1,228 @@
+"""``python -m benchmarks.strangers``: does the suite of another project notice that it is watched?
+
+It runs that suite as it is, with every function of a package watched, and as it is once more, and
+prints the tests whose outcomes differ. Tests whose outcomes differ between the two runs as they are
+do so by themselves, and are told apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tabulate
+
+RESULTS = Path(__file__).with_name("strangers.md")
+_HERE = Path(__file__).parent
+_PLUGINS = ("note_outcomes", "watch_everything")
+_HEADERS = (
+    *("package", "Python", "tests", "functions", "calls", "differ"),
+    *("bare", "watched", "ratio", "call", "bare ÷ calls", "added ÷ calls"),
+)
+_VERSIONS = (
+    "import importlib.metadata, platform, sys;"
+    "print(importlib.metadata.version(sys.argv[1]), platform.python_version())"
+)
+
+Phase = tuple[str, str]
+"""The name of a test, and the phase."""
+
+
+class Run(NamedTuple):
+    """One run of a suite.
+
+    Attributes:
+        outcomes: of each phase of each test; several where it reports more than once.
+        texts: what pytest shows of those that failed.
+        seconds: of processors, from the end of the collection on; ``None`` where it crashed.
+        exit: the exit status; negative for a signal.
+        output: the end of what it printed.
+        watched: what `watch_everything` reported.
+    """
+
+    outcomes: dict[Phase, tuple[str, ...]]
+    texts: dict[Phase, str]
+    seconds: float | None
+    exit: int
+    output: str
+    watched: Mapping[str, Any]
+
+    @property
+    def tests(self) -> int:
+        """How many tests began."""
+        return sum(phase == "start" for _, phase in self.outcomes)
+
+
+class Suite(NamedTuple):
+    """What is run.
+
+    Attributes:
+        folder: the checkout of the project.
+        python: the interpreter of an environment that has the project and smartcollect.
+        package: the package to watch.
+        arguments: for pytest.
+        cross_check: whether calls are counted by another tool, too.
+    """
+
+    folder: Path
+    python: Path
+    package: str
+    arguments: Sequence[str]
+    cross_check: bool
+
+    def run(self, watched: bool) -> Run:
+        """Run the suite once."""
+        with tempfile.TemporaryDirectory() as name:
+            # Apart from our other modules: the project may have some of their names.
+            scratch = Path(name)
+            plugins = _PLUGINS if watched else _PLUGINS[:1]
+            for plugin in plugins:
+                shutil.copy(_HERE / f"{plugin}.py", scratch)
+            notes, report = scratch / "notes", scratch / "report"
+            command = [
+                *(str(self.python), "-m", "pytest", "-q", "--note-outcomes", str(notes)),
+                *(option for plugin in plugins for option in ("-p", plugin)),
+                *(f"-pno:{plugin}" for plugin in ("randomly", "cacheprovider", "smartcollect")),
+            ]
+            if watched:
+                command += ["--watch-package", self.package, "--watch-report", str(report)]
+                command += ["--watch-cross-check"] if self.cross_check else []
+            # A bare `python` of the suite is that of its environment.
+            paths = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
+            environment = {
+                **os.environ,
+                "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"),
+                "PATH": paths,
+                "PYTHONFAULTHANDLER": "1",
+                "PYTHONHASHSEED": "0",
+                "PYTHONPATH": str(scratch),
+            }
+            done = subprocess.run(
+                [*command, *self.arguments],
+                cwd=self.folder,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+            return _read(notes, report, done)
+
+
+def _read(notes: Path, report: Path, done: subprocess.CompletedProcess[str]) -> Run:
+    outcomes: dict[Phase, tuple[str, ...]] = {}
+    texts: dict[Phase, str] = {}
+    seconds = None
+    for line in notes.read_text("utf-8").splitlines() if notes.exists() else ():
+        note = json.loads(line)
+        if note["phase"] == "end":
+            seconds = note["seconds"]
+            continue
+        phase = note["test"], note["phase"]
+        outcomes[phase] = (*outcomes.get(phase, ()), note.get("outcome", ""))
+        texts[phase] = note.get("text") or texts.get(phase, "")
+    text = report.read_text("utf-8") if report.exists() else ""
+    watched = json.loads(text) if text else {}
+    return Run(outcomes, texts, seconds, done.returncode, done.stdout[-3_000:], watched)
+
+
+def different(one: Run, other: Run) -> list[Phase]:
+    """Return what does not come out alike in both."""
+    phases = {**one.outcomes, **other.outcomes}
+    return [phase for phase in phases if one.outcomes.get(phase) != other.outcomes.get(phase)]
+
+
+def compare(bare: Run, watched: Run, again: Run) -> list[str]:
+    """Print how the runs differ, and return the tests whose outcomes watching changed."""
+    by_itself = {test for test, _ in different(bare, again)}
+    for test in sorted(by_itself):
+        print(f"differs by itself: {test}")
+    changed: dict[str, None] = {}
+    for phase in different(bare, watched):
+        test, when = phase
+        if test in by_itself:
+            continue
+        changed[test] = None
+        before, after = (" ".join(run.outcomes.get(phase, ("-",))) for run in (bare, watched))
+        print(f"differs: {test} ({when}): {before or 'begins'}, watched {after or 'begins'}")
+        print(watched.texts.get(phase) or bare.texts.get(phase, ""))
+    for title, run in (("bare", bare), ("watched", watched), ("bare again", again)):
+        if run.seconds is None or run.exit != bare.exit:
+            print(f"{title}: exit status {run.exit}; it ends so:\n{run.output}")
+    report = watched.watched
+    for trouble in ("failures", "left behind", "miscounted"):
+        if report.get(trouble):
+            print(f"{trouble}: {report[trouble]}")
+    return list(changed)
+
+
+def row(name: str, python: str, runs: tuple[Run, Run, Run], differ: int) -> list[str]:
+    """Return the line of the table; see `_HEADERS`."""
+    bare, watched, again = runs
+    calls = watched.watched.get("calls", 0)
+    cells = [name, python, str(bare.tests), str(watched.watched.get("functions", 0)), f"{calls:,}"]
+    if bare.seconds is None or watched.seconds is None or again.seconds is None or not calls:
+        return [*cells, f"{differ}, crashed" if watched.seconds is None else str(differ)]
+    # The watched run was between the two: what drifts, drifts past it.
+    plain = (bare.seconds + again.seconds) / 2
+    return [
+        *(*cells, str(differ), f"{plain:.2f} s", f"{watched.seconds:.2f} s"),
+        f"{watched.seconds / plain:.2f}",
+        f"{watched.watched['seconds'] / calls * 1e6:.1f} µs",
+        f"{plain / calls * 1e6:.2f} µs",
+        f"{(watched.seconds - plain) / calls * 1e6:.2f} µs",
+    ]
+
+
+def keep(row: Sequence[str]) -> None:
+    """Put a line into the table of `RESULTS`, in place of the one that it had."""
+    introduction, _, table = RESULTS.read_text("utf-8").partition("\n|")
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    key = row[0].split()[0], row[1]
+    rows = [one for one in lines if one and (one[0].split()[0], one[1]) != key]
+    rows.append([*row, *[""] * (len(_HEADERS) - len(row))])
+    shown = tabulate.tabulate(sorted(rows), _HEADERS, tablefmt="github", disable_numparse=True)
+    RESULTS.write_text(f"{introduction.rstrip()}\n\n{shown}\n", encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, print and, where asked, write; return the exit status."""
+    parser = argparse.ArgumentParser("python -m benchmarks.strangers", description=__doc__)
+    parser.add_argument("folder", type=Path, help="the checkout of the project")
+    parser.add_argument("--python", type=Path, required=True, help="interpreter of an environment")
+    parser.add_argument("--package", required=True, help="the package to watch")
+    parser.add_argument("--cross-check", action="store_true", help="find lost calls; takes longer")
+    parser.add_argument("--keep", action="store_true", help=f"put the result into {RESULTS.name}")
+    parser.add_argument("--project", help="the project's name, where it is not the package's")
+    parser.usage = f"{parser.format_usage()[7:].rstrip()} [-- arguments for pytest]"
+    ours = list(sys.argv[1:] if arguments is None else arguments)
+    theirs = ours[ours.index("--") + 1 :] if "--" in ours else []
+    given = parser.parse_args(ours[: ours.index("--")] if "--" in ours else ours)
+    # Not resolved: the interpreter of an environment is a link, and known by where that is.
+    python = given.python.absolute()
+    suite = Suite(given.folder, python, given.package, theirs, given.cross_check)
+    project = given.project or given.package
+    versions = subprocess.run(
+        [python, "-c", _VERSIONS, project], capture_output=True, text=True, check=True
+    )
+    version, of_python = versions.stdout.split()
+    runs = suite.run(watched=False), suite.run(watched=True), suite.run(watched=False)
+    differ = compare(*runs)
+    line = row(f"{project} {version}", of_python, runs, len(differ))
+    print(tabulate.tabulate([line], _HEADERS, tablefmt="github", disable_numparse=True))
+    if given.keep:
+        keep(line)
+    return 1 if differ or runs[1].seconds is None else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,198 @@
+"""A pytest plugin that watches every function of a package while its suite runs.
+
+It is loaded into the suite of another project: `benchmarks.strangers` compares what comes out.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import inspect
+import json
+import sys
+import weakref
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any
+
+import pytest
+
+from smartcollect import CallLog, HandlerName
+from smartcollect.recording import nesting, registry
+from smartcollect.recording.settings import LogSettings
+from smartcollect.recording.steps import unfinished
+
+_COUNTER = 5
+"""The identity among the tools of `sys.monitoring` of the one that counts beside smartcollect."""
+_WITH_FUNC = (functools.cached_property, functools.partial, functools.partialmethod)
+# Bound before the suite can replace them.
+_current_frames, _frame = sys._current_frames, sys._getframe
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take what to watch, and where to write what came of it."""
+    parser.addoption("--watch-package", required=True)
+    parser.addoption("--watch-report", type=Path, required=True)
+    parser.addoption("--watch-cross-check", action="store_true", help="find calls that are lost")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch once tests are collected."""
+    option = config.getoption
+    counter = _Counter() if option("--watch-cross-check") else None
+    watching = _Watching(option("--watch-package"), option("--watch-report"), counter)
+    config.pluginmanager.register(watching)
+
+
+class _Counter:
+    """Counts the calls of code objects by itself, to be compared with what was recorded."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[HandlerName] = Counter()
+        self._names: dict[int, HandlerName] = {}
+        self._codes: list[CodeType] = []  # identities are those of living objects
+        monitoring: Any = sys.monitoring
+        monitoring.use_tool_id(_COUNTER, "strangers")
+        monitoring.register_callback(_COUNTER, monitoring.events.PY_START, self._started)
+
+    def count(self, code: CodeType, name: HandlerName) -> None:
+        """Count the calls of ``code`` from now on."""
+        self._codes.append(code)
+        self._names[id(code)] = name
+        monitoring: Any = sys.monitoring
+        monitoring.set_local_events(_COUNTER, code, monitoring.events.PY_START)
+
+    def _started(self, code: CodeType, offset: int) -> None:
+        name = self._names.get(id(code))
+        if name is not None:
+            self.calls[name] += 1
+
+
+class _Watching:
+    """Watches a package, and reports at the end.
+
+    Args:
+        package: its name; what is below it belongs to it.
+        path: the file to report to.
+        counter: counts calls beside smartcollect, where that is wanted.
+    """
+
+    def __init__(self, package: str, path: Path, counter: _Counter | None) -> None:
+        self._package = package
+        self._file = path.open("w", encoding="utf-8")
+        self._counter = counter
+        self._log = CallLog(LogSettings(max_history=1_000, objects="type"))
+        self._handles: dict[int, registry.Handle] = {}
+        self._known: weakref.WeakSet[ModuleType] = weakref.WeakSet()
+        self._modules = 0
+
+    def pytest_collection_finish(self) -> None:
+        self._watch()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        self._watch()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        gc.collect()  # generators that nobody holds come to their end
+        handlers = self._log.recorder.store.handlers()
+        calls = {name: stats.calls for name, stats in handlers.items()}
+        report = {
+            "functions": len(self._handles),
+            "calls": sum(calls.values()),
+            "seconds": sum(stats.total_time for stats in handlers.values()),
+            "failures": self._log.recording_failures,
+            "left behind": [*_left_behind()],
+            "unfinished": len(unfinished),
+            "miscounted": {} if self._counter is None else self._miscounted(calls),
+        }
+        json.dump(report, self._file)
+        self._file.close()
+
+    def _watch(self) -> None:
+        """Watch what was imported since the last time."""
+        if len(sys.modules) == self._modules:
+            return
+        self._modules = len(sys.modules)
+        below = f"{self._package}."
+        modules = [
+            module
+            for name, module in list(sys.modules.items())
+            if (name == self._package or name.startswith(below)) and type(module) is ModuleType
+        ]
+        files = {str(file) for one in modules if (file := getattr(one, "__file__", None))}
+        for module in modules:
+            if module in self._known:
+                continue
+            self._known.add(module)
+            for function in functions_of(module, files):
+                self._watch_function(function)
+
+    def _watch_function(self, function: FunctionType) -> None:
+        if id(function) in self._handles:
+            return
+        name = HandlerName(str(function.__module__), function.__qualname__)
+        probe = self._log.recorder.probe(name, function)
+        with registry.lock:
+            handle = self._handles[id(function)] = registry.Handle(function, lambda _: None)
+            handle.watch(probe)
+        if self._counter is not None:
+            self._counter.count(function.__code__, name)
+
+    def _miscounted(self, calls: dict[HandlerName, int]) -> dict[str, tuple[int, int]]:
+        """Return how often each function was called and recorded, where that differs."""
+        counted = self._counter.calls if self._counter is not None else Counter[HandlerName]()
+        now: Counter[HandlerName] = Counter()
+        for stack in nesting.all_stacks():
+            now.update(one[nesting.PROBE].name for one in stack if one[nesting.PROBE] is not None)
+        for steps in list(unfinished.values()):
+            if steps.begun and steps._entry is None:
+                now.update(call.probe.name for call in steps.calls)
+        return {
+            name.full: (counted[name], number + now[name])
+            for name, number in calls.items()
+            if counted[name] != number + now[name]
+        }
+
+
+def functions_of(module: ModuleType, files: Iterable[str]) -> Iterator[FunctionType]:
+    """Yield each function that ``module`` holds and that was written in one of ``files``."""
+    waiting: list[Any] = list(vars(module).values())
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        kind = type(one)  # `isinstance` would ask the object for its class
+        if issubclass(kind, FunctionType) and one.__code__.co_filename in files:
+            yield one
+        if issubclass(kind, type):
+            if one.__module__ == module.__name__:
+                waiting += vars(one).values()
+        elif issubclass(kind, (staticmethod, classmethod)):
+            waiting.append(one.__func__)
+        elif issubclass(kind, property):
+            waiting += (one.fget, one.fset, one.fdel)
+        elif issubclass(kind, _WITH_FUNC):
+            waiting.append(one.func)
+        # No descriptor and no `__getattr__` runs for it.
+        waiting.append(inspect.getattr_static(one, "__wrapped__", None))
+
+
+def _left_behind() -> Iterator[str]:
+    """Yield the calls that are taken to run although nothing runs them."""
+    running: set[int] = set()
+    for top in _current_frames().values():
+        frame: FrameType | None = top
+        while frame is not None:
+            running.add(id(frame))
+            frame = frame.f_back
+    for stack in nesting.all_stacks():
+        for entry in stack[1:]:
+            at = entry[nesting.AT]
+            if at is not None and type(at).__name__ == "frame" and id(at) not in running:
+                yield str(at)
