@@ -14,7 +14,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,9 +57,9 @@ class Run(NamedTuple):
     watched: Mapping[str, Any]
 
     @property
-    def tests(self) -> int:
-        """How many tests began."""
-        return sum(phase == "start" for _, phase in self.outcomes)
+    def tests(self) -> list[str]:
+        """The tests that began."""
+        return [test for test, phase in self.outcomes if phase == "start"]
 
 
 class Suite(NamedTuple):
@@ -128,50 +129,74 @@ def _read(notes: Path, report: Path, done: subprocess.CompletedProcess[str]) -> 
             seconds = note["seconds"]
             continue
         phase = note["test"], note["phase"]
-        outcomes[phase] = (*outcomes.get(phase, ()), note.get("outcome", ""))
+        outcomes[phase] = (*outcomes.get(phase, ()), note.get("outcome", "begins"))
         texts[phase] = note.get("text") or texts.get(phase, "")
     text = report.read_text("utf-8") if report.exists() else ""
     watched = json.loads(text) if text else {}
     return Run(outcomes, texts, seconds, done.returncode, done.stdout[-3_000:], watched)
 
 
-def different(one: Run, other: Run) -> list[Phase]:
-    """Return what does not come out alike in both."""
-    phases = {**one.outcomes, **other.outcomes}
-    return [phase for phase in phases if one.outcomes.get(phase) != other.outcomes.get(phase)]
+def different(one: Run, other: Run) -> dict[str, list[str]]:
+    """Return the tests that do not come out alike in both runs, and how each phase does."""
+    found: dict[str, list[str]] = {}
+    for phase in {**one.outcomes, **other.outcomes}:
+        outcomes = [run.outcomes.get(phase, ("not run",)) for run in (one, other)]
+        if outcomes[0] != outcomes[1]:
+            test, when = phase
+            # Subtests have hundreds in one phase.
+            shown = " and ".join(textwrap.shorten(" ".join(each), 60) for each in outcomes)
+            text = other.texts.get(phase) or one.texts.get(phase, "")
+            found.setdefault(test, []).append(f"{when}: {shown}\n{text}")
+    return found
 
 
-def compare(bare: Run, watched: Run, again: Run) -> list[str]:
-    """Print how the runs differ, and return the tests whose outcomes watching changed."""
-    by_itself = {test for test, _ in different(bare, again)}
-    for test in sorted(by_itself):
+def changed_by_watching(bare: Run, watched: Run, again: Run) -> dict[str, list[str]]:
+    """Return the tests that watching changed, and print those that change by themselves."""
+    by_themselves = different(bare, again)
+    # Parameters may be times or random: then no two runs have tests of the same names.
+    alone = {_function(test) for test in {*bare.tests} ^ {*again.tests}}
+    for test in sorted(by_themselves):
         print(f"differs by itself: {test}")
-    changed: dict[str, None] = {}
-    for phase in different(bare, watched):
-        test, when = phase
-        if test in by_itself:
-            continue
-        changed[test] = None
-        before, after = (" ".join(run.outcomes.get(phase, ("-",))) for run in (bare, watched))
-        print(f"differs: {test} ({when}): {before or 'begins'}, watched {after or 'begins'}")
-        print(watched.texts.get(phase) or bare.texts.get(phase, ""))
+    changed = {
+        test: how
+        for test, how in different(bare, watched).items()
+        if test not in by_themselves and _function(test) not in alone
+    }
+    if watched.seconds is not None:
+        return changed
+    # Of those after the crash nothing is known.
+    print(f"crashed in {watched.tests[-1] if watched.tests else 'no test'}")
+    known = {test for test, _ in watched.outcomes} - {*watched.tests[-1:]}
+    return {test: how for test, how in changed.items() if test in known}
+
+
+def _function(test: str) -> str:
+    return test.partition("[")[0]
+
+
+def troubles(bare: Run, watched: Run, again: Run) -> Iterator[str]:
+    """Yield what is wrong besides outcomes: runs that crashed, what the recorder got wrong."""
     for title, run in (("bare", bare), ("watched", watched), ("bare again", again)):
         if run.seconds is None or run.exit != bare.exit:
-            print(f"{title}: exit status {run.exit}; it ends so:\n{run.output}")
-    report = watched.watched
+            yield f"{title}: exit status {run.exit}; it ends so:\n{run.output}"
     for trouble in ("failures", "left behind", "miscounted"):
-        if report.get(trouble):
-            print(f"{trouble}: {report[trouble]}")
-    return list(changed)
+        if watched.watched.get(trouble):
+            yield f"{trouble}: {watched.watched[trouble]}"
 
 
 def row(name: str, python: str, runs: tuple[Run, Run, Run], differ: int) -> list[str]:
     """Return the line of the table; see `_HEADERS`."""
     bare, watched, again = runs
     calls = watched.watched.get("calls", 0)
-    cells = [name, python, str(bare.tests), str(watched.watched.get("functions", 0)), f"{calls:,}"]
+    cells = [
+        name,
+        python,
+        str(len(bare.tests)),
+        str(watched.watched.get("functions", 0)),
+        f"{calls:,}",
+    ]
     if bare.seconds is None or watched.seconds is None or again.seconds is None or not calls:
-        return [*cells, f"{differ}, crashed" if watched.seconds is None else str(differ)]
+        return [*cells, f"{differ}; crashed" if watched.seconds is None else str(differ)]
     # The watched run was between the two: what drifts, drifts past it.
     plain = (bare.seconds + again.seconds) / 2
     return [
@@ -212,11 +237,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     suite = Suite(given.folder, python, given.package, theirs, given.cross_check)
     project = given.project or given.package
     versions = subprocess.run(
-        [python, "-c", _VERSIONS, project], capture_output=True, text=True, check=True
+        [str(python), "-c", _VERSIONS, project], capture_output=True, text=True, check=True
     )
     version, of_python = versions.stdout.split()
     runs = suite.run(watched=False), suite.run(watched=True), suite.run(watched=False)
-    differ = compare(*runs)
+    differ = changed_by_watching(*runs)
+    for test, how in differ.items():
+        print(f"differs: {test}", *how, sep="\n")
+    for trouble in troubles(*runs):
+        print(trouble)
     line = row(f"{project} {version}", of_python, runs, len(differ))
     print(tabulate.tabulate([line], _HEADERS, tablefmt="github", disable_numparse=True))
     if given.keep:
