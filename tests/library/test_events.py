@@ -155,6 +155,30 @@ def test_many_generators_that_vanish_are_told_apart():
         assert log.stats("numbers")["calls"] == 110
 
 
+def test_a_frame_that_vanished_and_one_of_other_code_in_its_place():
+    def letters():
+        yield "a"
+        yield "b"
+
+    def digits():
+        yield 1
+        yield 2
+
+    def made():
+        return digits()
+
+    with collecting(switcher_of(digits, letters, made)) as log:
+        for _ in range(10):  # each frame is as large as the one before, and gets its address
+            drop(digits())
+            drop(letters())
+        assert log.stats("digits")["calls"] == log.stats("letters")["calls"] == 10
+        for _ in range(10):
+            drop(letters())
+            drop(made())
+        assert log.stats("letters")["calls"] == log.stats("digits")["calls"] == 20
+        assert log.stats("made")["calls"] == 10
+
+
 def test_throw_and_close():
     events = []
     with collecting(switcher_of(guarded, stubborn)) as log:

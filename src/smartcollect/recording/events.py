@@ -409,10 +409,10 @@ def _started_rarely(observation: Observation, frame: FrameType) -> None:
 
 
 def _first_step(code: CodeType, frame: FrameType, entries: Sequence[Frame]) -> None:
-    steps = _steps(code, frame)
-    if steps is not None and steps.begun:
+    steps = unfinished.get(id(frame))
+    if steps is not None and (steps.begun or steps.code is not code):
         # The frame of one that is gone was here before.
-        steps.end()
+        steps.give_up()
         steps = None
     calls = [
         DeferredCall(entry, probe, None, _place(probe.store, frame))
@@ -547,9 +547,9 @@ def _follow(
     observation = observation_of(made_code)
     if owner is not None and len(owner.followed) < _FOLLOWED:
         owner.followed[id(made_code)] = observation
-    steps = _steps(made_code, inside)
-    if steps is not None and steps.begun and not has_begun(made):
-        steps.end()
+    steps = unfinished.get(id(inside))
+    if steps is not None and (steps.code is not made_code or (steps.begun and not has_begun(made))):
+        steps.give_up()
         steps = None
     if steps is None:
         steps = unfinished[id(inside)] = Steps(made_code, id(inside))

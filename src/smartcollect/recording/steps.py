@@ -167,6 +167,13 @@ class Steps:
         for call in reversed(self.calls):
             call.end(result, error)
 
+    def give_up(self) -> None:
+        """Note that it is gone: remember its calls, unless it never ran."""
+        if self.begun:
+            self.end()
+        else:
+            unfinished.pop(self.id, None)
+
     def _is_left(self, error: BaseException) -> bool:
         """Tell whether ``error`` only says that the consumer of a generator had enough."""
         if self.code.co_flags & CO_COROUTINE:
@@ -211,10 +218,7 @@ def find_vanished() -> None:
         return
     _look_for_lost()
     for steps in [steps for steps in list(unfinished.values()) if steps.is_gone]:
-        if steps.begun:
-            steps.end()
-        else:
-            unfinished.pop(steps.id, None)
+        steps.give_up()
 
 
 def _look_for_lost() -> None:
