@@ -46,7 +46,7 @@ class Meta(type):
     __repr__ = __str__ = __len__ = __iter__ = __bool__ = telling("metaclass")
     __getattribute__ = telling("metaclass attribute")
     __eq__ = __instancecheck__ = __subclasscheck__ = telling("metaclass check")
-    __hash__ = type.__hash__
+    __hash__ = telling("metaclass hash")
 
 
 class OfMeta(metaclass=Meta):

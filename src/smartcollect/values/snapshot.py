@@ -252,7 +252,7 @@ class _Walk:
                 start if length <= MAX_TEXT else f"{start}{CUT} ({length - MAX_TEXT:,} more bytes)"
             )
         written = _definer(kind, "__repr__")
-        if written in _COLLECTIONS:
+        if id(written) in _COLLECTIONS:
             return cut(self._collection(value, written, name_of(kind), depth))
         if written is array:
             start = repr(array.__getitem__(value, slice(MAX_ITEMS)))
@@ -274,7 +274,7 @@ class _Walk:
         return self._snapshot.object_text(value)
 
     def _collection(self, value: Any, base: Any, name: str, depth: int) -> str:
-        opening, closing = _COLLECTIONS[base]
+        opening, closing = _COLLECTIONS[id(base)]
         if id(value) in self._path or depth >= MAX_DEPTH:
             return f"{name}({CUT})"
         self._path.add(id(value))
@@ -300,15 +300,18 @@ class _Walk:
 
 
 _ITEMS: Any = type({}.items())
-_COLLECTIONS: dict[Any, tuple[str, str]] = {
-    set: ("{", "}"),
-    frozenset: ("{", "}"),
-    deque: ("[", "]"),
-    type({}.keys()): ("[", "]"),
-    type({}.values()): ("[", "]"),
-    _ITEMS: ("[", "]"),
+_COLLECTIONS: dict[int, tuple[str, str]] = {
+    id(set): ("{", "}"),
+    id(frozenset): ("{", "}"),
+    id(deque): ("[", "]"),
+    id(type({}.keys())): ("[", "]"),
+    id(type({}.values())): ("[", "]"),
+    id(_ITEMS): ("[", "]"),
 }
-"""Builtins whose ``repr`` would be built whole, and what that puts around their items."""
+"""Builtins whose ``repr`` would be built whole, and what that puts around their items.
+
+By identity: to compare or hash another class would run what its metaclass has for that.
+"""
 
 
 def _definer(kind: type, method: str) -> type:
@@ -325,7 +328,8 @@ def _holds(value: object, depth: int = MAX_DEPTH) -> bool:
         # Deeper than that, such as in one that has itself, it is not looked at and not shown.
         args = _args_of(value)  # type: ignore[arg-type]
         return depth == 0 or any(_holds(one, depth - 1) for one in args)
-    return _definer(kind, "__repr__") in (*_COLLECTIONS, array)
+    written = _definer(kind, "__repr__")
+    return written is array or id(written) in _COLLECTIONS
 
 
 def unused(key: Any, taken: Mapping[Any, Any]) -> Any:
