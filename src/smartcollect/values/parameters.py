@@ -8,7 +8,7 @@ from operator import itemgetter
 from types import CodeType
 from typing import Any
 
-from .known import bases_of, name_of
+from .known import name_of, type_text
 
 Read = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
@@ -67,6 +67,6 @@ def _reader(names: tuple[str, ...]) -> Read | None:
 
 def receiver_text(value: object) -> str:
     """Return what stands for ``self`` or ``cls``: its class, such as ``<Order>``."""
-    kind = type(value)
-    is_class = any(base is type for base in bases_of(kind))
-    return f"<{name_of(value if is_class else kind)}>"  # type: ignore[arg-type]
+    if issubclass(type(value), type):
+        return f"<{name_of(value)}>"  # type: ignore[arg-type]
+    return type_text(value)

@@ -15,6 +15,7 @@ from ..text import CUT, MAX_TEXT, cut
 from .known import (
     bases_of,
     is_made_in_python,
+    is_told_by_type,
     known_text,
     name_of,
     namespace_of,
@@ -29,10 +30,12 @@ MAX_DEPTH = 6
 """Containers inside containers that are followed."""
 MAX_NODES = 500
 """Values kept of one argument or result, its nested ones counted."""
+MAX_NODES_BY_TYPE = 60
+"""The same where objects are shown by their type, as they are for suites: these call more often."""
 LONG = 0.1
 """Seconds. Where a ``repr`` or serializer takes longer, its type is left alone for a while."""
 _SILENCE = 100
-_MAX_SILENT = 1_000
+_MAX_CLASSES = 1_000
 
 UNKNOWN = "<not recorded>"
 """Stands in for what could not be recorded."""
@@ -93,6 +96,9 @@ class Snapshot:
         self.calls_repr = objects == "repr"
         """Whether objects are shown by their ``repr``."""
         self._run = run
+        # By the identity of a class: those whose objects are told by it alone.
+        self._told_by_type: dict[int, weakref.ref[type]] = {}
+        self.max_nodes = MAX_NODES if self.calls_repr else MAX_NODES_BY_TYPE
         # By the identity of a type, when its methods may be called again.
         self._silent: dict[int, tuple[weakref.ref[type], float]] = {}
         self.by_default = not self._serializers
@@ -115,7 +121,14 @@ class Snapshot:
 
     def value(self, value: Any) -> Any:
         """``value`` as plain data."""
+        if self.is_told_by_type(type(value)):
+            return type_text(value)
         return _Walk(self).copy(value, 0)
+
+    def is_told_by_type(self, kind: type) -> bool:
+        """Tell whether objects of a class are known to be told by it alone."""
+        known = self._told_by_type.get(id(kind))
+        return known is not None and known() is kind
 
     def serializer(self, kind: type) -> Callable[[Any], Any] | None:
         """The serializer for ``kind``: its own, or the nearest base's."""
@@ -141,7 +154,14 @@ class Snapshot:
         if self.calls_repr:
             return cut(self.call(repr, value, "repr"))
         known = known_text(value)
-        return type_text(value) if known is None else cut(known)
+        if known is not None:
+            return cut(known)
+        kind = type(value)
+        if self.by_default and is_told_by_type(kind):
+            if len(self._told_by_type) >= _MAX_CLASSES:
+                self._told_by_type.clear()
+            self._told_by_type[id(kind)] = weakref.ref(kind)
+        return type_text(value)
 
     def note_failure(self, error: BaseException) -> str:
         """Counts a failure of the recorder's own, and returns what stands in for the value."""
@@ -167,7 +187,7 @@ class Snapshot:
         finally:
             end = SYSTEM.monotonic()
             if end - start > LONG:
-                if len(self._silent) >= _MAX_SILENT:
+                if len(self._silent) >= _MAX_CLASSES:
                     self._silent.clear()
                 self._silent[id(kind)] = weakref.ref(kind), end + _SILENCE * (end - start)
 
@@ -177,12 +197,14 @@ class _Walk:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._left = MAX_NODES
+        self._left = snapshot.max_nodes
         self._path: set[int] = set()
 
     def copy(self, value: Any, depth: int, serialized: bool = False) -> Any:
         kind = type(value)
         self._left -= 1
+        if self._snapshot.is_told_by_type(kind):
+            return type_text(value)
         if self._snapshot._serializers and not serialized:
             serializer = self._snapshot.serializer(kind)
             if serializer is not None:
@@ -212,11 +234,12 @@ class _Walk:
                 return self._dict(value, depth)
             base = list if issubclass(kind, list) else tuple
             length = base.__len__(value)
-            kept = [
-                self.copy(item, depth + 1)
-                for item in list(islice(base.__iter__(value), MAX_ITEMS))
-                if self._left > 0
-            ]
+            items = list(islice(base.__iter__(value), MAX_ITEMS))
+            if self._snapshot.by_default and len(items) <= self._left and small(items):
+                self._left -= len(items)
+                kept = items
+            else:
+                kept = [self.copy(item, depth + 1) for item in items if self._left > 0]
             if length > len(kept):
                 kept.append(f"{CUT} {length - len(kept):,} more")
             return kept
