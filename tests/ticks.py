@@ -7,7 +7,7 @@ import inspect
 import sys
 from types import CodeType, FunctionType
 
-from smartcollect.recording import deferred, events, nesting, probe, steps
+from smartcollect.recording import deferred, events, nesting, probe, rare_calls, steps
 from smartcollect.values import capture
 
 EVENTS = sys.version_info >= (3, 12)
@@ -32,7 +32,7 @@ def ticking(tick):
     Yields:
         Each function, and the code that it had.
     """
-    for module in (capture, deferred, events, nesting, probe, steps):
+    for module in (capture, deferred, events, nesting, probe, rare_calls, steps):
         tree = Ticking().visit(ast.parse(inspect.getsource(module)))
         compiled = compile(ast.fix_missing_locations(tree), module.__file__, "exec")
         codes = {code.co_qualname: code for code in nested(compiled)}

@@ -1,11 +1,12 @@
-"""Which code objects are seen by events, and who records what they do."""
+"""Which functions are watched by events, through which code, and who records their calls."""
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Collection, Sequence
 from inspect import CO_COROUTINE
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from ..values.parameters import Parameters
@@ -84,3 +85,54 @@ def _dismiss(probes: Collection[Probe]) -> None:
         steps.calls = [call for call in steps.calls if call.probe not in probes]
         if not steps.calls:
             unfinished.pop(steps.id, None)
+
+
+class Observer:
+    """Watches one function by events.
+
+    Args:
+        function: what is watched.
+    """
+
+    __slots__ = ("_function", "_observation", "_own")
+
+    def __init__(self, function: FunctionType) -> None:
+        self._function = function
+        self._own: CodeType | None = None
+        self._observation: Observation | None = None
+
+    def record(self, probes: Sequence[Probe]) -> bool:
+        """Let ``probes`` record the calls from now on; that always works."""
+        observation = self._observation
+        if observation is None or observation.code is not self._function.__code__:
+            self.leave()
+            shared = _references(self._function) > _ALONE
+            self._own = code = self._function.__code__
+            if shared:
+                # Other functions run the same code or may do so, such as those of a factory.
+                code = self._function.__code__ = code.replace()
+            observation = self._observation = observation_of(code)
+        observation.record(probes)
+        return True
+
+    def leave(self) -> None:
+        """Watch no longer."""
+        observation, self._observation = self._observation, None
+        if observation is not None:
+            if self._function.__code__ is observation.code and self._own is not None:
+                self._function.__code__ = self._own
+            observation.record(())
+
+
+def _references(function: FunctionType) -> int:
+    return sys.getrefcount(function.__code__)
+
+
+def _alone() -> int:
+    """Return how many references there are to code that nothing but a function has."""
+    namespace: dict[str, Any] = {}
+    exec("def function(): pass", namespace)
+    return _references(namespace["function"])
+
+
+_ALONE = _alone()

@@ -1,0 +1,288 @@
+"""Calls out of the ordinary: of several logs, step by step, or that end with an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from inspect import CO_COROUTINE
+from types import CodeType, FrameType
+from typing import Any
+
+from ..storage.rows import Place
+from ..storage.store import Store
+from ..values.containment import is_foreign, is_own
+from ..values.snapshot import UNKNOWN
+from . import nesting, tool
+from .call_sites import call_site
+from .deferred import DeferredCall
+from .nesting import (
+    ARGS,
+    AT,
+    CONTEXT,
+    FIELDS,
+    KWARGS,
+    OUTER,
+    PARENT,
+    PROBE,
+    REFERENCES,
+    SIBLINGS,
+    START,
+    STORE,
+    TOKEN,
+    Frame,
+    current,
+    inner_of,
+    innermost,
+    parent_of,
+    running,
+    task_name,
+)
+from .observation import Observation, observation_of, observations
+from .probe import Probe
+from .steps import STEPPING, Stepping, Steps, frame_and_code, has_begun, index_of, unfinished
+
+_NONE: dict[str, Any] = {}
+_UNKNOWN = (UNKNOWN,)
+_FOLLOWED = 100
+
+
+def steps_of(code: CodeType, frame: FrameType) -> Steps | None:
+    """Return what is known of the coroutine or generator that runs in ``frame``."""
+    steps = unfinished.get(id(frame))
+    return steps if steps is not None and steps.code is code else None
+
+
+def _entries(observation: Observation, frame: FrameType, outer: Frame | None) -> list[Frame]:
+    """Return a frame for each log that records a call, the outermost first."""
+    entries = []
+    for probe in observation.probes:
+        if probe.sampled and probe.draw() >= probe.share:
+            continue
+        store = probe.store
+        entry: Frame = [
+            store, outer, None, None, probe, parent_of(outer, store), None,
+            _UNKNOWN, _NONE, (), None, frame, None, None,
+        ]  # fmt: skip
+        try:
+            entry[ARGS], entry[KWARGS], entry[REFERENCES] = probe.capture.bound(
+                observation.parameters, frame.f_locals, True
+            )
+        except Exception as failure:
+            if is_foreign(failure):
+                raise
+            probe.capture.snapshot.failures += 1
+        entries.append(entry)
+        outer = entry
+    return entries
+
+
+def _leave_context(top: Frame) -> None:
+    token, top[TOKEN] = top[TOKEN], None
+    if token is not None:
+        current.reset(token)
+
+
+def _frames_of(entry: Frame) -> Sequence[Frame]:
+    """Return the frames of the call that an entry of the stack is of, the outermost first."""
+    return (*(entry[SIBLINGS] or ()), entry)
+
+
+def started(observation: Observation, frame: FrameType) -> None:
+    """A call starts that several logs record, or one that works step by step."""
+    context = current.get()
+    outer = innermost(context)
+    entries = _entries(observation, frame, outer)
+    code = observation.code
+    is_coroutine = observation.is_coroutine and steps_of(code, frame) is None
+    if code.co_flags & STEPPING and not is_coroutine:
+        _first_step(code, frame, entries)
+        return
+    # One that no log draws is known all the same: it may call others.
+    top = entries[-1] if entries else [None] * len(FIELDS)
+    if not entries:
+        top[OUTER] = outer
+    top[CONTEXT], top[AT] = context, frame
+    top[SIBLINGS] = tuple(entries[:-1])
+    running.stack.append(top)
+    if is_coroutine:
+        top[TOKEN] = current.set(top)
+    for entry in entries:
+        store, parent = entry[STORE], entry[PARENT]
+        if store is not None:
+            start = entry[START] = store.now()
+            if parent is not None:
+                inner_of(parent).started(start)
+
+
+def _first_step(code: CodeType, frame: FrameType, entries: Sequence[Frame]) -> None:
+    steps = unfinished.get(id(frame))
+    if steps is not None and (steps.begun or steps.code is not code):
+        # The frame of one that is gone was here before.
+        steps.give_up()
+        steps = None
+    calls = [
+        DeferredCall(entry, probe, None, place(probe.store, frame))
+        for entry in entries
+        if (probe := entry[PROBE]) is not None
+    ]
+    if steps is None:
+        if not calls:
+            return
+        steps = unfinished[id(frame)] = Steps(code, id(frame))
+        made = getattr(frame, "f_generator", None)  # from Python 3.14 on
+        if made is not None:
+            steps.refer(made)
+    steps.calls += calls
+    steps.resume()
+
+
+def first_pause(code: CodeType, frame: FrameType) -> Steps | None:
+    """A coroutine waits for the first time."""
+    stack = running.stack
+    index = index_of(stack, frame)
+    if index is None:
+        return None  # it began when nobody watched
+    top = stack[index]
+    calls = [
+        DeferredCall.running(entry, probe, place(probe.store, frame))
+        for entry in _frames_of(top)
+        if (probe := entry[PROBE]) is not None
+    ]
+    steps = Steps(code, id(frame))
+    steps.adopt(top, calls)
+    if calls:
+        unfinished[id(frame)] = steps
+    return steps
+
+
+def returned(code: CodeType, frame: FrameType, result: object) -> None:
+    """A call returned that is not the last one of its thread's stack, or not a plain one."""
+    if code is tool.IMPORT:
+        nesting.notice_greenlets()
+        return
+    steps = steps_of(code, frame)
+    if steps is not None:
+        steps.end(result)
+        return
+    stack = running.stack
+    index = index_of(stack, frame)
+    if index is None:
+        return  # it began when nobody watched
+    entries = _frames_of(stack[index])
+    _leave_context(stack[index])
+    for entry in reversed(entries):
+        probe = entry[PROBE]
+        if probe is not None:
+            try:
+                _return(entry, probe, code, result, frame)
+            except Exception as failure:
+                if is_foreign(failure):
+                    raise
+                probe.capture.snapshot.failures += 1
+    # What is above has ended unseen.
+    stack[index][AT] = None
+    del stack[index:]
+
+
+def _return(entry: Frame, probe: Probe, code: CodeType, result: object, frame: FrameType) -> None:
+    store, start = probe.store, entry[START]
+    end = store.now()
+    if start is None:
+        start = entry[START] = end
+    if code.co_flags & CO_COROUTINE:
+        taken, task = probe.capture.result(result), task_name()
+    else:
+        taken, task = probe.returned(result), None
+    if taken is probe:
+        follow(entry, probe, code, end, result, frame)  # type: ignore[arg-type]
+        return
+    details = probe.left(entry, end, place(store, frame), task)
+    store.add(
+        (
+            probe.name,
+            start,
+            end - start,
+            entry[ARGS],
+            entry[KWARGS],
+            taken,
+            running.stack[0][AT],
+            details,
+        )
+    )
+
+
+def failed(observation: Observation, frame: FrameType, error: BaseException) -> None:
+    """A call ended with an exception."""
+    steps = steps_of(observation.code, frame)
+    if steps is not None:
+        steps.end(error=error)
+        return
+    stack = running.stack
+    index = index_of(stack, frame)
+    if index is not None:
+        entries = _frames_of(stack[index])
+        _leave_context(stack[index])
+    elif _came_from_start(error):
+        entries = _entries(observation, frame, innermost(current.get()))
+    else:
+        return  # it began when nobody watched
+    for entry in reversed(entries):
+        probe = entry[PROBE]
+        if probe is not None:
+            end = probe.store.now()
+            if entry[START] is None:
+                entry[START] = end
+            try:
+                task = task_name() if observation.code.co_flags & CO_COROUTINE else None
+                probe.failed(entry, end, error, place(probe.store, frame), task)
+            except Exception as failure:
+                if is_foreign(failure):
+                    raise
+                probe.capture.snapshot.failures += 1
+    if index is not None:
+        stack[index][AT] = None
+        del stack[index:]
+
+
+def follow(
+    entry: Frame,
+    probe: Probe,
+    code: CodeType,
+    returned: float,
+    made: Stepping,
+    frame: FrameType,
+) -> None:
+    """Time a call to the end of the coroutine or generator that it returned."""
+    call = DeferredCall(entry, probe, returned, place(probe.store, frame))
+    inside, made_code = frame_and_code(made)
+    if inside is None:
+        call.end()
+        return
+    owner = observations[id(code)]()
+    observation = observation_of(made_code)
+    if owner is not None and len(owner.followed) < _FOLLOWED:
+        owner.followed[id(made_code)] = observation
+    steps = unfinished.get(id(inside))
+    if steps is not None and (steps.code is not made_code or (steps.begun and not has_begun(made))):
+        steps.give_up()
+        steps = None
+    if steps is None:
+        steps = unfinished[id(inside)] = Steps(made_code, id(inside))
+        steps.begun = has_begun(made)
+    steps.observation = observation
+    steps.calls.insert(0, call)
+    steps.refer(made)
+
+
+def _came_from_start(error: BaseException) -> bool:
+    """Tell whether an interrupt came in the callback of the start, `events._started`."""
+    found = error.__traceback__
+    inner = None if found is None else found.tb_next
+    if inner is None:
+        return False
+    code = inner.tb_frame.f_code
+    return is_own(code) and code.co_name == "_started"
+
+
+def place(store: Store, frame: FrameType) -> Place | None:
+    """Return the line that called what runs in ``frame``, where the log asks for that."""
+    return call_site(frame.f_back) if store.call_sites else None
