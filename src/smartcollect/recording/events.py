@@ -7,15 +7,15 @@ callback: what the recorder calls is never recorded, and no debugger steps into 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import CodeType
 
-from ..storage import store as _store
 from ..text import MAX_TEXT
 from ..values.containment import NO_ROOM, is_foreign
 from ..values.parameters import receiver_text
 from ..values.references import reference_to
 from ..values.snapshot import MAX_BITS, UNKNOWN
-from . import rare_calls, tool
+from . import rare_calls
 from .nesting import (
     ARGS,
     AT,
@@ -36,10 +36,7 @@ from .nesting import (
     running,
 )
 from .observation import observations
-from .steps import (
-    find_vanished,
-    unfinished,
-)
+from .steps import unfinished
 
 # Bound at import: suites replace and delete what they find in `sys`.
 _frame = sys._getframe
@@ -256,12 +253,12 @@ def _unwound(code: CodeType, offset: int, error: BaseException) -> None:
             probe.capture.snapshot.failures += 1
 
 
-tool.callbacks.update(
-    PY_START=_started,
-    PY_RETURN=_returned,
-    PY_YIELD=_yielded,
-    PY_RESUME=_resumed,
-    PY_THROW=_thrown,
-    PY_UNWIND=_unwound,
-)
-_store.unseen.append(find_vanished)
+CALLBACKS: dict[str, Callable[..., object]] = {
+    "PY_START": _started,
+    "PY_RETURN": _returned,
+    "PY_YIELD": _yielded,
+    "PY_RESUME": _resumed,
+    "PY_THROW": _thrown,
+    "PY_UNWIND": _unwound,
+}
+"""What is called for each event."""

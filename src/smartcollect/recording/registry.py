@@ -20,7 +20,7 @@ from types import FunctionType
 from typing import Any, Protocol
 
 from ..storage.store import Store
-from . import observation, stand_in, tool
+from . import events, observation, stand_in, tool
 from .hot_path import layer
 from .layers import bound_for
 from .probe import Probe
@@ -126,7 +126,9 @@ class Watched:
             self._leave()
         elif self._function is not None:
             if self._observer is None:
-                observer = observation.Observer if tool.acquire() else stand_in.StandIn
+                observer = (
+                    observation.Observer if tool.acquire(events.CALLBACKS) else stand_in.StandIn
+                )
                 self._observer = observer(self._function)
             entered = self._observer.record(tuple(first.values()))
         for handle in handles:

@@ -15,6 +15,7 @@ from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import AsyncGeneratorType, CodeType, CoroutineType, GeneratorType
 from typing import Any, TypeAlias
 
+from ..storage.store import unseen
 from ..values.known import name_of
 from .deferred import DeferredCall
 from .nesting import AT, CODE, CONTEXT, FIELDS, OUTER, TOKEN, Frame, current, innermost, running
@@ -237,3 +238,6 @@ def _look_for_lost() -> None:
                 steps.refer(one)
     for steps in lost.values():
         steps.vanished = steps.is_lost
+
+
+unseen.append(find_vanished)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
 
@@ -23,14 +23,15 @@ STEPS = ("PY_START", "PY_RETURN", "PY_YIELD", "PY_RESUME")
 EVERYWHERE = ("PY_UNWIND", "PY_THROW")
 """Events that are sent for all code or for none."""
 
-callbacks: dict[str, Callable[..., object]] = {}
-"""What is called for each event."""
 _identity: int | None = None
 _warned = False
 
 
-def acquire() -> bool:
-    """Tell whether events can be had, and see to it; the first time that they cannot, warn."""
+def acquire(callbacks: Mapping[str, Callable[..., object]]) -> bool:
+    """Have ``callbacks`` called, by the names of their events; tell whether that works.
+
+    The first time that it does not, warn.
+    """
     global _identity, _warned
     if _monitoring is None:
         return False
@@ -62,7 +63,7 @@ def release() -> None:
     _monitoring.set_events(identity, 0)
     if IMPORT is not None:
         _monitoring.set_local_events(identity, IMPORT, 0)
-    for event in callbacks:
+    for event in (*STEPS, *EVERYWHERE):
         _monitoring.register_callback(identity, _flag(event), None)
     _monitoring.free_tool_id(identity)
 
