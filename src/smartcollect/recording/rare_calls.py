@@ -64,7 +64,7 @@ def _entries(observation: Observation, frame: FrameType, outer: Frame | None) ->
         ]  # fmt: skip
         try:
             entry[ARGS], entry[KWARGS], entry[REFERENCES] = probe.capture.bound(
-                observation.parameters, frame.f_locals, True
+                observation.parameters, frame.f_locals, outer is not None
             )
         except Exception as failure:
             if is_foreign(failure):
@@ -115,7 +115,7 @@ def started(observation: Observation, frame: FrameType) -> None:
 
 def _first_step(code: CodeType, frame: FrameType, entries: Sequence[Frame]) -> None:
     steps = unfinished.get(id(frame))
-    if steps is not None and (steps.begun or steps.code is not code):
+    if steps is not None and (steps.begun or steps.is_gone or steps.code is not code):
         # The frame of one that is gone was here before.
         steps.give_up()
         steps = None

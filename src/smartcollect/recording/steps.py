@@ -114,7 +114,7 @@ class Steps:
         # What it has left to do, such as a `finally`, it does after this.
         self.vanished = True
         if not self.begun:
-            unfinished.pop(self.id, None)
+            self.give_up()
 
     def resume(self, thrown: BaseException | None = None) -> None:
         """Note that it runs on, or begins to."""
@@ -160,7 +160,7 @@ class Steps:
 
     def end(self, result: object = None, error: BaseException | None = None) -> None:
         """Note that it ended, and remember its calls."""
-        unfinished.pop(self.id, None)
+        self._forget()
         self._leave_stack()
         self._stop()
         if error is not None and self._is_left(error):
@@ -173,7 +173,12 @@ class Steps:
         if self.begun:
             self.end()
         else:
-            unfinished.pop(self.id, None)
+            self._forget()
+
+    def _forget(self) -> None:
+        # Its frame's identity may be that of another one by now.
+        if unfinished.get(self.id) is self:
+            del unfinished[self.id]
 
     def _is_left(self, error: BaseException) -> bool:
         """Tell whether ``error`` only says that the consumer of a generator had enough."""
