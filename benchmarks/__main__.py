@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -71,7 +72,19 @@ def main() -> None:
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     machine = f"{', '.join(fingerprint().values())}; Python {platform.python_version()}"
     ending = f"Measured on: {machine}; {versions}.\n"
-    RESULTS.write_text(f"{_INTRODUCTION}{table}\n\n{ending}", encoding="utf-8")
+    _write(f"{table}\n\n{ending}")
+
+
+def _write(results: str) -> None:
+    """Puts ``results`` beside those of other versions of Python."""
+    title = f"## CPython {'.'.join(platform.python_version_tuple()[:2])}\n"
+    sections = {}
+    if RESULTS.exists():
+        for section in re.split(r"^(?=## )", RESULTS.read_text(encoding="utf-8"), flags=re.M)[1:]:
+            sections[section[: section.index("\n") + 1]] = section.rstrip() + "\n"
+    sections[title] = f"{title}\n{results}"
+    text = "\n".join([_INTRODUCTION.rstrip() + "\n", *(sections[one] for one in sorted(sections))])
+    RESULTS.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
