@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import subprocess
@@ -31,16 +32,19 @@ def switcher_of(*functions, name="api"):
     return switcher
 
 
-def told(log):
-    """The handler, how it ended and the parent of each call."""
-    subscription = log.subscribe(calls := Calls())
-    subscription.close()
-    return calls
-
-
 class Calls(list):
     def write(self, batch):
         self.extend(batch.calls)
+
+
+@contextlib.contextmanager
+def traced(*functions):
+    """All that is told of the calls of ``functions``, once the block is left."""
+    calls = Calls()
+    with collecting(switcher_of(*functions)) as log:
+        subscription = log.subscribe(calls)
+        yield calls
+        subscription.close()
 
 
 def summary(log):
@@ -285,13 +289,8 @@ def test_calls_of_tasks_know_what_they_were_made_by(function, expected, eager):
             asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         return await function(3)
 
-    log, calls = CallLog(), Calls()
-    switcher = switcher_of(leaf, branch, tree, group, plain, in_a_thread, items, loop)
-    log.attach(switcher)
-    subscription = log.subscribe(calls)
-    asyncio.run(main())
-    subscription.close()
-    log.detach(switcher)
+    with traced(leaf, branch, tree, group, plain, in_a_thread, items, loop) as calls:
+        asyncio.run(main())
     assert family(calls) == expected
 
 
@@ -299,13 +298,8 @@ def test_a_plain_function_that_runs_a_loop_is_what_its_tasks_are_inside_of():
     def main():
         return asyncio.run(branch(2))
 
-    log, calls = CallLog(), Calls()
-    switcher = switcher_of(main, branch, leaf)
-    log.attach(switcher)
-    subscription = log.subscribe(calls)
-    main()
-    subscription.close()
-    log.detach(switcher)
+    with traced(main, branch, leaf) as calls:
+        main()
     assert family(calls) == [
         ("branch", "main"),
         ("leaf", "branch"),
@@ -430,13 +424,8 @@ def test_a_returned_coroutine_s_calls_are_inside_of_the_call_that_returned_it():
     def fetch(number):
         return branch(number)
 
-    log, calls = CallLog(), Calls()
-    switcher = switcher_of(fetch, leaf)
-    log.attach(switcher)
-    subscription = log.subscribe(calls)
-    assert asyncio.run(fetch(2)) == 4
-    subscription.close()
-    log.detach(switcher)
+    with traced(fetch, leaf) as calls:
+        assert asyncio.run(fetch(2)) == 4
     assert family(calls) == [("fetch", None), ("leaf", "fetch"), ("leaf", "fetch")]
 
 
@@ -666,14 +655,8 @@ def test_threads_have_stacks_of_their_own():
         meet.wait()
         return plain(number)
 
-    log, calls = CallLog(), Calls()
-    switcher = switcher_of(outer, plain)
-    log.attach(switcher)
-    subscription = log.subscribe(calls)
-    with ThreadPoolExecutor(2) as pool:
+    with traced(outer, plain) as calls, ThreadPoolExecutor(2) as pool:
         assert list(pool.map(outer, range(20))) == list(range(20))
-    subscription.close()
-    log.detach(switcher)
     assert family(calls) == [("outer", None)] * 20 + [("plain", "outer")] * 20
     assert all(
         parent["args"] == call["args"]

@@ -96,12 +96,16 @@ class DeferredCall:
     def running(cls, frame: Frame, probe: Recording, call_site: Place | None) -> DeferredCall:
         """Return the call of ``frame``, which runs in its first stretch."""
         call = cls(frame, probe, None, call_site)
-        call._task, call._told = task_name(), True
         call._resumed = frame[START]
-        if frame[PARENT] is not None:
-            by_value = probe.capture.serialize
-            call._parent_id = called(probe.name, by_value, frame, frame[PARENT])
+        call._tell()
         return call
+
+    def _tell(self) -> None:
+        """Note, in the first stretch, where it runs and what it is inside of."""
+        self._told, self._task = True, task_name()
+        parent = self.frame[PARENT]
+        if parent is not None:
+            self._parent_id = called(self.probe, self.frame, parent)
 
     def enter(self, outer: Frame | None) -> None:
         """Note that a stretch begins, inside of ``outer``."""
@@ -110,16 +114,12 @@ class DeferredCall:
         parent = None if outer is SUSPENDED else parent_of(outer, self.probe.store)
         frame[PARENT] = parent
         if not self._told:
-            self._task = task_name()
+            self._tell()
         resumed = self._resumed = self.probe.store.now()
         if frame[START] is None:
             frame[START] = resumed
         if parent is not None:
             inner_of(parent).started(resumed)
-            if not self._told:
-                probe = self.probe
-                self._parent_id = called(probe.name, probe.capture.serialize, frame, parent)
-        self._told = True
 
     def leave(self) -> None:
         """Note that a stretch is over."""

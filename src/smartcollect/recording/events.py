@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import CodeType
+from typing import Any
 
 from ..text import MAX_TEXT
 from ..values.containment import NO_ROOM, is_foreign
@@ -190,75 +191,31 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
             probe.capture.snapshot.failures += 1
 
 
-def _yielded(code: CodeType, offset: int, value: object) -> None:
-    reference = observations.get(id(code))
-    observation = None if reference is None else reference()
-    if observation is None:
-        return
-    try:
-        frame = _frame(1)
-        steps = rare_calls.steps_of(code, frame) or rare_calls.first_pause(code, frame)
-        if steps is not None:
-            steps.pause(value)
-    except Exception as failure:
-        if not isinstance(failure, NO_ROOM) and is_foreign(failure):
-            raise
-        for probe in observation.probes:
-            probe.capture.snapshot.failures += 1
+def _contained(note: Callable[..., None]) -> Callable[..., None]:
+    """Make a callback of what notes an event, given the observation, the frame and the rest."""
 
+    def callback(code: CodeType, offset: int, *told: Any) -> None:
+        reference = observations.get(id(code))
+        observation = None if reference is None else reference()
+        if observation is None:
+            return
+        try:
+            note(observation, _frame(1), *told)
+        except Exception as failure:
+            if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+                raise
+            for probe in observation.probes:
+                probe.capture.snapshot.failures += 1
 
-def _resumed(code: CodeType, offset: int) -> None:
-    reference = observations.get(id(code))
-    observation = None if reference is None else reference()
-    if observation is None:
-        return
-    try:
-        steps = rare_calls.steps_of(code, _frame(1))
-        if steps is not None:
-            steps.resume()
-    except Exception as failure:
-        if not isinstance(failure, NO_ROOM) and is_foreign(failure):
-            raise
-        for probe in observation.probes:
-            probe.capture.snapshot.failures += 1
-
-
-def _thrown(code: CodeType, offset: int, error: BaseException) -> None:
-    reference = observations.get(id(code))
-    observation = None if reference is None else reference()
-    if observation is None:
-        return
-    try:
-        steps = rare_calls.steps_of(code, _frame(1))
-        if steps is not None:
-            steps.resume(error)
-    except Exception as failure:
-        if not isinstance(failure, NO_ROOM) and is_foreign(failure):
-            raise
-        for probe in observation.probes:
-            probe.capture.snapshot.failures += 1
-
-
-def _unwound(code: CodeType, offset: int, error: BaseException) -> None:
-    reference = observations.get(id(code))
-    observation = None if reference is None else reference()
-    if observation is None:
-        return
-    try:
-        rare_calls.failed(observation, _frame(1), error)
-    except Exception as failure:
-        if not isinstance(failure, NO_ROOM) and is_foreign(failure):
-            raise
-        for probe in observation.probes:
-            probe.capture.snapshot.failures += 1
+    return callback
 
 
 CALLBACKS: dict[str, Callable[..., object]] = {
     "PY_START": _started,
     "PY_RETURN": _returned,
-    "PY_YIELD": _yielded,
-    "PY_RESUME": _resumed,
-    "PY_THROW": _thrown,
-    "PY_UNWIND": _unwound,
+    "PY_YIELD": _contained(rare_calls.paused),
+    "PY_RESUME": _contained(rare_calls.resumed),
+    "PY_THROW": _contained(rare_calls.resumed),
+    "PY_UNWIND": _contained(rare_calls.failed),
 }
 """What is called for each event."""

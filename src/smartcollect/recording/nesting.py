@@ -38,7 +38,15 @@ FIELDS = (
 STORE, OUTER, INNER, CONTEXT, PROBE, PARENT, START, *_REST = range(len(FIELDS))
 ARGS, KWARGS, REFERENCES, CODE, AT, SIBLINGS, TOKEN = _REST
 
-SUSPENDED: Frame = [None] * len(FIELDS)
+
+def left_out(outer: Frame | None) -> Frame:
+    """Return the frame of a call inside of ``outer`` that counts for no log."""
+    frame: Frame = [None] * len(FIELDS)
+    frame[OUTER] = outer
+    return frame
+
+
+SUSPENDED = left_out(None)
 """The frame while a value's own ``repr`` runs: handlers that it calls are not recorded."""
 
 current: ContextVar[Frame | None] = ContextVar("smartcollect_frame", default=None)
@@ -62,7 +70,7 @@ class _Running(_local):
 
 def _new_stack() -> list[Frame]:
     """Return a stack without calls: what is at its bottom tells the identity of the thread."""
-    bottom: Frame = [None] * len(FIELDS)
+    bottom = left_out(None)
     bottom[CONTEXT], bottom[AT] = _NO_CONTEXT, get_ident()
     return [bottom]
 
@@ -244,10 +252,10 @@ def stopped(frame: Frame, parent: Frame | None, at: float) -> None:
         inner_of(parent).stopped(at)
 
 
-def called(name: HandlerName, by_value: bool, frame: Frame, parent: Frame) -> int:
-    """Note with ``parent`` what the call of ``frame`` was, and return the number of ``parent``."""
-    around = inner_of(parent)
-    around.called(name, frame[ARGS], frame[KWARGS], by_value, frame[REFERENCES])
+def called(probe: Any, frame: Frame, parent: Frame) -> int:
+    """Note with ``parent`` that ``probe`` has the call of ``frame``; return its number."""
+    around, by_value = inner_of(parent), probe.capture.serialize
+    around.called(probe.name, frame[ARGS], frame[KWARGS], by_value, frame[REFERENCES])
     return around.id
 
 

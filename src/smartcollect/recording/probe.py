@@ -121,9 +121,7 @@ class Probe:
         """
         parent = frame[PARENT]
         stopped(frame, parent, at)
-        caller = None
-        if parent is not None:
-            caller = called(self.name, self.capture.serialize, frame, parent)
+        caller = None if parent is None else called(self, frame, parent)
         return self.details(frame, at - frame[START], call_site, caller, task)
 
     def failed(

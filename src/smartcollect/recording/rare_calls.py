@@ -18,9 +18,7 @@ from .nesting import (
     ARGS,
     AT,
     CONTEXT,
-    FIELDS,
     KWARGS,
-    OUTER,
     PARENT,
     PROBE,
     REFERENCES,
@@ -32,6 +30,7 @@ from .nesting import (
     current,
     inner_of,
     innermost,
+    left_out,
     parent_of,
     running,
     task_name,
@@ -45,7 +44,7 @@ _UNKNOWN = (UNKNOWN,)
 _FOLLOWED = 100
 
 
-def steps_of(code: CodeType, frame: FrameType) -> Steps | None:
+def _steps(code: CodeType, frame: FrameType) -> Steps | None:
     """Return what is known of the coroutine or generator that runs in ``frame``."""
     steps = unfinished.get(id(frame))
     return steps if steps is not None and steps.code is code else None
@@ -92,14 +91,12 @@ def started(observation: Observation, frame: FrameType) -> None:
     outer = innermost(context)
     entries = _entries(observation, frame, outer)
     code = observation.code
-    is_coroutine = observation.is_coroutine and steps_of(code, frame) is None
+    is_coroutine = observation.is_coroutine and _steps(code, frame) is None
     if code.co_flags & STEPPING and not is_coroutine:
         _first_step(code, frame, entries)
         return
     # One that no log draws is known all the same: it may call others.
-    top = entries[-1] if entries else [None] * len(FIELDS)
-    if not entries:
-        top[OUTER] = outer
+    top = entries[-1] if entries else left_out(outer)
     top[CONTEXT], top[AT] = context, frame
     top[SIBLINGS] = tuple(entries[:-1])
     running.stack.append(top)
@@ -135,7 +132,24 @@ def _first_step(code: CodeType, frame: FrameType, entries: Sequence[Frame]) -> N
     steps.resume()
 
 
-def first_pause(code: CodeType, frame: FrameType) -> Steps | None:
+def paused(observation: Observation, frame: FrameType, value: object) -> None:
+    """A coroutine or generator yielded ``value``, and waits."""
+    code = observation.code
+    steps = _steps(code, frame) or _first_pause(code, frame)
+    if steps is not None:
+        steps.pause(value)
+
+
+def resumed(
+    observation: Observation, frame: FrameType, thrown: BaseException | None = None
+) -> None:
+    """A coroutine or generator runs on, perhaps with an exception that was thrown into it."""
+    steps = _steps(observation.code, frame)
+    if steps is not None:
+        steps.resume(thrown)
+
+
+def _first_pause(code: CodeType, frame: FrameType) -> Steps | None:
     """A coroutine waits for the first time."""
     stack = running.stack
     index = index_of(stack, frame)
@@ -159,7 +173,7 @@ def returned(code: CodeType, frame: FrameType, result: object) -> None:
     if code is tool.IMPORT:
         nesting.notice_greenlets()
         return
-    steps = steps_of(code, frame)
+    steps = _steps(code, frame)
     if steps is not None:
         steps.end(result)
         return
@@ -212,7 +226,7 @@ def _return(entry: Frame, probe: Probe, code: CodeType, result: object, frame: F
 
 def failed(observation: Observation, frame: FrameType, error: BaseException) -> None:
     """A call ended with an exception."""
-    steps = steps_of(observation.code, frame)
+    steps = _steps(observation.code, frame)
     if steps is not None:
         steps.end(error=error)
         return

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from ..storage.store import unseen
 from ..values.known import name_of
 from .deferred import DeferredCall
-from .nesting import AT, CODE, CONTEXT, FIELDS, OUTER, TOKEN, Frame, current, innermost, running
+from .nesting import AT, CODE, CONTEXT, TOKEN, Frame, current, innermost, left_out, running
 
 Stepping: TypeAlias = (
     "CoroutineType[Any, Any, Any] | GeneratorType[Any, Any, Any] | AsyncGeneratorType[Any, Any]"
@@ -128,11 +128,7 @@ class Steps:
                 self._entered.append(call)
                 call.enter(outer)
             outer = call.frame
-        if self.calls:
-            entry = self.calls[-1].frame
-        else:
-            entry = [None] * len(FIELDS)
-            entry[OUTER] = outer
+        entry = self.calls[-1].frame if self.calls else left_out(outer)
         entry[CONTEXT], entry[CODE], entry[AT] = context, None, self
         stack.append(entry)
         self._entry = entry
