@@ -64,7 +64,8 @@ def a_call(call: Callable[[], Any]) -> float:
 
 
 @pytest.fixture
-def handler():
+def handler(time):
+    # A clock of its own: on a busy machine each call in turn would be the slowest yet, which costs.
     api = Switcher("cost")
 
     @api
@@ -74,12 +75,12 @@ def handler():
     return api, handler
 
 
-# A tenth more than the dearest of CPython 3.11 to 3.13 takes.
+# A tenth more than it takes on CPython 3.11.
 @pytest.mark.parametrize(
     ("call", "limit"),
     [
-        (lambda handler: handler(1_000), 305),
-        (lambda handler: handler(1_000, more=1), 335),
+        (lambda handler: handler(1_000), 280),
+        (lambda handler: handler(1_000, more=1), 280),
     ],
     ids=["positional", "keyword"],
 )
