@@ -77,7 +77,7 @@ class Capture:
                 return
         self.refusal = "" if smartswitch.hooked else smartswitch.UNKNOWN
 
-        self._log = CallLog(LogSettings(max_history=PHASE_HISTORY, objects=self._objects))
+        self._log = CallLog(LogSettings(max_history=0, objects=self._objects))
         store = self._log.recorder.store
         self.now = store.clock.monotonic
         usual = store.repeat_threshold
@@ -97,7 +97,8 @@ class Capture:
         alone has, are its own affair, and nobody misses their calls.
         """
         if self._log is not None:
-            self._register(self._log.recorder.store.take().handlers)
+            summary = self._log.recorder.store.take()
+            self._register(() if summary is None else summary.handlers)
 
     def _register(self, names: Iterable[HandlerName]) -> None:
         new = {name for name in names if name not in self._registered}
@@ -115,10 +116,11 @@ class Capture:
             if store is not None:
                 self._register(store.names() - before)
 
-    def locate(self, wanted: bool) -> None:
-        """Notes, or does no longer, which line made a call."""
+    def keep(self, wanted: bool) -> None:
+        """Keeps the calls and the lines that made them from now on, or does so no longer."""
         if self._log is not None:
             self._log.recorder.locate(wanted)
+            self._log.recorder.store.resize(PHASE_HISTORY if wanted else 0)
 
     def so_far(self) -> tuple[dict[HandlerName, HandlerStats], list[Call]]:
         """What was called since the last `take`: statistics of all handlers, and the calls."""
@@ -134,11 +136,15 @@ class Capture:
         if self._log is None:
             return None
         summary = self._log.recorder.store.take()
+        if summary is None and not self._untold:
+            return None
+        from smartcollect import HandlerStats, Profile
+        from smartcollect.storage.tally import NOTHING
+
+        summary = summary or NOTHING
         handlers = {name: stats for name, stats in summary.handlers.items() if stats.calls}
         if not handlers and not self._untold:
             return None
-        from smartcollect import HandlerStats, Profile
-
         untold, self._untold = self._untold, set()
         idle = {name: HandlerStats() for name in untold}
         slowest = self._among_slowest(summary.slowest)
@@ -158,5 +164,5 @@ class Capture:
                 break
             kept.append(call)
         if self._log is not None and len(self._sent) == SLOWEST:
-            self._log.recorder.store.slow_from = self._sent[0]
+            self._log.recorder.store.rank_from(self._sent[0])
         return kept

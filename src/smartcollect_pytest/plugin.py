@@ -75,12 +75,12 @@ class BudgetHooks:
             capture.begin()
         elif not self._options.profile:
             capture.discard()
-        capture.locate(True)
+        capture.keep(True)
         try:
             result = yield
             failure = marker.failure(ranks, self._options.test_budgets, *capture.so_far())
         finally:
-            capture.locate(False)
+            capture.keep(False)
         if failure is not None:
             pytest.fail(failure, pytrace=False)
         return result

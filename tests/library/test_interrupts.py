@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import sys
 
@@ -60,6 +61,19 @@ class Interrupt:
         return self.trace
 
 
+@pytest.fixture(params=[1_000, 0], ids=["history", "no history"])
+def watching(request):
+    """Collects from a switcher, with a history, or so that only the time is kept of most calls."""
+
+    @contextlib.contextmanager
+    def watch(api):
+        with collecting(api, max_history=request.param) as log:
+            log.recorder.store.rank_from(60)
+            yield log
+
+    return watch
+
+
 @pytest.fixture
 def api():
     sw = Switcher("api")
@@ -76,10 +90,10 @@ def api():
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_an_interrupt_between_any_two_instructions(api, error):
+def test_an_interrupt_between_any_two_instructions(api, watching, error):
     """What is interrupted is not recorded, or as an error; each call after it is as ever."""
     for at in itertools.count(1, STEP):
-        with collecting(api) as log:
+        with watching(api) as log:
             result, interrupt = 3, Interrupt(error("now"), at)
             try:
                 with interrupt:
@@ -104,11 +118,11 @@ def test_an_interrupt_between_any_two_instructions(api, error):
 
 
 @pytest.mark.parametrize("error", [MemoryError, RecursionError])
-def test_no_room_for_the_recorder(api, error):
+def test_no_room_for_the_recorder(api, watching, error):
     """What fails inside of the recorder alone never reaches the caller."""
     missed = 0
     for at in itertools.count(1, STEP):
-        with collecting(api) as log:
+        with watching(api) as log:
             interrupt = Interrupt(error(), at)
             try:
                 with interrupt:
@@ -199,10 +213,10 @@ def test_a_fold_that_falls_due_where_there_is_no_room(before):
 
 
 @pytest.mark.skipif(not EVENTS, reason="an interrupt is found by its traceback here")
-def test_what_a_signal_handler_raises_goes_on_to_where_it_belongs(api):
+def test_what_a_signal_handler_raises_goes_on_to_where_it_belongs(api, watching):
     """Whichever moment of a call it comes in: it may be a time limit of the application."""
     for at in itertools.count(1):
-        with collecting(api) as log:
+        with watching(api) as log:
             interrupt = Interrupt(TimeoutError("late"), at)
             try:
                 with interrupt:

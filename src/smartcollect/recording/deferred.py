@@ -13,9 +13,12 @@ from .nesting import (
     ARGS,
     AT,
     CODE,
+    CONTEXT,
+    GONE,
     KWARGS,
     OUTER,
     PARENT,
+    SIBLINGS,
     START,
     SUSPENDED,
     Frame,
@@ -85,6 +88,7 @@ class DeferredCall:
         self._call_site = call_site
         self._spent = 0.0
         if returned is not None:
+            frame[CONTEXT] = GONE
             stopped(frame, frame[PARENT], returned)
             self._spent = returned - frame[START]
             self._stopped = returned
@@ -110,7 +114,7 @@ class DeferredCall:
     def enter(self, outer: Frame | None) -> None:
         """Note that a stretch begins, inside of ``outer``."""
         frame = self.frame
-        frame[OUTER] = outer
+        frame[OUTER], frame[SIBLINGS] = outer, None
         parent = None if outer is SUSPENDED else parent_of(outer, self.probe.store)
         frame[PARENT] = parent
         if not self._told:

@@ -7,14 +7,15 @@ callback: what the recorder calls is never recorded, and no debugger steps into 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from types import CodeType
+from collections.abc import Callable, Sequence
+from math import inf
+from types import AsyncGeneratorType, CodeType, CoroutineType, GeneratorType
 from typing import Any
 
 from ..text import MAX_TEXT
 from ..values.containment import NO_ROOM, is_foreign
-from ..values.parameters import receiver_text
-from ..values.references import reference_to
+from ..values.parameters import LATE, receiver_text
+from ..values.references import UNTOLD, Reference, reference_to
 from ..values.snapshot import MAX_BITS, UNKNOWN
 from . import rare_calls
 from .nesting import (
@@ -22,27 +23,33 @@ from .nesting import (
     AT,
     CODE,
     CONTEXT,
+    GONE,
     INNER,
     KWARGS,
     PARENT,
     PROBE,
-    REFERENCES,
+    SIBLINGS,
     START,
     STORE,
     TOKEN,
     Frame,
     current,
+    ended,
     inner_of,
+    innermost,
     parent_of,
     running,
 )
-from .observation import observations
+from .observation import hots, observations
 from .steps import unfinished
 
 # Bound at import: suites replace and delete what they find in `sys`.
 _frame = sys._getframe
+_hot_of = hots.get
 _context = current.get
 _UNKNOWN = (UNKNOWN,)
+# To compare with such a number takes a tenth of what a call of `bit_length` takes.
+_COMMON = (1 << 30) - 1
 # Before Python 3.13 a frame keeps the dict of its locals, and that all that is in there.
 _KEPT = sys.version_info < (3, 13)
 
@@ -52,15 +59,17 @@ _KEPT = sys.version_info < (3, 13)
 
 
 def _started(code: CodeType, offset: int) -> None:
-    reference = observations.get(id(code))
-    observation = None if reference is None else reference()
-    if observation is None:
+    hot = _hot_of(id(code))
+    if hot is None:
         return
-    probe, store, parameters = observation.hot
-    frame = _frame(1)
-    if probe is None or (observation.is_coroutine and id(frame) in unfinished):
+    probe, store, parameters, is_coroutine = hot
+    if probe is None or (is_coroutine and id(_frame(1)) in unfinished):
+        reference = observations.get(id(code))
+        observation = None if reference is None else reference()
+        if observation is None:
+            return
         try:
-            rare_calls.started(observation, frame)
+            rare_calls.started(observation, _frame(1))
         except Exception as failure:
             if not isinstance(failure, NO_ROOM) and is_foreign(failure):
                 raise
@@ -69,67 +78,87 @@ def _started(code: CodeType, offset: int) -> None:
         return
     stack, context = running.stack, _context()
     last = stack[-1]
-    while last[AT] is None:  # see `without_ended`
-        del stack[-1]
-        last = stack[-1]
     outer = last if last[CONTEXT] is context else context  # see `innermost`
+    if last[CONTEXT] is GONE:
+        outer = innermost(context)
     if probe.sampled and probe.draw() >= probe.share:
         # It is not recorded, but known: it may end with an exception, and call others.
-        stack.append(
-            [None, outer, None, context, None, None, 0.0, (), None, (), code, frame, None, None]
-        )
+        left: Frame = [
+            None, outer, None, context, None, None, 0.0, (), None, (), None, code, True, None, None,
+        ]  # fmt: skip
+        stack.append(left)
         return
-    capture, parent = probe.capture, None
-    # In the order of `nesting.FIELDS`; no list is made faster.
-    entry: Frame = [
-        store, outer, None, context, probe, None, None,
-        _UNKNOWN, capture.nothing, (), code, frame, None, None,
-    ]  # fmt: skip
-    stack.append(entry)
+    capture = probe.capture
+    args: tuple[Any, ...] = _UNKNOWN
+    kwargs, parent, siblings = capture.nothing, None, None
+    references: Sequence[Reference] = ()
+    told = False  # from others under the same parent
     try:
-        if observation.is_coroutine:
-            entry[TOKEN] = current.set(entry)
         if outer is not None:
-            parent = entry[PARENT] = outer if outer[STORE] is store else parent_of(outer, store)
-        if not parameters.some:
-            entry[ARGS] = () if capture.simple else capture.small((), capture.nothing)[0]
-        elif parameters.rest is not None or not capture.simple:
-            entry[ARGS], entry[KWARGS], entry[REFERENCES] = capture.bound(
-                parameters, frame.f_locals, parent is not None
-            )
+            parent = outer if outer[STORE] is store else parent_of(outer, store)
+            if parent is not None:
+                inner = parent[INNER] or inner_of(parent)
+                siblings = inner.siblings.get(probe)
+                told = siblings is None or siblings.same
+        if not told and probe.times.longest <= store.slow and parameters.rest is None:
+            args = LATE
+        elif not parameters.some:
+            args = () if capture.simple else capture.small((), kwargs)[0]
         else:
-            values = frame.f_locals
-            args = parameters.read(values)
-            if parameters.receiver:
-                if parent is not None:
-                    entry[REFERENCES] = (reference_to(args[0]),)
-                args = (receiver_text(args[0]), *args[1:])
-            for value in args:
-                kind = type(value)
-                if not (
-                    (kind is int and value.bit_length() <= MAX_BITS)
-                    or (kind is str and len(value) <= MAX_TEXT)
-                    or kind is float
-                    or value is None
-                    or kind is bool
-                ):
-                    entry[ARGS], entry[KWARGS], entry[REFERENCES] = capture.bound(
-                        parameters, values, parent is not None
-                    )
-                    break
+            values = _frame(1).f_locals
+            if parameters.read is None or parameters.rest is not None or not capture.simple:
+                args, kwargs, references = capture.bound(parameters, values, told)
             else:
-                entry[ARGS] = args
-                if _KEPT:
-                    values.clear()
-        start = entry[START] = store.now()
-        if parent is not None:
-            inner_of(parent).started(start)
+                name = parameters.only
+                args = (values[name],) if name is not None else parameters.read(values)
+                if parameters.receiver:
+                    receiver = args[0]
+                    known = parameters.known
+                    if known is None or known[0]() is not type(receiver):
+                        known = parameters.know(receiver)
+                    if told:
+                        references = (reference_to(receiver),)
+                    args = (known[1] or receiver_text(receiver), *args[1:])
+                for value in args:
+                    kind = type(value)
+                    if not (
+                        (kind is int and -_COMMON < value < _COMMON)
+                        or (kind is str and len(value) <= MAX_TEXT)
+                        or kind is float
+                        or value is None
+                        or kind is bool
+                    ):
+                        args, kwargs, references = capture.bound(parameters, values, told)
+                        break
+                else:
+                    if _KEPT:
+                        values.clear()
+        if told:
+            siblings = inner.met(probe, args, kwargs, references)
+        elif parent is not None:
+            references = UNTOLD
     except Exception as failure:
         if not isinstance(failure, NO_ROOM) and is_foreign(failure):
             raise
         probe.capture.snapshot.failures += 1
-        if entry[START] is None:
-            entry[START] = store.now()
+        args, parent = _UNKNOWN, None
+    if parent is None:
+        # In the order of `nesting.FIELDS`; no list is made faster.
+        stack.append([
+            store, outer, None, context, probe, None, store.now(),
+            args, kwargs, references, None, code, True, None, None,
+        ])  # fmt: skip
+    else:
+        start = store.now()
+        stack.append([
+            store, outer, None, context, probe, parent, start,
+            args, kwargs, references, siblings, code, True, None, None,
+        ])  # fmt: skip
+        if not inner.running:
+            inner.since = start
+        inner.running += 1
+    if is_coroutine:
+        stack[-1][TOKEN] = current.set(stack[-1])
 
 
 def _returned(code: CodeType, offset: int, result: object) -> None:
@@ -150,11 +179,64 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
     if probe is None:
         del stack[-1]
         return
-    store, start = probe.store, entry[START]
+    store, start = entry[STORE], entry[START]
+    parent, inside = entry[PARENT], entry[INNER]
     end = store.now()
+    elapsed = end - start
+    kind = type(result)
+    if elapsed <= store.slow and (
+        result is None
+        or (
+            kind is not CoroutineType
+            and kind is not GeneratorType
+            and kind is not AsyncGeneratorType
+        )
+    ):
+        # Nobody wants more of it than the time.
+        times, own = probe.times, None
+        try:
+            if times.full == 1:
+                store.notice(times)
+            if inside is not None:
+                own = elapsed - inside.spent - (end - inside.since if inside.running else 0.0)
+                if inside.calls >= store.repeat_threshold:
+                    store.note_repeats(inside.repeats(probe.name, store.repeat_threshold))
+                ended(entry, end)
+        except Exception as failure:
+            if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+                raise
+            probe.capture.snapshot.failures += 1
+        if parent is not None:
+            around = parent[INNER]
+            around.running -= 1
+            if not around.running:
+                around.spent += end - around.since
+            around.calls += 1
+            entry[SIBLINGS].calls += 1
+        if start > times.last:
+            times.last = start
+        del stack[-1]
+        if own is None:
+            some: list[Any] = times.elapsed
+            some.append(elapsed)
+        else:
+            some = times.nested
+            some.append((elapsed, own if own > 0.0 else 0.0))
+        if len(some) >= times.full:
+            try:
+                store.notice(times)
+            except Exception as failure:
+                if not isinstance(failure, NO_ROOM) and is_foreign(failure):
+                    raise
+                probe.capture.snapshot.failures += 1
+        return
     details, taken = None, result
+    times = probe.times
+    if times.in_a_row:
+        times.in_a_row, times.longest = 0, inf
     try:
-        kind = type(result)
+        if entry[ARGS] is LATE:
+            rare_calls.read_late(entry, probe, code, _frame(1))
         if (
             not (
                 result is None
@@ -170,14 +252,14 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
                 rare_calls.follow(entry, probe, code, end, result, _frame(1))  # type: ignore[arg-type]
                 del stack[-1]
                 return
-        if entry[PARENT] is not None or entry[INNER] is not None or store.call_sites:
+        if parent is not None or inside is not None or store.call_sites:
             details = probe.left(entry, end, rare_calls.place(store, _frame(1)), None)
     except Exception as failure:
         if not isinstance(failure, NO_ROOM) and is_foreign(failure):
             raise
         probe.capture.snapshot.failures += 1
         taken = UNKNOWN
-    elapsed, pending = end - start, store.pending
+    pending = store.pending
     row = (probe.name, start, elapsed, entry[ARGS], entry[KWARGS], taken, stack[0][AT], details)
     del stack[-1]
     entry[AT] = None  # a task that was begun inside may keep the entry

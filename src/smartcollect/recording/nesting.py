@@ -29,14 +29,15 @@ FIELDS = (
     "start",  # on the monotonic clock; None until then
     "args",  # what is remembered of its arguments
     "kwargs",
-    "references",  # see `Inner.called`
+    "references",  # see `Inner.met`
+    "siblings",  # the calls of the same handler under its parent, where it is known as one of them
     "code",  # the code that runs, and
-    "at",  # its frame in the interpreter, where these tell when the call ends
-    "siblings",  # frames of the same call for other logs
+    "at",  # its frame in the interpreter or, where nobody asked for that, True
+    "others",  # frames of the same call for other logs
     "token",  # of `current`, which tells of this call until that is reset
 )
 STORE, OUTER, INNER, CONTEXT, PROBE, PARENT, START, *_REST = range(len(FIELDS))
-ARGS, KWARGS, REFERENCES, CODE, AT, SIBLINGS, TOKEN = _REST
+ARGS, KWARGS, REFERENCES, SIBLINGS, CODE, AT, OTHERS, TOKEN = _REST
 
 
 def left_out(outer: Frame | None) -> Frame:
@@ -76,6 +77,8 @@ def _new_stack() -> list[Frame]:
 
 
 _NO_CONTEXT = object()
+GONE = object()
+"""The context of a call that nobody watches any more."""
 _stacks: dict[int, list[Frame]] = {}
 running = _Running()
 _of_greenlets: dict[int, tuple[list[Frame], weakref.ref[Any]]] = {}
@@ -132,13 +135,13 @@ def dismiss(probes: Collection[object]) -> None:
     """Forget the running calls of ``probes``, which watch no longer: they do not count."""
     for stack in all_stacks():
         for entry in stack[1:]:
-            frames = (*(entry[SIBLINGS] or ()), entry)
+            frames = (*(entry[OTHERS] or ()), entry)
             for frame in frames:
                 if frame[PROBE] in probes:
                     frame[PROBE] = frame[STORE] = frame[CODE] = None
             if all(frame[PROBE] is None for frame in frames):
                 # Nothing may tell of its end, and its frame is not to be kept until then.
-                entry[AT] = None
+                entry[AT], entry[CONTEXT] = None, GONE
 
 
 def suspended(function: Callable[[Any], Any], value: Any) -> Any:
@@ -168,20 +171,22 @@ class Inner:
 
     Attributes:
         id: number of the call that they are inside of, which they tell as their parent.
+        calls: how many of them ended.
         running: how many of them run now.
         since: when the first of these began.
         spent: seconds in them.
-        children: those that ended, by name.
+        siblings: those of each handler, by the probe that records it.
     """
 
-    __slots__ = ("children", "id", "running", "since", "spent")
+    __slots__ = ("calls", "id", "running", "siblings", "since", "spent")
 
     def __init__(self) -> None:
         self.id = next(_ids)
+        self.calls = 0
         self.running = 0
         self.since = 0.0
         self.spent = 0.0
-        self.children: dict[HandlerName, Children] = {}
+        self.siblings: dict[Any, Siblings] = {}
 
     def started(self, at: float) -> None:
         """Notes that a call began to run at ``at``."""
@@ -195,34 +200,35 @@ class Inner:
         if self.running == 0:
             self.spent += at - self.since
 
-    def called(
+    def met(
         self,
-        name: HandlerName,
+        probe: Any,
         args: Any,
         kwargs: Any,
-        by_value: bool,
         references: Sequence[Reference] = (),
-    ) -> None:
-        """Notes a call of the handler ``name`` with such arguments.
+    ) -> Siblings:
+        """Return the calls of the handler of ``probe``, to which one with such arguments comes.
 
-        Plain data is compared ``by_value``, objects by identity: their own ``__eq__`` could do
+        Plain data is compared by value, objects by identity: their own ``__eq__`` could do
         anything. ``references`` are to those of which the plain data tells nothing but the type.
         """
-        child = self.children.get(name)
-        if child is None:
-            new = Children(args, kwargs, by_value, references)
-            child = self.children.setdefault(name, new)  # another thread may have been first
-            if child is new:
-                return
-        child.calls += 1
-        if child.same:
-            child.same = child.like(args, kwargs, by_value, references)
+        by_value = probe.capture.serialize
+        siblings = self.siblings.get(probe)
+        if siblings is None:
+            new = Siblings(args, kwargs, by_value, references)
+            # Another thread may have been first.
+            siblings = self.siblings.setdefault(probe, new)
+            if siblings is new:
+                return new
+        if siblings.same:
+            siblings.same = siblings.like(args, kwargs, by_value, references)
+        return siblings
 
     def repeats(self, parent: HandlerName, threshold: int) -> Iterator[Repeat]:
         """Yield the handlers that were called at least ``threshold`` times."""
-        for name, child in self.children.items():
-            if child.calls >= threshold:
-                yield Repeat(parent, name, child.calls, 1, child.same)
+        for probe, siblings in self.siblings.items():
+            if siblings.calls >= threshold:
+                yield Repeat(parent, probe.name, siblings.calls, 1, siblings.same)
 
 
 def inner_of(frame: Frame) -> Inner:
@@ -254,13 +260,21 @@ def stopped(frame: Frame, parent: Frame | None, at: float) -> None:
 
 def called(probe: Any, frame: Frame, parent: Frame) -> int:
     """Note with ``parent`` that ``probe`` has the call of ``frame``; return its number."""
-    around, by_value = inner_of(parent), probe.capture.serialize
-    around.called(probe.name, frame[ARGS], frame[KWARGS], by_value, frame[REFERENCES])
+    around, siblings = inner_of(parent), frame[SIBLINGS]
+    if siblings is None:
+        siblings = around.met(probe, frame[ARGS], frame[KWARGS], frame[REFERENCES])
+    around.calls += 1
+    siblings.calls += 1
     return around.id
 
 
-class Children:
-    """The calls of one handler under one call of another: how many, and whether alike."""
+class Siblings:
+    """The calls of one handler under one call of another.
+
+    Attributes:
+        calls: those that ended.
+        same: whether the arguments of all were alike.
+    """
 
     __slots__ = ("args", "by_value", "calls", "kwargs", "references", "same")
 
@@ -272,7 +286,7 @@ class Children:
         references: Sequence[Reference],
     ) -> None:
         self.by_value = by_value
-        self.calls = 1
+        self.calls = 0
         self.same = True
         self.args = args
         self.kwargs = kwargs
@@ -285,7 +299,7 @@ class Children:
         by_value: bool,
         references: Sequence[Reference],
     ) -> bool:
-        """Tell whether the first of them had these arguments."""
+        """Tell whether another one has the arguments of the first."""
         if by_value and self.by_value:
             return (
                 args == self.args

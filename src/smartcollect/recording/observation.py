@@ -9,6 +9,7 @@ from inspect import CO_COROUTINE
 from types import CodeType, FunctionType
 from typing import Any
 
+from ..storage.store import Store
 from ..values.parameters import Parameters
 from . import tool
 from .nesting import dismiss
@@ -18,6 +19,10 @@ from .steps import STEPPING, unfinished
 observations: dict[int, weakref.ref[Observation]] = {}
 """By the identity of a code object: copies of one are equal. Weak, for the collector's sake: what
 records a function may hold what the function holds."""
+hots: dict[int, tuple[Any, Any, Parameters, bool]] = {}
+"""By the same, what a call that starts needs first: the probe that records it, its store, the
+parameters of the function, and whether that is a coroutine. Where more is to do, there is no probe.
+"""
 
 
 class Observation:
@@ -31,13 +36,11 @@ class Observation:
         is_coroutine: whether it is that of a coroutine.
         parameters: of the function that it is the code of.
         probes: record the calls, the innermost last.
-        hot: what a call that starts needs first: the probe that records it, its store and the
-            parameters. Where more is to do, there is no probe.
         followed: observations of what its functions returned: coroutines and generators that are
             the rest of their calls.
     """
 
-    __slots__ = ("__weakref__", "code", "followed", "hot", "is_coroutine", "parameters", "probes")
+    __slots__ = ("__weakref__", "code", "followed", "is_coroutine", "parameters", "probes")
 
     def __init__(self, code: CodeType) -> None:
         self.code = code
@@ -54,10 +57,11 @@ class Observation:
         """Let ``probes`` record the calls from now on."""
         gone = [probe for probe in self.probes if probe not in probes]
         self.probes = tuple(probes)
+        probe: Probe | None = None
+        store: Store | None = None
         if len(probes) == 1 and (self.is_coroutine or not self.code.co_flags & STEPPING):
-            self.hot: tuple[Any, ...] = (probes[0], probes[0].store, self.parameters)
-        else:
-            self.hot = (None, None, self.parameters)
+            probe, store = probes[0], probes[0].store
+        hots[id(self.code)] = probe, store, self.parameters, self.is_coroutine
         if gone:
             _dismiss(gone)
 
@@ -65,7 +69,7 @@ class Observation:
         known = observations.get(id(self.code))
         if known is None or known() not in (self, None):
             return
-        del observations[id(self.code)]
+        del observations[id(self.code)], hots[id(self.code)]
         tool.listen(self.code)
         if not observations:
             tool.release()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random as _random
 import sys
+import weakref
 from _thread import get_ident
 from collections.abc import Callable
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import Any
 
 from ..names import HandlerName
 from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
+from ..storage.times import Times
 from ..values.capture import ValueCapture
 from .call_sites import call_site
 from .deferred import DeferredCall
@@ -55,6 +57,7 @@ class Probe:
         sampled: whether not all are.
         draw: a number from 0.0 to 1.0, by which it is decided.
         capture: what is remembered of values; it may change at any time.
+        times: counts the calls of which nothing but the time is kept.
     """
 
     __slots__ = (
@@ -66,13 +69,17 @@ class Probe:
         "sampled",
         "share",
         "store",
+        "times",
     )
 
     def __init__(self, store: Store, name: HandlerName, subject: Any) -> None:
         self.store = store
         self.name = name
         self.draw = _draw
-        self._subject = subject
+        self.times = Times(name)
+        # What is watched may come to its end meanwhile.
+        own = type(subject) is FunctionType
+        self._subject: Callable[[], Any] = weakref.ref(subject) if own else lambda: subject
 
     def bound(self, target: Callable[..., Any]) -> Bound:
         """Return what `hot_path.RECORD` needs to record the calls of ``target``."""
@@ -159,7 +166,9 @@ class Probe:
         inner: Inner | None = frame[INNER]
         self_time, number = elapsed, None
         if inner is not None:
-            self.store.note_repeats(inner.repeats(self.name, self.store.repeat_threshold))
+            threshold = self.store.repeat_threshold
+            if inner.calls >= threshold:
+                self.store.note_repeats(inner.repeats(self.name, threshold))
             self_time, number = max(0.0, elapsed - inner.spent), inner.id
         return self_time, None, call_site, parent, number, task, span
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..storage.rows import Place
 from ..storage.store import Store
 from ..values.containment import is_foreign, is_own
+from ..values.parameters import LATE, Parameters
 from ..values.snapshot import UNKNOWN
 from . import nesting, tool
 from .call_sites import call_site
@@ -17,12 +18,13 @@ from .deferred import DeferredCall
 from .nesting import (
     ARGS,
     AT,
+    CODE,
     CONTEXT,
     KWARGS,
+    OTHERS,
     PARENT,
     PROBE,
     REFERENCES,
-    SIBLINGS,
     START,
     STORE,
     TOKEN,
@@ -37,7 +39,7 @@ from .nesting import (
 )
 from .observation import Observation, observation_of, observations
 from .probe import Probe
-from .steps import STEPPING, Stepping, Steps, frame_and_code, has_begun, index_of, unfinished
+from .steps import STEPPING, Stepping, Steps, frame_and_code, has_begun, unfinished
 
 _NONE: dict[str, Any] = {}
 _UNKNOWN = (UNKNOWN,)
@@ -59,7 +61,7 @@ def _entries(observation: Observation, frame: FrameType, outer: Frame | None) ->
         store = probe.store
         entry: Frame = [
             store, outer, None, None, probe, parent_of(outer, store), None,
-            _UNKNOWN, _NONE, (), None, frame, None, None,
+            _UNKNOWN, _NONE, (), None, None, frame, None, None,
         ]  # fmt: skip
         try:
             entry[ARGS], entry[KWARGS], entry[REFERENCES] = probe.capture.bound(
@@ -74,6 +76,29 @@ def _entries(observation: Observation, frame: FrameType, outer: Frame | None) ->
     return entries
 
 
+def _index_of(stack: Sequence[Frame], frame: FrameType) -> int | None:
+    """Return where on ``stack`` the call is that runs in ``frame``."""
+    for index in range(len(stack) - 1, 0, -1):
+        entry = stack[index]
+        if entry[AT] is frame or (entry[AT] is True and entry[CODE] is frame.f_code):
+            return index
+        if _is_inside(frame, entry):
+            break  # it began when nobody watched
+    return None  # what was above has ended unseen
+
+
+def _is_inside(frame: FrameType, entry: Frame) -> bool:
+    at, code = entry[AT], entry[CODE]
+    if type(at) is Steps:
+        return True
+    caller = frame.f_back
+    while caller is not None:
+        if caller is at or (at is True and caller.f_code is code):
+            return True
+        caller = caller.f_back
+    return False
+
+
 def _leave_context(top: Frame) -> None:
     token, top[TOKEN] = top[TOKEN], None
     if token is not None:
@@ -82,7 +107,7 @@ def _leave_context(top: Frame) -> None:
 
 def _frames_of(entry: Frame) -> Sequence[Frame]:
     """Return the frames of the call that an entry of the stack is of, the outermost first."""
-    return (*(entry[SIBLINGS] or ()), entry)
+    return (*(entry[OTHERS] or ()), entry)
 
 
 def started(observation: Observation, frame: FrameType) -> None:
@@ -98,7 +123,7 @@ def started(observation: Observation, frame: FrameType) -> None:
     # One that no log draws is known all the same: it may call others.
     top = entries[-1] if entries else left_out(outer)
     top[CONTEXT], top[AT] = context, frame
-    top[SIBLINGS] = tuple(entries[:-1])
+    top[OTHERS] = tuple(entries[:-1])
     running.stack.append(top)
     if is_coroutine:
         top[TOKEN] = current.set(top)
@@ -152,10 +177,13 @@ def resumed(
 def _first_pause(code: CodeType, frame: FrameType) -> Steps | None:
     """A coroutine waits for the first time."""
     stack = running.stack
-    index = index_of(stack, frame)
+    index = _index_of(stack, frame)
     if index is None:
         return None  # it began when nobody watched
     top = stack[index]
+    for entry in _frames_of(top):
+        if entry[PROBE] is not None:
+            read_late(entry, entry[PROBE], code, frame)
     calls = [
         DeferredCall.running(entry, probe, place(probe.store, frame))
         for entry in _frames_of(top)
@@ -178,7 +206,7 @@ def returned(code: CodeType, frame: FrameType, result: object) -> None:
         steps.end(result)
         return
     stack = running.stack
-    index = index_of(stack, frame)
+    index = _index_of(stack, frame)
     if index is None:
         return  # it began when nobody watched
     entries = _frames_of(stack[index])
@@ -231,7 +259,7 @@ def failed(observation: Observation, frame: FrameType, error: BaseException) -> 
         steps.end(error=error)
         return
     stack = running.stack
-    index = index_of(stack, frame)
+    index = _index_of(stack, frame)
     if index is not None:
         entries = _frames_of(stack[index])
         _leave_context(stack[index])
@@ -246,6 +274,8 @@ def failed(observation: Observation, frame: FrameType, error: BaseException) -> 
             if entry[START] is None:
                 entry[START] = end
             try:
+                if end - entry[START] > probe.store.slow:
+                    read_late(entry, probe, observation.code, frame)
                 task = task_name() if observation.code.co_flags & CO_COROUTINE else None
                 probe.failed(entry, end, error, place(probe.store, frame), task)
             except Exception as failure:
@@ -257,6 +287,17 @@ def failed(observation: Observation, frame: FrameType, error: BaseException) -> 
         del stack[index:]
 
 
+def read_late(entry: Frame, probe: Probe, code: CodeType, frame: FrameType) -> None:
+    """Read the arguments of a call that somebody wants after all."""
+    if entry[ARGS] is LATE:
+        reference = observations.get(id(code))
+        observation = None if reference is None else reference()
+        parameters = Parameters(code) if observation is None else observation.parameters
+        values = parameters.lasting(code, frame.f_locals)
+        if values is not None:
+            entry[ARGS], entry[KWARGS], _ = probe.capture.bound(parameters, values, False)
+
+
 def follow(
     entry: Frame,
     probe: Probe,
@@ -266,6 +307,7 @@ def follow(
     frame: FrameType,
 ) -> None:
     """Time a call to the end of the coroutine or generator that it returned."""
+    read_late(entry, probe, code, frame)
     call = DeferredCall(entry, probe, returned, place(probe.store, frame))
     inside, made_code = frame_and_code(made)
     if inside is None:

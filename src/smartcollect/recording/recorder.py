@@ -82,7 +82,7 @@ class Recorder:
     def rename(self, probe: Probe, name: HandlerName) -> None:
         """Call the handler of ``probe`` ``name`` from now on."""
         self.store.rename(probe.name, name)
-        probe.name = name
+        probe.name = probe.times.name = name
         self.configure(probe)
 
     def close(self) -> None:

@@ -14,11 +14,12 @@ from ..clock import SYSTEM, Clock
 from ..names import HandlerName
 from .fields import Statistics
 from .findings import Repeat
-from .histogram import doubles
+from .histogram import buckets_of, doubles
 from .ring import Columns, Ring
 from .rows import ELAPSED, START, WIDTH, Call, Row
 from .statistics import HandlerStats
 from .tally import Summary, Tally
+from .times import Times
 
 FOLD_AT = 256
 """How many calls may be pending until they are folded."""
@@ -81,6 +82,7 @@ class Store:
         repeat_threshold: from how many calls under one call on repeats are noted.
         now: its monotonic clock.
         slow_from: seconds; calls that took no longer are not among the slowest that are kept.
+        slow: seconds; of calls that took no longer, `Times` are enough: nobody wants their rows.
     """
 
     def __init__(self, max_history: int, top: int = 0, clock: Clock = SYSTEM) -> None:
@@ -92,6 +94,7 @@ class Store:
         self.pending: list[Any] = []
         self.full = FOLD_AT * WIDTH
         self._pending_repeats: deque[Repeat] = deque()
+        self._counting: set[Times] = set()
         # Reentrant: objects that the ring lets go may have destructors that ask this very log.
         self._lock = RLock()
         self._folding = False
@@ -106,6 +109,7 @@ class Store:
         self._is_empty = True
         self._ring = Ring(self._max_history)
         self._tally = Tally(self._top)
+        self._set_slow()
         # A destructor may clear its log in the middle of a fold, which goes on with what is there.
         if not (self._folding and self._subscribers):
             self._recent = self._fresh()
@@ -126,6 +130,11 @@ class Store:
                 self.fold()
             except RecursionError:  # a later call has room for it
                 pass
+
+    def rank_from(self, seconds: float) -> None:
+        """Keep no call among the slowest that took no longer."""
+        self.slow_from = seconds
+        self._set_slow()
 
     def note_repeats(self, repeats: Iterable[Repeat]) -> None:
         """Note handlers that one call called again and again."""
@@ -151,6 +160,8 @@ class Store:
         self.full = _CROWDED * WIDTH
         try:
             self._fold_pending()
+            self._fold_counted()
+            self._set_slow()
             for _ in range(len(self._pending_repeats)):
                 self._recent.note_repeat(self._pending_repeats.popleft())
         finally:
@@ -180,11 +191,32 @@ class Store:
         forgotten = self._ring.extend(calls)
         del calls, columns, forgotten
 
+    def notice(self, times: Times) -> None:
+        """Note that there are calls in ``times``; fold them where they are many."""
+        self._counting.add(times)
+        if times.full > 1:
+            self.fold()
+        else:
+            times.full = FOLD_AT
+
+    def _fold_counted(self) -> None:
+        to_wall = self._measure() if self._counting else 0.0
+        while self._counting:
+            times = self._counting.pop()
+            # In this order: a call that ends meanwhile is counted here, or noticed anew.
+            times.full = 1
+            elapsed, own = times.take()
+            if elapsed:
+                self._is_empty = False
+                stats = self._recent.stats_of(times.name)
+                stats.add(elapsed, buckets_of(doubles(elapsed)), times.last + to_wall, own)
+
     def _complete(self) -> None:
         """Fold all calls until now."""
         for add in unseen:
             add()
-        self._fold()
+        if self.pending or self._counting or self._pending_repeats:
+            self._fold()
 
     def _measure(self) -> float:
         """Return what to add to the monotonic clock, for calls that ended just now.
@@ -218,8 +250,13 @@ class Store:
         with self._lock:
             self._fold()
             self._max_history = max_history
+            self._set_slow()
             forgotten = self._ring.resize(max_history)
         del forgotten
+
+    def _set_slow(self) -> None:
+        wanted = self._max_history or self._subscribers
+        self.slow = -inf if wanted else self._tally.bound(self.slow_from)
 
     # -- what is asked --------------------------------------------------------------------------
 
@@ -295,16 +332,18 @@ class Store:
             tally, ring = self._exchanged(known=True)
         return Drained(ring, tally.summary())
 
-    def take(self) -> Summary:
-        """Return what the calls came to, and start afresh.
+    def take(self) -> Summary | None:
+        """Return what the calls came to, if there were any, and start afresh.
 
         Handlers without a call are among the statistics only when they were registered since the
         last take.
         """
+        for add in unseen:
+            add()
+        if self._is_empty and not (self.pending or self._counting or self._pending_repeats):
+            return None
         with self._lock:
             self._complete()
-            if self._is_empty:
-                return Tally().summary()
             tally, _ = self._exchanged(known=False)
         return tally.summary()
 
@@ -335,6 +374,7 @@ class Store:
         with self._lock:
             self._settled()
             self._subscribers.append(subscriber)
+            self._set_slow()
             if self._recent is self._tally:
                 self._recent = self._fresh()
 
@@ -344,6 +384,7 @@ class Store:
             self._settled()
             if subscriber in self._subscribers:
                 self._subscribers.remove(subscriber)
+                self._set_slow()
 
     def settle(self, take: Callable[[], Taken]) -> Taken | None:
         """Let the subscribers have all calls until now, and return what ``take`` takes of them.

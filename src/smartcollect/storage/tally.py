@@ -34,6 +34,9 @@ class Summary(NamedTuple):
     repeats: list[Repeat]
 
 
+NOTHING = Summary({}, [], [], [])
+
+
 class Tally:
     """What calls came to, beside the calls themselves. Two tallies merge without loss.
 
@@ -70,7 +73,7 @@ class Tally:
             slow_from: seconds; calls that took no longer are not among the slowest that are kept.
         """
         self._count(calls)
-        if calls.longest > self._bound(slow_from):
+        if calls.longest > self.bound(slow_from):
             self._rank(calls, slow_from)
 
     def _count(self, calls: Columns) -> None:
@@ -107,20 +110,20 @@ class Tally:
                     message = cut(failure.message, _MAX_MESSAGE)
                     _note(self._raised, Raised(name, failure.type, message, 1))
 
-    def _bound(self, slow_from: float) -> float:
-        """Return the seconds of the fastest call that is among the slowest."""
+    def bound(self, slow_from: float) -> float:
+        """Return the seconds that a call has to exceed to be among the slowest."""
         if len(self._slowest) < self._top:
             return slow_from
         return max(slow_from, self._slowest[0][0] if self._slowest else inf)
 
     def _rank(self, calls: Columns, slow_from: float) -> None:
-        bound = self._bound(slow_from)
+        bound = self.bound(slow_from)
         for index, elapsed in enumerate(calls.columns[ELAPSED]):
             if elapsed > bound:
                 name, start, *others = (column[index] for column in calls.columns)
                 call = Call.of((name, start + calls.to_wall, *others))
                 self._keep((elapsed, -next(_order), call))
-                bound = self._bound(slow_from)
+                bound = self.bound(slow_from)
 
     def _keep(self, ranked: tuple[float, int, Call]) -> None:
         """Keep a call if it is among the slowest; of equals the earlier ones."""

@@ -9,10 +9,14 @@ from .containment import is_foreign
 from .failure import Failure, failure
 from .parameters import Parameters, receiver_text
 from .redaction import REDACTED, secret_positions
-from .references import Reference, reference_to
+from .references import Reference, made_reference, reference_to
 from .snapshot import CONTAINED, UNKNOWN, Snapshot, small
 
 _MAX_PUBLIC = 1_000
+
+
+Bound = tuple[tuple[Any, ...], dict[str, Any], Sequence[Reference]]
+"""Positional and keyword arguments, and references to those that are told by type alone."""
 
 
 class Raw(dict[str, Any]):
@@ -32,7 +36,7 @@ class ValueCapture:
         snapshot: makes plain data of values.
         secret: tells secret names.
         serialize: whether values become plain data.
-        subject: the function that was registered, for the names of its parameters.
+        subject: returns the function that was registered, for the names of its parameters.
 
     Attributes:
         simple: whether small arguments are remembered as they are, wherever they stand.
@@ -56,7 +60,7 @@ class ValueCapture:
         snapshot: Snapshot,
         secret: Callable[[str], bool],
         serialize: bool,
-        subject: Any,
+        subject: Callable[[], Any],
     ) -> None:
         self.snapshot = snapshot
         self.serialize = serialize
@@ -83,7 +87,7 @@ class ValueCapture:
             args = (receiver_text(args[0]), *args[1:])
         try:
             if self._secrets is None:
-                secrets, self._secret_from = secret_positions(self._subject, self._secret)
+                secrets, self._secret_from = secret_positions(self._subject(), self._secret)
                 open_ = not secrets and self._secret_from is None
                 self._secrets = secrets
                 self.simple = open_ and self.snapshot.by_default
@@ -113,9 +117,7 @@ class ValueCapture:
             return args, kwargs if self.serialize else Raw(kwargs)
         return self.arguments(args, kwargs)
 
-    def bound(
-        self, parameters: Parameters, values: Mapping[str, Any], nested: bool
-    ) -> tuple[tuple[Any, ...], dict[str, Any], Sequence[Reference]]:
+    def bound(self, parameters: Parameters, values: Mapping[str, Any], nested: bool) -> Bound:
         """What is remembered of the arguments of a call that starts, as they are bound.
 
         Args:
@@ -133,6 +135,8 @@ class ValueCapture:
         if type(values) is dict:
             # Before Python 3.13 the frame keeps it, and it all that is in there.
             values.clear()
+        if self.simple and not kwargs and not self.snapshot.calls_repr:
+            return self._shown(args, parameters.receiver, nested)
         if not parameters.receiver and small(args):
             kept, keywords = self.small(args, kwargs)
         else:
@@ -140,6 +144,30 @@ class ValueCapture:
         if not nested or (kept is args and not kwargs):
             return kept, keywords, ()
         return kept, keywords, self.references(args, kwargs, kept, keywords, parameters.receiver)
+
+    def _shown(self, args: tuple[Any, ...], receiver: bool, nested: bool) -> Bound:
+        """Do what `bound` does where objects are shown by type, in a third of the time."""
+        kept: list[Any] = []
+        references: list[Reference] = []
+        snapshot = self.snapshot
+        for value in args:
+            if receiver and not kept:
+                kept.append(receiver_text(value))
+                if nested:
+                    references.append(reference_to(value))
+                continue
+            told = snapshot.told_by_type(type(value))
+            if told is not None:
+                kept.append(told.text)
+                if nested:
+                    references.append(made_reference(value) if told.referable else None)
+            elif small((value,)):
+                kept.append(value)
+            else:
+                kept.append(shown := snapshot.value(value))
+                if nested and type(shown) is str and shown is not value:
+                    references.append(reference_to(value))
+        return tuple(kept), self.nothing, references
 
     def references(
         self,

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import dis
+import re
+import weakref
 from collections.abc import Callable, Mapping
 from inspect import CO_VARARGS, CO_VARKEYWORDS
 from operator import itemgetter
 from types import CodeType
 from typing import Any
 
-from .known import name_of, type_text
+from .known import is_scalar, known_text, name_of, type_text
+from .snapshot import UNKNOWN
 
 Read = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
+# Opcodes that set or delete local variables; `AND_CLEAR` is what a comprehension does to them.
+_ASSIGNS = re.compile("(STORE|DELETE)_(FAST|DEREF)|AND_CLEAR")
 RECEIVERS = ("self", "cls")
 """Names of a first parameter that is shown by its class."""
+LATE = (UNKNOWN,)
+"""The arguments of a call of which nobody is likely to want them; see `Parameters.lasting`."""
 
 
 class Parameters:
@@ -23,15 +31,21 @@ class Parameters:
         code: its code.
 
     Attributes:
+        only: name of the positional parameter, where there is just one.
         read: returns the positional arguments from the locals of a frame that has just started;
             ``None`` where there are none.
         rest: returns positional and keyword arguments, given the locals and what ``read``
             returned; ``None`` where there are only positional parameters.
         some: whether there are any.
         receiver: whether the first one is ``self`` or ``cls``.
+        known: the class of the last receiver, and what stands for an object of that; ``None``
+            until there was one.
     """
 
-    __slots__ = ("_keyword_only", "_keywords", "_variable", "read", "receiver", "rest", "some")
+    __slots__ = (
+        *("_keyword_only", "_keywords", "_positional", "_variable"),
+        *("known", "only", "read", "receiver", "rest", "some"),
+    )
 
     def __init__(self, code: CodeType) -> None:
         names = code.co_varnames
@@ -41,7 +55,10 @@ class Parameters:
         self._keyword_only = names[count:end]
         self._variable = names[end] if variable else None
         self._keywords = names[end + variable] if code.co_flags & CO_VARKEYWORDS else None
+        self._positional = names[:count]
         self.receiver = count > 0 and names[0] in RECEIVERS
+        self.known: tuple[weakref.ref[type], str] | None = None
+        self.only = names[0] if count == 1 else None
         self.read = _reader(names[:count])
         plain = not (self._keyword_only or self._variable or self._keywords)
         self.rest = None if plain else self._rest
@@ -54,6 +71,43 @@ class Parameters:
         if self._keywords is not None:
             kwargs.update(values[self._keywords])
         return args, kwargs
+
+    def know(self, receiver: object) -> tuple[weakref.ref[type], str]:
+        """Set and return `known`, for ``receiver``."""
+        kind = type(receiver)
+        # A class that is itself the receiver is shown by its own name.
+        text = "" if issubclass(kind, type) else type_text(receiver)
+        known = self.known = weakref.ref(kind), text
+        return known
+
+    def lasting(self, code: CodeType, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return what is certain of the locals of a call that is about to end, of its parameters.
+
+        That is scalars, and the text of what cannot change; the content of a list may not be that
+        of the beginning any more, so its type alone is told. ``None`` where the function may have
+        given a parameter another value.
+        """
+        if any(name in code.co_cellvars or name in _assigned(code) for name in self._positional):
+            return None
+        return {name: _lasting(values[name]) for name in self._positional}
+
+
+def _assigned(code: CodeType) -> set[str]:
+    """Return the local variables that ``code`` sets or deletes."""
+    found: set[str] = set()
+    for instruction in dis.get_instructions(code):
+        if _ASSIGNS.search(instruction.opname):
+            # Two in one, as some instructions do.
+            names = instruction.argval
+            found.update(names if type(names) is tuple else (names,))
+    return found
+
+
+def _lasting(value: Any) -> Any:
+    if is_scalar(value):
+        return value
+    text = known_text(value)
+    return type_text(value) if text is None else text
 
 
 def _reader(names: tuple[str, ...]) -> Read | None:

@@ -9,17 +9,26 @@ from .known import bases_of, is_made_in_python
 
 Reference = weakref.ref[Any] | None
 """To an object; ``None`` where there is no way to tell it again."""
+UNTOLD: tuple[Reference, ...] = (None,)
+"""For arguments that nobody is going to compare."""
+
+
+def is_referable(kind: type) -> bool:
+    """Tell whether there may be references to objects of a class without their noticing.
+
+    Types of C code may look at their weak references: numpy resizes no array that has one.
+    """
+    *bases, _ = bases_of(kind)
+    return all(map(is_made_in_python, bases))
 
 
 def reference_to(value: object) -> Reference:
-    """Return a reference to ``value``.
+    """Return a reference to ``value``; an address alone may be that of another object by then."""
+    return made_reference(value) if is_referable(type(value)) else None
 
-    An address alone would not do: it may be that of another object by then. Types of C code may
-    look at their weak references: numpy resizes no array that has one.
-    """
-    *bases, _ = bases_of(type(value))
-    if not all(map(is_made_in_python, bases)):
-        return None
+
+def made_reference(value: object) -> Reference:
+    """Return a reference to ``value``, which is of a class that `is_referable`."""
     try:
         return weakref.ref(value)
     except TypeError:

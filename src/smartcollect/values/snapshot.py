@@ -8,7 +8,7 @@ from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..clock import SYSTEM
 from ..text import CUT, MAX_TEXT, cut
@@ -23,6 +23,7 @@ from .known import (
     type_text,
 )
 from .redaction import REDACTED
+from .references import is_referable
 
 MAX_ITEMS = 50
 """Items kept of one list or dict."""
@@ -67,6 +68,20 @@ def small(values: Iterable[Any]) -> bool:
     return True
 
 
+class ToldByType(NamedTuple):
+    """A class whose objects are told by it alone.
+
+    Attributes:
+        kind: the class.
+        text: what stands for its objects.
+        referable: see `is_referable`.
+    """
+
+    kind: weakref.ref[type]
+    text: str
+    referable: bool
+
+
 class Snapshot:
     """Turns values into plain data: scalars, lists, dicts, and text for all else.
 
@@ -96,9 +111,10 @@ class Snapshot:
         self.calls_repr = objects == "repr"
         """Whether objects are shown by their ``repr``."""
         self._run = run
-        # By the identity of a class: those whose objects are told by it alone.
-        self._told_by_type: dict[int, weakref.ref[type]] = {}
+        self._told_by_type: dict[int, ToldByType] = {}
         self.max_nodes = MAX_NODES if self.calls_repr else MAX_NODES_BY_TYPE
+        # Of so many scalars all are shown.
+        self._few = min(MAX_ITEMS, self.max_nodes - 1)
         # By the identity of a type, when its methods may be called again.
         self._silent: dict[int, tuple[weakref.ref[type], float]] = {}
         self.by_default = not self._serializers
@@ -121,14 +137,21 @@ class Snapshot:
 
     def value(self, value: Any) -> Any:
         """``value`` as plain data."""
-        if self.is_told_by_type(type(value)):
-            return type_text(value)
+        kind = type(value)
+        told = self.told_by_type(kind)
+        if told is not None:
+            return told.text
+        if (kind is list or kind is tuple) and self.by_default and len(value) <= self._few:
+            # Another thread may change it meanwhile: so the copy is looked at.
+            items = list(value)
+            if len(items) <= self._few and small(items):
+                return items
         return _Walk(self).copy(value, 0)
 
-    def is_told_by_type(self, kind: type) -> bool:
-        """Tell whether objects of a class are known to be told by it alone."""
+    def told_by_type(self, kind: type) -> ToldByType | None:
+        """Return what stands for objects of a class; ``None`` unless that is known to tell all."""
         known = self._told_by_type.get(id(kind))
-        return known is not None and known() is kind
+        return known if known is not None and known.kind() is kind else None
 
     def serializer(self, kind: type) -> Callable[[Any], Any] | None:
         """The serializer for ``kind``: its own, or the nearest base's."""
@@ -160,7 +183,8 @@ class Snapshot:
         if self.by_default and is_told_by_type(kind):
             if len(self._told_by_type) >= _MAX_CLASSES:
                 self._told_by_type.clear()
-            self._told_by_type[id(kind)] = weakref.ref(kind)
+            told = ToldByType(weakref.ref(kind), type_text(value), is_referable(kind))
+            self._told_by_type[id(kind)] = told
         return type_text(value)
 
     def note_failure(self, error: BaseException) -> str:
@@ -203,8 +227,9 @@ class _Walk:
     def copy(self, value: Any, depth: int, serialized: bool = False) -> Any:
         kind = type(value)
         self._left -= 1
-        if self._snapshot.is_told_by_type(kind):
-            return type_text(value)
+        told = self._snapshot.told_by_type(kind)
+        if told is not None:
+            return told.text
         if self._snapshot._serializers and not serialized:
             serializer = self._snapshot.serializer(kind)
             if serializer is not None:

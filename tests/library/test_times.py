@@ -1,0 +1,257 @@
+"""A log without a history: it keeps the time of most calls alone, and tells the same of them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from smartswitch import Switcher
+from support import FakeTime
+
+from smartcollect import CallLog, HandlerName, collecting
+from smartcollect.recording.settings import LogSettings
+from smartcollect.sources import switchers
+
+EVENTS = sys.version_info >= (3, 12)
+USUAL = 300
+"""From so many calls on the next one is expected to be like them."""
+
+# A call: its handler, how long it works, whether it raises, and the calls that it makes.
+CALL = st.recursive(
+    st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.booleans(), st.just(())),
+    lambda inner: st.tuples(
+        st.sampled_from("abc"), st.integers(0, 3), st.booleans(), st.lists(inner, max_size=12)
+    ),
+    max_leaves=25,
+)
+
+
+def application(time):
+    api = Switcher("api")
+
+    def run(call):
+        _, work, fails, inner = call
+        time.now += work
+        for one in inner:
+            try:
+                api[one[0]](one)
+            except ValueError:
+                time.now += 1
+        if fails:
+            raise ValueError(work)
+        return work
+
+    for name in "abc":
+        namespace = {"run": run}
+        exec(f"def {name}(call): return run(call)", namespace)
+        api(namespace[name])
+    return api
+
+
+def told(calls, max_history):
+    time = FakeTime()
+    api = application(time)
+    log = CallLog(LogSettings(max_history=max_history, objects="type"), time.clock)
+    # As in a suite that has seen slower calls.
+    log.recorder.store.rank_from(2.5)
+    with switchers.everywhere(log.recorder):
+        for call in calls:
+            try:
+                api[call[0]](call)
+            except ValueError:
+                time.now += 1
+        profile = log.profile()
+    return log.stats(), profile.to_dict(), [call.elapsed for call in profile.slowest]
+
+
+@given(st.lists(CALL, min_size=1, max_size=8))
+@settings(deadline=None, max_examples=50)
+def test_what_is_told_is_the_same_with_and_without_a_history(calls):
+    assert told(calls, 0) == told(calls, 10_000)
+
+
+@pytest.fixture
+def log(time):
+    """A log without a history that has seen its slowest calls, each of five seconds."""
+    log = CallLog(LogSettings(max_history=0, objects="type"), time.clock)
+    api = Switcher("before")
+
+    @api
+    def slow():
+        time.sleep(5)
+
+    with switchers.everywhere(log.recorder):
+        for _ in range(100):
+            slow()
+        yield log
+
+
+def slowest(log):
+    return log.profile().slowest[0]
+
+
+class Order:
+    pass
+
+
+def test_the_arguments_of_a_slow_call_after_many_quick_ones(log, time):
+    api = Switcher("api")
+
+    @api
+    def work(seconds, items, order, name="n"):
+        items.clear()
+        time.sleep(seconds)
+
+    for _ in range(USUAL):
+        work(0.1, [1, 2], Order())
+    work(9, [1, 2], Order())
+    # The list is another one by now: of that nothing but the type is certain.
+    content = "<list>" if EVENTS else "[1, 2]"
+    assert slowest(log).arguments == f"9, {content}, <Order>, 'n'"
+    work(10, [1, 2], Order())
+    assert slowest(log).arguments == "10, [1, 2], <Order>, 'n'"
+    assert log.stats("work")["calls"] == USUAL + 2
+
+
+@pytest.mark.skipif(not EVENTS, reason="a stand-in has the arguments as they were passed")
+def test_a_parameter_that_has_another_value_by_then(log, time):
+    api = Switcher("api")
+
+    @api
+    def assigned(seconds):
+        time.sleep(seconds)
+        seconds += 1
+
+    @api
+    def deleted(seconds):
+        time.sleep(seconds)
+        del seconds
+
+    @api
+    def changed(seconds):
+        def change():
+            nonlocal seconds
+            seconds = 0
+
+        time.sleep(seconds)
+        change()
+
+    for number, function in enumerate([assigned, deleted, changed]):
+        for _ in range(USUAL):
+            function(0.1)
+        function(10 + 10 * number)
+        assert slowest(log).arguments == "<not recorded>"
+        function(15 + 10 * number)
+        assert slowest(log).arguments == str(15 + 10 * number)
+
+
+def test_a_slow_call_after_many_quick_ones_that_fails(log, time):
+    api = Switcher("api")
+
+    @api
+    def work(seconds):
+        time.sleep(seconds)
+        if seconds > 1:
+            raise ValueError("slow")
+
+    for _ in range(USUAL):
+        work(0.1)
+    with pytest.raises(ValueError, match="slow"):
+        work(9)
+    assert slowest(log)[1:4] == (9, "9", "ValueError")
+    assert log.stats("work")["errors"] == 1
+
+
+def test_a_coroutine_that_waits_after_many_that_did_not(log, time):
+    api = Switcher("api")
+
+    @api
+    async def work(seconds, password="p"):
+        if seconds > 1:
+            await asyncio.sleep(0)
+            time.sleep(seconds)
+
+    async def main():
+        for _ in range(USUAL):
+            await work(0.1)
+        await work(9, "q")
+
+    asyncio.run(main())
+    assert slowest(log)[1:3] == (9, "9, '***'")
+    assert log.stats("work")["calls"] == USUAL + 1
+
+
+def test_what_a_quick_function_returned_is_followed(log, time):
+    api = Switcher("api")
+
+    async def later(seconds):
+        time.sleep(seconds)
+
+    @api
+    def work(seconds):
+        return later(seconds) if seconds > 1 else None
+
+    for _ in range(USUAL):
+        work(0.1)
+    asyncio.run(work(9))
+    assert slowest(log)[1:3] == (9, "9")
+
+
+def test_whether_repeated_calls_are_alike_is_told_of_quick_ones_too(log):
+    api = Switcher("api")
+
+    @api
+    def inner(value): ...
+
+    @api
+    def outer(values):
+        for value in values:
+            inner(value)
+
+    for _ in range(USUAL):
+        outer([1])
+    log.clear()
+    log.recorder.store.rank_from(5)
+    outer([1] * 20)
+    assert [repeat[2:5] for repeat in log.profile().repeats] == [(20, 1, True)]
+    outer([1] * 19 + [2])
+    assert [repeat[2:5] for repeat in log.profile().repeats] == [(20, 2, False)]
+
+
+def test_no_call_is_lost_or_told_twice_between_threads():
+    api = Switcher("api")
+
+    @api
+    def work(): ...
+
+    with collecting(api, max_history=0) as log:
+        log.recorder.store.rank_from(1_000)
+        done = threading.Event()
+        counted = []
+
+        def gather():
+            while not done.is_set():
+                counted.append(calls(log.drain().profile))
+
+        def call():
+            for _ in range(20_000):
+                work()
+
+        gatherer, *callers = [threading.Thread(target=one) for one in (gather, *[call] * 4)]
+        for thread in (gatherer, *callers):
+            thread.start()
+        for thread in callers:
+            thread.join()
+        done.set()
+        gatherer.join()
+        counted.append(calls(log.drain().profile))
+    assert sum(counted) == 80_000
+
+
+def calls(profile):
+    stats = profile.handlers.get(HandlerName("api", "work"))
+    return stats.calls if stats else 0
