@@ -83,7 +83,7 @@ class _Watching:
         self._package = package
         self._file = path.open("w", encoding="utf-8")
         self._counter = counter
-        self._log = CallLog(LogSettings(max_history=1_000, objects="type"))
+        self._log = CallLog(LogSettings(max_history=0, objects="type"))
         self._handles: dict[int, registry.Handle] = {}
         self._known: weakref.WeakSet[ModuleType] = weakref.WeakSet()
         self._modules = 0

@@ -13,13 +13,25 @@ UNTOLD: tuple[Reference, ...] = (None,)
 """For arguments that nobody is going to compare."""
 
 
+# By the identity of a class: to ask all its bases takes ten times as long.
+_referable: dict[int, tuple[weakref.ref[type], bool]] = {}
+_MOST = 10_000
+
+
 def is_referable(kind: type) -> bool:
     """Tell whether there may be references to objects of a class without their noticing.
 
     Types of C code may look at their weak references: numpy resizes no array that has one.
     """
+    known = _referable.get(id(kind))
+    if known is not None and known[0]() is kind:
+        return known[1]
     *bases, _ = bases_of(kind)
-    return all(map(is_made_in_python, bases))
+    answer = all(map(is_made_in_python, bases))
+    if len(_referable) >= _MOST:
+        _referable.clear()
+    _referable[id(kind)] = weakref.ref(kind), answer
+    return answer
 
 
 def reference_to(value: object) -> Reference:
