@@ -360,13 +360,18 @@ class CallLog(Assertions):
 
     # -- what is watched ------------------------------------------------------------------------
 
-    def attach(self, switcher: Switcher) -> None:
-        """Watches ``switcher`` and its children, with the handlers that they have already.
+    def attach(self, target: Switcher | str) -> None:
+        """Watch a switcher with its children, or the functions that a pattern fits, from now on.
 
         Attaching twice counts once.
 
+        Args:
+            target: the switcher; or a pattern such as ``"shop.database"``, ``"shop.*:Order.*"`` or,
+                to leave out what an earlier one took, ``"!shop.api:_*"``.
+
         Raises:
-            TypeError: ``switcher`` is no ``Switcher``.
+            TypeError: ``target`` is neither.
+            ValueError: it is not a pattern.
 
         Example:
             >>> from smartswitch import Switcher
@@ -379,17 +384,25 @@ class CallLog(Assertions):
             >>> log.detach(api)
             >>> log.stats("ping")["calls"]
             1
-        """
-        source_of(switcher).attach(self.recorder, switcher)
 
-    def detach(self, switcher: Switcher) -> None:
-        """Undoes `attach`; the last log to leave leaves the very objects that were there.
+            >>> import textwrap
+            >>> log.attach("textwrap:dedent")
+            >>> textwrap.dedent("  text")
+            'text'
+            >>> log.detach("textwrap:dedent")
+            >>> log.stats("textwrap:dedent")["calls"]
+            1
+        """
+        source_of(target).attach(self.recorder, target)
+
+    def detach(self, target: Switcher | str) -> None:
+        """Undo `attach`; the last log to leave leaves the very objects that were there.
 
         Raises:
-            TypeError: ``switcher`` is no ``Switcher``.
+            TypeError: ``target`` is neither a switcher nor a pattern.
             ValueError: it is not attached.
         """
-        source_of(switcher).detach(self.recorder, switcher)
+        source_of(target).detach(self.recorder, target)
 
     # -- for the questions above ----------------------------------------------------------------
 
@@ -433,19 +446,19 @@ def _extreme(calls: list[Row], n: int, slowest: bool) -> list[Row]:
 
 
 @contextmanager
-def collecting(*watched: Switcher, **settings: Any) -> Iterator[CallLog]:
+def collecting(*watched: Switcher | str, **settings: Any) -> Iterator[CallLog]:
     """Records the calls made inside of a ``with`` block.
 
     Args:
-        watched: the switchers whose handlers are recorded, with their children; each switcher
-            there is when left out.
+        watched: the switchers whose handlers are recorded, with their children, and patterns of
+            functions, such as ``"shop.database"``; each switcher there is when left out.
         settings: those of `CollectPlugin`.
 
     Returns:
         The `CallLog`, which goes on to answer after the block.
 
     Raises:
-        TypeError, ValueError: a setting that is none, or no ``Switcher``.
+        TypeError, ValueError: a setting that is none, or neither a ``Switcher`` nor a pattern.
 
     Example:
         >>> from smartswitch import Switcher
@@ -470,6 +483,6 @@ def collecting(*watched: Switcher, **settings: Any) -> Iterator[CallLog]:
         yield log
 
 
-def _detach(log: CallLog, switcher: Switcher) -> None:
+def _detach(log: CallLog, target: Switcher | str) -> None:
     with suppress(ValueError):  # the block did it already
-        log.detach(switcher)
+        log.detach(target)

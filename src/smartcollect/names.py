@@ -17,8 +17,10 @@ class HandlerName(NamedTuple):
     """What names one handler.
 
     Attributes:
-        switcher: the name of the switcher that the selector starts from.
-        handler: the selector that dispatches the handler from there: ``process``, ``users.list``.
+        switcher: the name of the switcher that the selector starts from; of a function, its
+            module.
+        handler: the selector that dispatches the handler from there: ``process``, ``users.list``;
+            of a function, its qualified name.
 
     Example:
         >>> HandlerName("shop", "users.list").full
@@ -38,9 +40,14 @@ class HandlerName(NamedTuple):
         """Both parts: ``shop.users.list``."""
         return f"{self.switcher}.{self.handler}"
 
+    @property
+    def path(self) -> str:
+        """Both parts as patterns of functions have them: ``shop.database:Connection.execute``."""
+        return f"{self.switcher}:{self.handler}"
+
     def fits(self, name: str) -> bool:
         """Whether ``name`` is the selector or the full name."""
-        return name == self.handler or name == self.full
+        return name in (self.handler, self.full, self.path)
 
     def like(self, pattern: str) -> bool:
         """Whether ``pattern``, with ``*``, ``?`` and ``[…]`` as in a shell, fits either.
@@ -49,7 +56,7 @@ class HandlerName(NamedTuple):
             >>> HandlerName("shop", "users.list").like("users.*")
             True
         """
-        return fnmatchcase(self.handler, pattern) or fnmatchcase(self.full, pattern)
+        return any(fnmatchcase(one, pattern) for one in (self.handler, self.full, self.path))
 
 
 def short_names(names: Iterable[HandlerName]) -> dict[HandlerName, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from types import ModuleType
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from smartcollect import CallLog, HandlerName, HandlerStats, Profile
+    from smartcollect.sources.functions import Watch
     from smartcollect.storage.rows import Call
 
 PHASE_HISTORY = 1_000
@@ -28,16 +29,22 @@ class Capture:
         repeat_threshold: from how many calls under one call on repeats are noted, where that is
             less than usual; 0 for the usual.
         objects: how objects are shown, see `CollectPlugin`.
+        patterns: of the functions that are watched beside handlers.
 
     Attributes:
         refusal: why handlers cannot be watched; ``""`` where they can.
         now: the clock that calls are timed with; it stands still until handlers are watched.
     """
 
-    def __init__(self, repeat_threshold: int = 0, objects: str = "type") -> None:
+    def __init__(
+        self, repeat_threshold: int = 0, objects: str = "type", patterns: Sequence[str] = ()
+    ) -> None:
         self.refusal = ""
         self.now: Callable[[], float] = float
         self._objects = objects
+        self._patterns = patterns
+        self._functions: Watch | None = None
+        self._modules = 0
         self._repeat_threshold = repeat_threshold
         self._log: CallLog | None = None
         self._watching = ExitStack()
@@ -67,7 +74,7 @@ class Capture:
                 import_module("smartcollect.plugin")
                 from smartcollect.log import CallLog
                 from smartcollect.recording.settings import LogSettings
-                from smartcollect.sources import smartswitch, switchers
+                from smartcollect.sources import functions, smartswitch, switchers
             except ModuleNotFoundError as error:
                 # Without smartswitch there is no handler to watch.
                 self.refusal = "" if error.name == "smartswitch" else str(error)
@@ -84,11 +91,14 @@ class Capture:
         store.repeat_threshold = min(usual, self._repeat_threshold or usual)
         self._source = switchers
         self._watching.enter_context(switchers.everywhere(self._log.recorder))
+        if self._patterns:
+            watching = functions.watching(self._log.recorder, self._patterns)
+            self._functions = self._watching.enter_context(watching)
 
     def end(self) -> None:
         """Watches no longer."""
         self._watching.close()
-        self._log = None
+        self._log = self._functions = None
 
     def discard(self) -> None:
         """Forgets what was called outside of a test: xdist would count it once a worker.
@@ -97,6 +107,9 @@ class Capture:
         alone has, are its own affair, and nobody misses their calls.
         """
         if self._log is not None:
+            if self._functions is not None and len(sys.modules) != self._modules:
+                self._modules = len(sys.modules)
+                self._functions.sweep()
             summary = self._log.recorder.store.take()
             self._register(() if summary is None else summary.handlers)
 
@@ -104,6 +117,13 @@ class Capture:
         new = {name for name in names if name not in self._registered}
         self._registered |= new
         self._untold |= new
+
+    def unmet(self) -> tuple[dict[str, str], list[str]]:
+        """Why patterns watch nothing, by pattern, and which modules of theirs nobody imported."""
+        if self._functions is None:
+            return {}, []
+        self._functions.sweep()
+        return dict(self._functions.unmet()), self._functions.unimported()
 
     @contextmanager
     def outside(self) -> Iterator[None]:
@@ -135,6 +155,9 @@ class Capture:
         """Returns what was called since the last `take`, if anything was, and begins afresh."""
         if self._log is None:
             return None
+        if self._functions is not None:
+            # A module is nobody's own, whichever test imported it first.
+            self._register(self._functions.new_names())
         summary = self._log.recorder.store.take()
         if summary is None and not self._untold:
             return None

@@ -88,6 +88,15 @@ def _pair(text: str) -> tuple[str, str]:
     return (_pattern(parent) if arrow else "*"), _pattern(child)
 
 
+def _watched(text: str) -> str:
+    from smartcollect.sources.known_packages import expanded
+    from smartcollect.sources.patterns import parse
+
+    for one in expanded(text):
+        parse(one)
+    return text.strip()
+
+
 class Option(NamedTuple):
     """One option.
 
@@ -224,6 +233,15 @@ class Options:
         "PARENT>CHILD",
         many=True,
     )
+    watch: tuple[str, ...] = _option(
+        _watched,
+        "watch the functions that PATTERN fits, as if they were handlers: a module such as "
+        "shop.database, with or without names in it such as shop.*:Order.*; !PATTERN leaves out; "
+        "@sqlalchemy, @django, @httpx, @requests and @redis are what these talk through",
+        "PATTERN",
+        many=True,
+        profiles=True,
+    )
     objects: str = _option(
         _objects,
         "show arguments and results that are neither scalars nor builtin containers by HOW: type "
@@ -322,6 +340,12 @@ def read(config: pytest.Config) -> Options:
         raise pytest.UsageError(
             "--smartcollect-compare-fail (command line): there is no baseline to compare with; "
             "accepted: together with --smartcollect-compare=FILE"
+        )
+    if values["watch"] and values["watch"][0].startswith("!"):
+        source, text, _ = next(_given(config, BY_NAME["watch"]))
+        raise pytest.UsageError(
+            f"{source}: {text!r} comes first, so there is nothing to leave out; put it after the "
+            "pattern that it narrows"
         )
     return Options(active=not off, profile=bool(wanted or asked) and not off, **values)
 

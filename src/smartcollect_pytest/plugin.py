@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from .capture import Capture
 
-    capture = Capture(given.repeat_threshold, given.objects)
+    capture = Capture(given.repeat_threshold, given.objects, given.watch)
     config.add_cleanup(capture.end)
     budgets = BudgetHooks(capture, given)
     config.pluginmanager.register(budgets, "smartcollect-budgets")

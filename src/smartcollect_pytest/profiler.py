@@ -18,6 +18,7 @@ from .phases import Part, Parts
 from .selection import Selection
 from .session import Session
 from .terminal import Terminal
+from .watching import Watching
 
 if TYPE_CHECKING:
     from smartcollect import Profile
@@ -45,6 +46,7 @@ class Profiler:
         self._session = Session()
         self._selection = Selection()
         config.pluginmanager.register(self._selection, "smartcollect-selection")
+        self._watching = Watching(given.watch)
         self._profile: Profile | None = None
         self._verdict: Verdict | None = None
         self._broken_hooks: list[str] = []
@@ -130,8 +132,9 @@ class Profiler:
             self._session.lose_worker()
         told = (getattr(node, "workeroutput", None) or {}).get(WORKER_OUTPUT)
         if told is not None:
-            counted, rest = json.loads(told)
+            counted, rest, watched = json.loads(told)
             self._selection.told(*counted)
+            self._watching.told(*watched)
             self._session.take(Part(*one) for one in rest)
 
     # -- when all is over ------------------------------------------------------------------------
@@ -140,13 +143,15 @@ class Profiler:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         counted, rest = self._selection.counted(session), self._parts.rest()
         if self._worker:
-            told = json.dumps((counted, rest))
+            told = json.dumps((counted, rest, self._capture.unmet()))
             self._config.workeroutput[WORKER_OUTPUT] = told  # type: ignore[attr-defined]
             return
         if self._idle:
             return
         self._selection.told(*counted)
         self._session.take(rest)
+        if self._capture.begun and not self._config.pluginmanager.hasplugin("dsession"):
+            self._watching.told(*self._capture.unmet())
         if exitstatus not in (0, 1, 5):
             self._session.end_early("interrupted")
         # Where xdist distributes the tests there are no items, and it interrupts the run itself.
@@ -168,9 +173,10 @@ class Profiler:
         def partial() -> str:
             return "".join(profile.incomplete[:1]) or self._selection.left_out(self._config)
 
-        verdict = judge(profile, self._options.part(Expectations), self._baseline, partial)
+        missed, notes = self._watching.missed(), self._watching.notes(profile)
+        verdict = judge(profile, self._options.part(Expectations), self._baseline, partial, missed)
         self._tell("pytest_smartcollect_profile", profile=profile)
-        self._verdict = verdict.failing(*self._broken_hooks)
+        self._verdict = verdict.failing(*self._broken_hooks).noting(*notes)
         for path in self._options.report:
             try:
                 report.write_report(path, profile, self._sections(whole=False))

@@ -195,7 +195,7 @@ def test_collecting_takes_the_plugins_settings():
 def test_collecting_refuses_what_is_no_setting():
     with pytest.raises(TypeError, match="speed: no such setting"), collecting(speed=1):
         pass
-    with pytest.raises(TypeError, match="no Switcher"), collecting("api"):
+    with pytest.raises(TypeError, match="3 cannot be watched; pass a Switcher"), collecting(3):
         pass
 
 

@@ -377,8 +377,8 @@ def test_attach_before_plug():
 
 
 def test_attach_refuses_what_is_no_switcher():
-    with pytest.raises(TypeError, match="switcher: 'api' is no Switcher"):
-        CollectPlugin().attach("api")
+    with pytest.raises(TypeError, match="3 cannot be watched; pass a Switcher or pattern"):
+        CollectPlugin().attach(3)
 
 
 def test_detach_refuses_what_was_not_attached():

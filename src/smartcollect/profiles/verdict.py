@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ..storage.fields import STATISTICS
@@ -54,12 +54,17 @@ class Verdict:
         """The same, with more causes to fail."""
         return replace(self, failures=(*self.failures, *failures))
 
+    def noting(self, *notes: str) -> Verdict:
+        """The same, with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
 
 def judge(
     profile: Profile,
     expectations: Expectations,
     baseline: Profile | None = None,
     partial: Callable[[], str] = lambda: "",
+    missed: Iterable[str] = (),
 ) -> Verdict:
     """Judge a run.
 
@@ -69,6 +74,7 @@ def judge(
         baseline: that of an earlier run, to be compared with.
         partial: tells why only a part of the suite ran; ``""`` where all of it did. It is asked
             only where something is missing.
+        missed: what else is missing, which fails a run of the whole suite.
 
     Returns:
         Why the run fails, what was not judged, and the comparison.
@@ -79,7 +85,7 @@ def judge(
     """
     handlers = profile.handlers
     failures = [f"over budget: {one}" for one in over([expectations.budgets], handlers)]
-    missed = [f"budget of {one}" for one in unreached(expectations.budgets, handlers)]
+    missed = [*missed, *(f"budget of {one}" for one in unreached(expectations.budgets, handlers))]
     missed += _uncalled(profile, expectations)
     notes = [
         f"budget of each test of {one}" for one in unreached(expectations.test_budgets, handlers)

@@ -46,17 +46,27 @@ class Handle:
         original: the callable as it was registered.
         expose: is given what callers are to find there: ``original`` itself, unless its calls
             could not be told apart then, or it has no code that could be exchanged.
+        secondary: whether another way to the same callable names it, where there is one for the
+            same log.
 
     Attributes:
-        original: see above.
+        original, secondary: see above.
         probes: those of the logs that watch it this way, the first one first.
         recorded: does what ``original`` does, and records that.
     """
 
-    __slots__ = ("__weakref__", "_expose", "original", "probes", "recorded", "watched")
+    __slots__ = (
+        *("__weakref__", "_expose", "original", "probes", "recorded", "secondary", "watched"),
+    )
 
-    def __init__(self, original: Callable[..., Any], expose: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        original: Callable[..., Any],
+        expose: Callable[[Any], None],
+        secondary: bool = False,
+    ) -> None:
         self.original = original
+        self.secondary = secondary
         self._expose = expose
         self.recorded = original
         self.probes: list[Probe] = []
@@ -118,9 +128,12 @@ class Watched:
         handles = [handle for one in self.handles if (handle := one()) is not None]
         self.handles = [weakref.ref(handle) for handle in handles]
         first: _Probes = {}
-        for handle in handles:
+        for handle in sorted(handles, key=_is_secondary):
             for probe in handle.probes:
-                first.setdefault(probe.store, probe)
+                known = first.setdefault(probe.store, probe)
+                if handle.secondary and known is not probe:
+                    # One function, and one name: its own was registered for nothing.
+                    probe.store.rename(probe.name, known.name)
         entered = False
         if not first:
             self._leave()
@@ -142,6 +155,10 @@ class Watched:
     def __del__(self) -> None:
         # All that reached it are gone, such as their switcher; the function may live on.
         self._leave()
+
+
+def _is_secondary(handle: Handle) -> bool:
+    return handle.secondary
 
 
 def _watched_for(original: Callable[..., Any]) -> Watched:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ..recording.recorder import Recorder
-from . import switchers
+from . import functions, switchers
 
 
 class Source(Protocol):
@@ -27,7 +27,7 @@ class Source(Protocol):
         """Undo `attach`; ValueError where the log is not attached to ``target``."""
 
 
-SOURCES: tuple[Source, ...] = (switchers,)
+SOURCES: tuple[Source, ...] = (switchers, functions)
 
 
 def source_of(target: object) -> Source:
@@ -40,4 +40,4 @@ def source_of(target: object) -> Source:
         if source.accepts(target):
             return source
     kinds = " or ".join(source.KIND for source in SOURCES)
-    raise TypeError(f"switcher: {target!r} is no {kinds}")
+    raise TypeError(f"{target!r} cannot be watched; pass a {kinds}")
