@@ -99,7 +99,9 @@ def _marked(item: pytest.Item) -> Sequence[Any]:
 
 @pytest.fixture
 def collect(request: pytest.FixtureRequest) -> Iterator[CallLog]:
-    """Each call of each smartswitch handler in this test: a log to ask and to assert on.
+    """Each call of each handler, and of each function of ``smartcollect_watch``, in this test.
+
+    It is a log to ask and to assert on.
 
     It begins when the fixture is set up, and works with and without ``--smartcollect``::
 
@@ -109,6 +111,12 @@ def collect(request: pytest.FixtureRequest) -> Iterator[CallLog]:
     """
     from smartcollect import collecting
 
-    objects = request.config.stash[OPTIONS].objects
-    with collecting(max_history=FIXTURE_HISTORY, call_sites=True, objects=objects) as log:
-        yield log
+    given = request.config.stash[OPTIONS]
+    with collecting(max_history=FIXTURE_HISTORY, call_sites=True, objects=given.objects) as log:
+        if not given.watch:
+            yield log
+            return
+        from smartcollect.sources.functions import watching
+
+        with watching(log.recorder, given.watch):
+            yield log

@@ -1,0 +1,243 @@
+"""``--smartcollect-watch``: functions of an application without any switcher, as if handlers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support import table
+
+APP = {
+    "blog/__init__": "",
+    "blog/database": """
+        import time
+
+        class Connection:
+            def execute(self, statement):
+                return statement
+
+            def close(self): ...
+
+        def _connect():
+            return Connection()
+        """,
+    "blog/posts": """
+        from blog.database import Connection, _connect
+
+        def titles(count):
+            connection = _connect()
+            return [connection.execute(f"SELECT {number}") for number in range(count)]
+
+        def unused(): ...
+        """,
+    "blog/late": """
+        def late(number):
+            return number
+        """,
+    "blog/legacy": "def old(): ...",
+}
+TESTS = {
+    "conftest": "from blog.database import Connection",
+    "test_posts": """
+        import pytest
+        from blog.posts import titles
+
+        @pytest.mark.parametrize("count", [1, 2, 3])
+        def test_titles(count):
+            assert len(titles(count)) == count
+
+        def test_many():
+            titles(12)
+        """,
+    "test_late": """
+        def test_late():
+            from blog.late import late
+            assert late(1) == 1
+            assert late(2) == 2
+        """,
+}
+
+
+@pytest.fixture
+def blog(pytester):
+    """An application without smartswitch, and its tests."""
+    pytester.mkpydir("blog")
+    pytester.makepyfile(**APP, **TESTS)
+    pytester.makeini("[pytest]\npythonpath = .")
+    return pytester
+
+
+def calls(result):
+    return {row[0]: int(row[1]) for row in table(result)}
+
+
+EXPECTED = {"titles": 4, "Connection.execute": 18, "_connect": 4, "late": 2}
+
+
+def test_the_functions_of_a_package(blog, run):
+    result = run("--smartcollect-watch=blog", "--smartcollect-report=report.json")
+    result.assert_outcomes(passed=5)
+    assert result.ret == 0
+    assert calls(result) == EXPECTED
+    result.stdout.fnmatch_lines(
+        [
+            "never called: Connection.close, unused",
+            "28 calls of 4 handlers in 5 tests",
+            "never imported: blog.legacy",
+        ]
+    )
+    document = json.loads((blog.path / "report.json").read_text("utf-8"))
+    names = {(one["switcher"], one["handler"]) for one in document["handlers"]}
+    assert ("blog.database", "Connection.execute") in names
+
+
+def test_repeated_calls_of_functions(blog, run):
+    result = run("--smartcollect-watch=blog", "--smartcollect-repeat-threshold=10")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            "repeated: one call of titles made 12 of Connection.execute; *threshold is 10 (test_posts*"
+        ]
+    )
+
+
+def test_patterns_from_the_ini_file_and_the_command_line(blog):
+    blog.makeini(
+        "[pytest]\npythonpath = .\nsmartcollect_watch =\n  blog\n  !blog.database:_*\n  !blog.late"
+    )
+    run = blog.runpytest_subprocess
+    result = run("--smartcollect")
+    assert calls(result) == {"titles": 4, "Connection.execute": 18}
+    result = run("--smartcollect-watch=blog.*:Connection.*")
+    assert calls(result) == {"Connection.execute": 18}
+    result = run("--smartcollect-watch=blog", "--no-smartcollect")
+    result.stdout.no_fnmatch_line("*= smartcollect =*")
+
+
+@pytest.mark.parametrize("mode", ["prepend", "append", "importlib"])
+def test_import_modes(blog, mode):
+    result = blog.runpytest_subprocess("--smartcollect-watch=blog", f"--import-mode={mode}")
+    assert calls(result) == EXPECTED
+
+
+def test_budgets(blog, run):
+    blog.makeini(
+        "[pytest]\npythonpath = .\nsmartcollect_watch = blog\n"
+        "smartcollect_budgets = blog.database:Connection.* calls<=17\n"
+        "smartcollect_test_budgets = blog.posts:titles calls<=0"
+    )
+    result = run("--smartcollect")
+    result.assert_outcomes(passed=1, failed=4)
+    result.stdout.fnmatch_lines(["over budget: *Connection.execute*18*17*"])
+
+
+def test_a_marker_and_the_fixture_without_a_profile(blog, run):
+    blog.makepyfile(
+        test_budget="""
+        import pytest
+        from blog.posts import titles
+
+        @pytest.mark.collect_budget("blog.database:*", calls=3)
+        def test_marked():
+            titles(4)
+
+        def test_fixture(collect):
+            titles(2)
+            collect.assert_called("Connection.execute", times=2)
+            collect.assert_budget("blog.database:Connection.*", calls=1)
+        """
+    )
+    blog.makeini("[pytest]\npythonpath = .\nsmartcollect_watch = blog")
+    result = run("test_budget.py")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*Connection.execute*SELECT 3*"])
+    result.stdout.no_fnmatch_line("*= smartcollect =*")
+
+
+def test_functions_and_handlers_together(blog, run):
+    blog.makepyfile(
+        app="""
+        from smartswitch import Switcher
+        from blog.posts import titles
+
+        api = Switcher("api")
+
+        @api
+        def index(count):
+            return titles(count)
+
+        api("list")(titles)
+        """,
+        test_app="""
+        import app
+
+        def test_index():
+            assert app.api["index"](11)
+            assert app.api["list"](1)
+        """,
+    )
+    result = run("test_app.py", "--smartcollect-watch=blog", "-v")
+    assert calls(result) == {"index": 1, "list": 2, "Connection.execute": 12, "_connect": 2}
+    assert table(result, "under")[0][:3] == ["list", "Connection.execute", "11"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("bolg", "'bolg' fits no module that was imported"),
+        ("blog:titels", "'blog:titels' fits no function"),
+        ("math", "'math' fits only what has no Python code: math:acos, *"),
+    ],
+)
+def test_a_pattern_that_fits_nothing_fails_the_run(blog, run, pattern, why):
+    result = run("--smartcollect-watch=blog", f"--smartcollect-watch={pattern}")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"smartcollect_watch: {why}"])
+    # It may fit something in the tests that did not run.
+    result = run("--smartcollect-watch=blog", f"--smartcollect-watch={pattern}", "-k", "many")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"not judged, since *: smartcollect_watch: {why}"])
+
+
+@pytest.mark.parametrize(
+    ("patterns", "why"),
+    [
+        (["*"], "'[*]' would watch every function of Python*name a package of yours*"),
+        (["blog/posts.py"], "'blog/posts.py' is not a pattern*"),
+        (["!blog"], "'!blog' comes first*"),
+        (["@nothing"], "unknown name '@nothing'; choose from @django*"),
+        (["@sqlite3"], "@sqlite3 cannot be watched*"),
+    ],
+)
+def test_usage_errors(blog, patterns, why):
+    result = blog.runpytest_subprocess(*(f"--smartcollect-watch={one}" for one in patterns))
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"ERROR: --smartcollect-watch (command line): *{why}"])
+
+
+def test_a_function_that_is_dear_to_watch(blog, run):
+    blog.makepyfile(
+        test_tiny="""
+        from blog.late import late
+
+        def test_tiny():
+            for number in range(100_000):
+                late(number)
+        """
+    )
+    result = run("test_tiny.py", "--smartcollect-watch=blog")
+    line = "watching blog.late:late takes about *% * (100,000 calls); * add --*='!blog.late:late'"
+    result.stdout.fnmatch_lines([line])
+
+
+def test_an_unused_plugin_hooks_no_import(blog):
+    blog.makepyfile(
+        test_finders="""
+        import sys
+
+        def test_finders():
+            assert not [one for one in sys.meta_path if "smartcollect" in type(one).__module__]
+            assert "smartcollect" not in sys.modules
+        """
+    )
+    blog.runpytest_subprocess("test_finders.py").assert_outcomes(passed=1)
