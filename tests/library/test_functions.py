@@ -101,6 +101,7 @@ FORMS = [
     (lambda: forms.Pair(1).swapped(), {"Pair.swapped": 1}),
     (lambda: forms.Color.RED.mixed(), {"Color.mixed": 1}),
     (lambda: forms.Slotted().get(), {"Slotted.get": 1}),
+    (lambda: forms.Public().shown(), {"Public.shown": 1}),
     (lambda: forms.basename("a"), {}),
 ]
 

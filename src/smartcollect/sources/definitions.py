@@ -96,12 +96,20 @@ def _bindings(module: str, held: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
             path = f"{prefix}{name.removeprefix(private) if mangled else name}"
             if not issubclass(type(value), type):
                 yield path, value
-            elif id(value) not in seen and namespace_of(value).get("__module__") == module:
+            elif id(value) not in seen and _is_of(value, module, held):
                 seen.add(id(value))
                 qualified = _qualified(value)
                 path = path if "<" in qualified else qualified
                 prefix_of_private = f"_{name_of(value).lstrip('_')}"
                 waiting.append((f"{path}.", prefix_of_private, namespace_of(value)))
+
+
+def _is_of(kind: type, module: str, held: Mapping[str, Any]) -> bool:
+    """Tell whether a module defines a class, which may say that it is of the package above."""
+    names = namespace_of(kind)
+    return names.get("__module__") == module or any(
+        type(one) is FunctionType and _globals_of(one) is held for one in list(names.values())
+    )
 
 
 def _qualified(kind: type) -> str:

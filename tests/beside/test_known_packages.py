@@ -1,0 +1,208 @@
+"""The functions that packages talk through have names of their own: ``@sqlalchemy``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+from support import table
+
+SERVER = """
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *args): ...
+
+@pytest.fixture
+def url():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+"""
+
+SUITES = {
+    "sqlalchemy": (
+        """
+        from sqlalchemy import create_engine, text
+
+        def test_it():
+            engine = create_engine("sqlite://")
+            with engine.begin() as connection:
+                connection.execute(text("CREATE TABLE t (x INTEGER)"))
+                connection.execute(text("INSERT INTO t VALUES (:x)"), [{"x": 1}, {"x": 2}])
+                for number in range(12):
+                    connection.execute(text("SELECT * FROM t WHERE x = :x"), {"x": number})
+                connection.exec_driver_sql("SELECT 1", execution_options={"no_parameters": True})
+            engine.dispose()
+        """,
+        {
+            "DefaultDialect.do_execute": 13,
+            "DefaultDialect.do_executemany": 1,
+            "DefaultDialect.do_execute_no_params": 1,
+        },
+    ),
+    "django": (
+        """
+        import django
+        from django.conf import settings
+
+        name = "django.db.backends.sqlite3"
+        settings.configure(DATABASES={"default": {"ENGINE": name, "NAME": ":memory:"}})
+        django.setup()
+
+        def test_it():
+            from django.db import connection
+
+            with connection.cursor() as cursor:
+                cursor.execute("CREATE TABLE t (x INTEGER)")
+                cursor.executemany("INSERT INTO t VALUES (%s)", [(1,), (2,)])
+                for number in range(12):
+                    cursor.execute("SELECT * FROM t WHERE x = %s", [number])
+        """,
+        {"CursorWrapper.execute": 13, "CursorWrapper.executemany": 1},
+    ),
+    "httpx": (
+        SERVER
+        + """
+import asyncio
+import httpx
+
+def test_it(url):
+    with httpx.Client(trust_env=False) as client:
+        assert client.get(url).text == "ok"
+        client.get(url)
+
+    async def main():
+        async with httpx.AsyncClient(trust_env=False) as client:
+            assert (await client.get(url)).text == "ok"
+
+    asyncio.run(main())
+""",
+        {"Client.send": 2, "AsyncClient.send": 1},
+    ),
+    "requests": (
+        SERVER
+        + """
+import requests
+
+def test_it(url):
+    with requests.Session() as session:
+        session.trust_env = False
+        assert session.get(url).text == "ok"
+        session.get(url)
+""",
+        {"Session.send": 2},
+    ),
+    "redis": (
+        """
+        import asyncio
+        import os
+
+        import redis
+        import redis.asyncio
+
+        PORT = int(os.environ["REDIS_PORT"])
+
+        def test_it():
+            with redis.Redis(port=PORT) as client:
+                client.set("a", 1)
+                assert client.get("a") == b"1"
+                with client.pipeline() as pipeline:
+                    pipeline.set("b", 2).get("b").execute()
+
+            async def main():
+                async with redis.asyncio.Redis(port=PORT) as client:
+                    assert await client.get("b") == b"2"
+
+            asyncio.run(main())
+        """,
+        {
+            "redis.client.Redis.execute_command": 2,
+            "redis.client.Pipeline.execute": 1,
+            "redis.asyncio.client.Redis.execute_command": 1,
+        },
+    ),
+}
+
+
+@pytest.fixture
+def redis_server(tmp_path, monkeypatch):
+    """A server of Redis on a port of its own."""
+    command = shutil.which("redis-server")
+    if command is None:
+        missing = "redis-server is not installed"
+        pytest.fail(missing) if os.environ.get("SMARTCOLLECT_SERVICES") else pytest.skip(missing)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path))
+    with subprocess.Popen([command, *options], stdout=subprocess.DEVNULL) as server:
+        for _ in range(200):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        monkeypatch.setenv("REDIS_PORT", str(port))
+        yield
+        server.terminate()
+
+
+@pytest.mark.parametrize("package", SUITES)
+def test_what_a_package_talks_through(package, suite, request):
+    pytest.importorskip(package)
+    if package == "redis":
+        request.getfixturevalue("redis_server")
+    text, expected = SUITES[package]
+    suite.makepyfile(test_known=text)
+    result = suite.runpytest_subprocess("test_known.py", f"--smartcollect-watch=@{package}")
+    result.assert_outcomes(passed=1)
+    assert {row[0]: int(row[1]) for row in table(result)} == expected
+
+
+def test_statements_below_a_handler(suite):
+    """No query counter tells which function sent them."""
+    pytest.importorskip("sqlalchemy")
+    suite.makepyfile(
+        shop="""
+        from smartswitch import Switcher
+        from sqlalchemy import create_engine, text
+
+        api = Switcher("shop")
+        engine = create_engine("sqlite://")
+
+        @api
+        def report(count):
+            with engine.connect() as connection:
+                for number in range(count):
+                    connection.execute(text("SELECT 1"))
+        """,
+        test_shop="""
+        import shop
+
+        def test_report():
+            shop.api["report"](12)
+        """,
+    )
+    result = suite.runpytest_subprocess("test_shop.py", "--smartcollect-watch=@sqlalchemy")
+    assert table(result, "under")[0][:3] == ["report", "DefaultDialect.do_execute", "12"]
+
+
+def test_packages_are_known_by_their_own_names():
+    from smartcollect.sources.known_packages import KNOWN
+
+    assert KNOWN.keys() == SUITES.keys()
