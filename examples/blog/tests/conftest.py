@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import pytest
+from blog.app import app, create
+from fastapi.testclient import TestClient
+
+
+@pytest.fixture
+def client():
+    """A browser, and a blog with a dozen posts, each of another author."""
+    create()
+    with TestClient(app) as client:
+        for number in range(12):
+            client.post("/posts", params={"title": f"Post {number}", "author": f"A{number}"})
+        yield client
