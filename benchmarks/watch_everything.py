@@ -5,28 +5,27 @@ It is loaded into the suite of another project: `benchmarks.strangers` compares 
 
 from __future__ import annotations
 
-import functools
 import gc
-import inspect
 import json
 import sys
-import weakref
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType, ModuleType
+from types import CodeType, FrameType
 from typing import Any
 
 import pytest
 
 from smartcollect import CallLog, HandlerName
-from smartcollect.recording import nesting, registry
+from smartcollect.recording import nesting
 from smartcollect.recording.settings import LogSettings
 from smartcollect.recording.steps import unfinished
+from smartcollect.sources import functions
+from smartcollect.sources.functions import Watch
 
 _COUNTER = 5
 """The identity among the tools of `sys.monitoring` of the one that counts beside smartcollect."""
-_WITH_FUNC = (functools.cached_property, functools.partial, functools.partialmethod)
 # Bound before the suite can replace them.
 _current_frames, _frame = sys._current_frames, sys._getframe
 
@@ -84,16 +83,19 @@ class _Watching:
         self._file = path.open("w", encoding="utf-8")
         self._counter = counter
         self._log = CallLog(LogSettings(max_history=0, objects="type"))
-        self._handles: dict[int, registry.Handle] = {}
-        self._known: weakref.WeakSet[ModuleType] = weakref.WeakSet()
-        self._modules = 0
+        self._watching = ExitStack()
+        self._watch: Watch | None = None
 
     def pytest_collection_finish(self) -> None:
-        self._watch()
+        watching = functions.watching(self._log.recorder, [self._package])
+        self._watch = self._watching.enter_context(watching)
+        self._count()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self) -> None:
-        self._watch()
+        if self._watch is not None:
+            self._watch.sweep()
+            self._count()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -101,7 +103,7 @@ class _Watching:
         handlers = self._log.recorder.store.handlers()
         calls = {name: stats.calls for name, stats in handlers.items()}
         report = {
-            "functions": len(self._handles),
+            "functions": len(handlers),
             "calls": sum(calls.values()),
             "seconds": sum(stats.total_time for stats in handlers.values()),
             "failures": self._log.recording_failures,
@@ -109,37 +111,14 @@ class _Watching:
             "unfinished": len(unfinished),
             "miscounted": {} if self._counter is None else self._miscounted(calls),
         }
+        self._watching.close()
         json.dump(report, self._file)
         self._file.close()
 
-    def _watch(self) -> None:
-        """Watch what was imported since the last time."""
-        if len(sys.modules) == self._modules:
+    def _count(self) -> None:
+        if self._watch is None or self._counter is None:
             return
-        self._modules = len(sys.modules)
-        below = f"{self._package}."
-        modules = [
-            module
-            for name, module in list(sys.modules.items())
-            if (name == self._package or name.startswith(below)) and type(module) is ModuleType
-        ]
-        files = {str(file) for one in modules if (file := getattr(one, "__file__", None))}
-        for module in modules:
-            if module in self._known:
-                continue
-            self._known.add(module)
-            for function in functions_of(module, files):
-                self._watch_function(function)
-
-    def _watch_function(self, function: FunctionType) -> None:
-        if id(function) in self._handles:
-            return
-        name = HandlerName(str(function.__module__), function.__qualname__)
-        probe = self._log.recorder.probe(name, function)
-        with registry.lock:
-            handle = self._handles[id(function)] = registry.Handle(function, lambda _: None)
-            handle.watch(probe)
-        if self._counter is not None:
+        for name, function in self._watch.new_functions():
             self._counter.count(function.__code__, name)
 
     def _miscounted(self, calls: dict[HandlerName, int]) -> dict[str, tuple[int, int]]:
@@ -156,31 +135,6 @@ class _Watching:
             for name, number in calls.items()
             if counted[name] != number + now[name]
         }
-
-
-def functions_of(module: ModuleType, files: Iterable[str]) -> Iterator[FunctionType]:
-    """Yield each function that ``module`` holds and that was written in one of ``files``."""
-    waiting: list[Any] = list(vars(module).values())
-    seen: set[int] = set()
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        kind = type(one)  # `isinstance` would ask the object for its class
-        if issubclass(kind, FunctionType) and one.__code__.co_filename in files:
-            yield one
-        if issubclass(kind, type):
-            if one.__module__ == module.__name__:
-                waiting += vars(one).values()
-        elif issubclass(kind, (staticmethod, classmethod)):
-            waiting.append(one.__func__)
-        elif issubclass(kind, property):
-            waiting += (one.fget, one.fset, one.fdel)
-        elif issubclass(kind, _WITH_FUNC):
-            waiting.append(one.func)
-        # No descriptor and no `__getattr__` runs for it.
-        waiting.append(inspect.getattr_static(one, "__wrapped__", None))
 
 
 def _left_behind() -> Iterator[str]:

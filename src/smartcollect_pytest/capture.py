@@ -157,7 +157,7 @@ class Capture:
             return None
         if self._functions is not None:
             # A module is nobody's own, whichever test imported it first.
-            self._register(self._functions.new_names())
+            self._register(name for name, _ in self._functions.new_functions())
         summary = self._log.recorder.store.take()
         if summary is None and not self._untold:
             return None

@@ -206,3 +206,18 @@ def test_packages_are_known_by_their_own_names():
     from smartcollect.sources.known_packages import KNOWN
 
     assert KNOWN.keys() == SUITES.keys()
+
+
+def test_functions_of_cython(suite):
+    pytest.importorskip("pandas")
+    suite.makepyfile(
+        test_parse="import pandas\ndef test_parse(): pandas.to_datetime(['2026-01-31'])"
+    )
+    pattern = "pandas._libs.tslib:array_to_datetime"
+    result = suite.runpytest_subprocess(
+        "test_parse.py", "test_one.py", "test_two.py", f"--smartcollect-watch={pattern}"
+    )
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [f"smartcollect_watch: '{pattern}' fits only what has no Python code: *"]
+    )

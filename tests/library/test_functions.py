@@ -7,11 +7,13 @@ import gc
 import importlib
 import inspect
 import pickle
+import subprocess
 import sys
 import textwrap
 import threading
 import types
 import weakref
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from unittest import mock
 
 import pytest
@@ -375,7 +377,8 @@ def test_a_module_that_is_imported_later(package):
 
         load(1)
         module = sys.modules["blog.posts"]
-        assert type(module.__loader__).__name__ == "SourceFileLoader"
+        assert type(module.__loader__) is SourceFileLoader
+        assert type(module.__spec__) is ModuleSpec
         assert "exec_module" not in vars(module.__loader__)
     assert called(log) == {"load": 1}
 
@@ -406,8 +409,9 @@ def test_a_module_that_is_reloaded(package):
 def test_a_module_that_fails_to_import(package):
     package(__init__="", broken="def load(): ...\nraise RuntimeError('broken')")
     with collecting("blog") as log:
-        with pytest.raises(RuntimeError, match="broken"):
+        with pytest.raises(RuntimeError, match="broken") as caught:
             importlib.import_module("blog.broken")
+        assert not [one for one in caught.traceback if "smartcollect" in str(one.path)]
         with pytest.raises(ModuleNotFoundError):
             importlib.import_module("blog.nothing")
     assert called(log) == {}
@@ -443,3 +447,49 @@ def test_a_module_made_by_hand(monkeypatch):
     with collecting("by_hand") as log:
         module.load(1)
     assert called(log) == {"load": 1}
+
+
+def test_attrs_with_slots(package):
+    pytest.importorskip("attrs")
+    package(
+        __init__="",
+        models="""
+            import attrs
+
+            @attrs.define
+            class Post:
+                title: str
+                words: list = attrs.field(factory=lambda: [])
+
+                def __attrs_post_init__(self): ...
+
+                @property
+                def shown(self):
+                    return self.title
+
+                def super_of(self):
+                    return __class__
+        """,
+    )
+    with collecting("blog") as log:
+        from blog.models import Post
+
+        post = Post("a")
+        assert post.shown == "a"
+        assert post.super_of() is Post
+    # Neither the ``__init__`` that attrs wrote, nor a special method that nobody named.
+    assert called(log) == {"Post.shown": 1, "Post.super_of": 1}
+
+
+def test_the_program_itself(tmp_path):
+    script = tmp_path / "program.py"
+    script.write_text(
+        "from smartcollect import collecting\n"
+        "def work(): ...\n"
+        "with collecting('__main__') as log:\n"
+        "    work()\n"
+        "print(log.stats('__main__:work')['calls'])\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"

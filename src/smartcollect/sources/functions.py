@@ -14,6 +14,7 @@ from ..names import HandlerName
 from ..recording.probe import Probe
 from ..recording.recorder import Recorder
 from ..recording.registry import Handle, lock
+from ..values.containment import is_foreign
 from . import imports, known_packages
 from .definitions import definitions, namespace, natives
 from .patterns import OWN, Pattern, parse, parse_all, takes
@@ -43,8 +44,8 @@ class Watch:
         self.fitted: set[Pattern] = set()
         # By the identity of a function, which lives as long as its handle.
         self._handles: dict[int, tuple[Handle, Probe, HandlerName]] = {}
-        self._modules: dict[str, tuple[int, int]] = {}
-        self._new: list[HandlerName] = []
+        self._modules: dict[str, tuple[int, ...]] = {}
+        self._new: list[tuple[HandlerName, FunctionType]] = []
 
     def change(self, texts: Sequence[str]) -> None:
         """Watch the functions that other patterns take from now on."""
@@ -63,7 +64,8 @@ class Watch:
         for name, module in list(sys.modules.items()):
             if type(name) is str and self.is_concerned(name):
                 held = namespace(module)
-                seen = id(module), len(held)
+                # A reload leaves the module and gives it another specification.
+                seen = id(module), id(held.get("__spec__")), len(held)
                 if self._modules.get(name) != seen:
                     self._modules[name] = seen
                     self.look(name)
@@ -80,13 +82,20 @@ class Watch:
         if recorder is None:
             return
         held = namespace(sys.modules.get(module))
-        for name, function in definitions(module, held):
+        try:
+            found = definitions(module, held)
+        except Exception as failure:
+            if is_foreign(failure):
+                raise
+            recorder.rules.snapshot.failures += 1
+            return
+        for name, function in found:
             fitting = [one for one in self.patterns if one.fits(module, name)]
             self.fitted.update(fitting)
             if fitting and not fitting[-1].excludes and id(function) not in self._handles:
                 self._watch(recorder, HandlerName(module, name), function)
 
-    def new_names(self) -> list[HandlerName]:
+    def new_functions(self) -> list[tuple[HandlerName, FunctionType]]:
         """Return the functions that are watched since the last time that this was asked."""
         new, self._new = self._new, []
         return new
@@ -145,7 +154,7 @@ class Watch:
         probe = recorder.probe(name, function)
         self._handles[id(function)] = handle, probe, name
         handle.watch(probe)
-        self._new.append(probe.name)
+        self._new.append((probe.name, function))
 
     def leave(self) -> None:
         """Watch no longer."""

@@ -10,10 +10,30 @@ from types import ModuleType
 from typing import Any
 
 
+class _Told(ModuleSpec):
+    """A specification that tells when its module has run, and is an ordinary one from then on.
+
+    The import system notes on a specification whether its module is being initialized. That is
+    followed, and not the loader's work, so that no frame is seen in the traceback of a module that
+    fails.
+    """
+
+    @property
+    def _initializing(self) -> bool:
+        return bool(vars(self).get("_initializing", False))
+
+    @_initializing.setter
+    def _initializing(self, value: bool) -> None:
+        vars(self)["_initializing"] = value
+        if not value:
+            self.__class__ = ModuleSpec  # type: ignore[assignment]
+            _finder.imported(self.name)
+
+
 class _Finder:
     """Finds nothing of its own: it lets the others find, and tells when a module has run.
 
-    It is there while somebody watches functions, and for the modules that these may be in.
+    It is there while somebody watches functions, and only for the modules that these may be in.
     """
 
     def __init__(self) -> None:
@@ -26,32 +46,34 @@ class _Finder:
         """Return what the other finders find."""
         if not self.concerns(name):
             return None
-        for finder in sys.meta_path:
+        for finder in list(sys.meta_path):
             find = getattr(finder, "find_spec", None)
             if finder is self or find is None:
                 continue
             spec: ModuleSpec | None = find(name, path, target)
             if spec is not None:
-                self._follow(name, spec.loader)
+                if target is None and type(spec) is ModuleSpec:
+                    spec.__class__ = _Told
+                else:
+                    self._follow(spec.loader)
                 return spec
         return None
 
-    def _follow(self, name: str, loader: Any) -> None:
-        # An attribute of the loader and not a loader of ours: what asks a module for its loader
-        # gets the one that it would get without us.
+    def _follow(self, loader: Any) -> None:
+        """Follow the loader itself: a reload notes nothing on the specification."""
         run = getattr(loader, "exec_module", None)
-        if run is None:
-            return
 
         def exec_module(module: ModuleType) -> None:
+            __tracebackhide__ = True
             vars(loader).pop("exec_module", None)
             try:
-                run(module)
+                run(module)  # type: ignore[misc]
             finally:
-                self.imported(name)
+                self.imported(module.__name__)
 
-        with suppress(AttributeError, TypeError):  # a loader of C code: a sweep finds what it loads
-            loader.exec_module = exec_module
+        if run is not None:
+            with suppress(AttributeError, TypeError):  # one of C code
+                loader.exec_module = exec_module
 
 
 _finder = _Finder()
