@@ -81,6 +81,12 @@ class Section(NamedTuple):
     brief: str = ""
 
 
+NOTHING = (
+    "no handlers found: nothing was registered with smartswitch; to watch functions, add "
+    "--smartcollect-watch=PACKAGE"
+)
+
+
 def sections(
     profile: Profile | None, verdict: Verdict, layout: Layout, whole: bool
 ) -> list[Section]:
@@ -92,7 +98,7 @@ def sections(
         layout: how it is shown.
         whole: whether nothing is cut.
     """
-    nothing = Section(lines=["no handler was registered with smartswitch"], essential=True)
+    nothing = Section(lines=[NOTHING], essential=True)
     if profile is None:
         refused = Section(lines=verdict.notes, tone="warning", essential=True)
         return [refused if verdict.notes else nothing]
