@@ -273,7 +273,7 @@ SWITCH_HELP = (
 
 def add(parser: pytest.Parser) -> None:
     """Adds the options to pytest's command line and ini file."""
-    group = parser.getgroup("smartcollect", "profile of smartswitch handlers")
+    group = parser.getgroup("smartcollect", "profile of handlers and functions")
     group.addoption(
         "--smartcollect",
         dest="smartcollect",
