@@ -342,11 +342,10 @@ def read(config: pytest.Config) -> Options:
             "accepted: together with --smartcollect-compare=FILE"
         )
     if values["watch"] and values["watch"][0].startswith("!"):
+        from smartcollect.sources.patterns import nothing_to_exclude
+
         source, text, _ = next(_given(config, BY_NAME["watch"]))
-        raise pytest.UsageError(
-            f"{source}: {text!r} comes first, so there is nothing to leave out; put it after the "
-            "pattern that it narrows"
-        )
+        raise pytest.UsageError(f"{source}: {nothing_to_exclude(text)}")
     return Options(active=not off, profile=bool(wanted or asked) and not off, **values)
 
 

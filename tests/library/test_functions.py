@@ -171,6 +171,7 @@ def test_nothing_is_seen_of_it():
         (["shop:Order.__eq__"], ["shop:Order.__eq__"]),
         (["shop", "!shop:_*", "shop:_b"], ["shop:a", "shop:_b"]),
         (["shop", "!shop.sub"], ["shop:a"]),
+        (["shop:[!_]*"], ["shop:a"]),
     ],
 )
 def test_what_patterns_take(patterns, taken):
@@ -205,9 +206,12 @@ def test_what_patterns_leave(patterns, left):
         ("shop/api.py", "'shop/api.py' is not a pattern"),
         ("shop api", "'shop api' is not a pattern"),
         ("a:b:c", "'a:b:c' is not a pattern"),
-        ("*", r"'\*' would watch every function of Python"),
-        ("*.*:Order", "would watch every function"),
-        ("!*", "would watch every function"),
+        ("*", r"'\*' would watch functions of Python"),
+        ("*.*:Order", "would watch functions of Python"),
+        ("!*", "would watch functions of Python"),
+        ("[a-z]*", "would watch functions of Python"),
+        ("shop.", "'shop.' is not a pattern"),
+        ("shop..api", "'shop..api' is not a pattern"),
     ],
 )
 def test_what_is_not_a_pattern(text, why):
@@ -223,8 +227,10 @@ def test_a_pattern_that_leaves_out_what_nothing_took():
 @pytest.mark.parametrize(
     ("pattern", "why"),
     [
-        ("no_such_module", "there is no module named 'no_such_module'"),
-        ("no_such_module.x:y", "there is no module named 'no_such_module'"),
+        ("no_such_module", "there is none named 'no_such_module'"),
+        ("no_such_module.x:y", "there is none named 'no_such_module'"),
+        ("textwrap.dedent", r"did you mean textwrap:dedent\?"),
+        ("email.no_such_module", "'email.no_such_module' fits no module"),
         ("textwrap:dedant", "'textwrap:dedant' fits no function"),
         ("math", "'math' fits only what has no Python code: math:acos"),
         ("smartcollect.log", "'smartcollect.log' is smartcollect itself"),
@@ -493,3 +499,209 @@ def test_the_program_itself(tmp_path):
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
+
+
+def test_a_finder_that_asks_the_others_too(package, monkeypatch):
+    class Asking:
+        def find_spec(self, name, path=None, target=None):
+            for finder in sys.meta_path:
+                if finder is not self and (spec := finder.find_spec(name, path, target)):
+                    return spec
+            return None
+
+    package(__init__="", posts=FUNCTION)
+    asking = Asking()
+    monkeypatch.setattr(sys, "meta_path", [asking, *sys.meta_path])
+    with collecting("blog") as log:
+        sys.meta_path.remove(asking)
+        sys.meta_path.insert(0, asking)
+        posts = importlib.import_module("blog.posts")
+        posts.load(1)
+    assert called(log) == {"load": 1}
+
+
+def test_a_loader_that_is_a_class():
+    import genericpath
+
+    before = set(vars(genericpath.__loader__))
+    with collecting("genericpath") as log:
+        importlib.reload(genericpath)
+        genericpath.exists(".")
+    assert set(vars(genericpath.__loader__)) == before
+    assert set(called(log)) <= {"exists"}
+
+
+def test_who_only_asks_where_a_module_is(package):
+    package(__init__="", posts=FUNCTION)
+    with collecting("blog"):
+        assert type(importlib.util.find_spec("blog.posts")) is ModuleSpec
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a stand-in holds what it stands in for")
+def test_a_module_that_nobody_holds_any_more(package):
+    package(__init__="", posts=FUNCTION)
+    with collecting("blog") as log:
+        gone = []
+        for _ in range(5):
+            posts = importlib.import_module("blog.posts")
+            posts.load(1)
+            gone.append(weakref.ref(posts.load))
+            del sys.modules["blog.posts"], sys.modules["blog"].posts, posts
+            gc.collect()
+        assert [one() for one in gone] == [None] * 5
+    assert called(log) == {"load": 5}
+
+
+def test_a_module_that_runs_when_it_is_attached(package):
+    package(
+        __init__="""
+            from smartcollect import CallLog
+            log = CallLog()
+            log.attach(__name__)
+
+            def late(): ...
+        """
+    )
+    import blog
+
+    blog.late()
+    assert called(blog.log) == {"late": 1}
+    blog.log.detach("blog")
+
+
+def test_another_name_of_a_module():
+    with collecting("os", "posixpath", "ntpath") as log:
+        import os
+
+        os.path.join("a", "b")
+    assert {name.switcher for name in log.profile().called()} == {os.path.__name__}
+
+
+DECORATED = """
+    import functools
+
+    def deco(function):
+        @functools.wraps(function)
+        def wrapper(*args):
+            return function(*args)
+        return wrapper
+
+    class Command:
+        def __init__(self, callback):
+            self.callback = callback
+        def __call__(self, *args):
+            return self.callback(*args)
+
+    class Slot:
+        __slots__ = ("function",)
+        def __init__(self, function):
+            self.function = function
+        def __call__(self, *args):
+            return self.function(*args)
+
+    def task(function):
+        kind = type(function.__name__, (), {"run": staticmethod(function)})
+        return kind()
+
+    class Hybrid:
+        def __init__(self, fget, fset=None):
+            self.fget, self.fset = fget, fset
+        def __get__(self, instance, owner):
+            return self.fget(instance)
+        def __set__(self, instance, value):
+            self.fset(instance, value)
+        def setter(self, fset):
+            return Hybrid(self.fget, fset)
+
+    def typed(kind):
+        names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+        return type(kind.__name__, (kind,), names)
+
+    @functools.lru_cache
+    @deco
+    def cached(x): ...
+
+    @Command
+    @deco
+    def command(x): ...
+
+    @Command
+    @functools.lru_cache
+    def command_cached(x): ...
+
+    @Slot
+    def slotted(x): ...
+
+    @task
+    def job(x): ...
+
+    @typed
+    class Typed:
+        def m(self): ...
+
+    class Order:
+        @Hybrid
+        def total(self): ...
+        @total.setter
+        def total(self, value): ...
+
+    class A:
+        def m(self): ...
+
+    Old = A
+
+    class A:
+        def m(self): ...
+"""
+
+
+def test_decorators_of_many_kinds(package):
+    package(__init__="", forms=DECORATED)
+    with collecting("blog", "!blog:Command", "!blog:Slot", "!blog:Hybrid") as log:
+        from blog import forms
+
+        forms.cached(1)
+        forms.command(1)
+        forms.command_cached(1)
+        forms.slotted(1)
+        forms.job.run(1)
+        forms.Typed().m()
+        forms.Order().total = forms.Order().total
+        forms.Old().m()
+        forms.A().m()
+        forms.A().m()
+    names = ("cached", "command", "command_cached", "slotted", "job", "Typed.m")
+    assert called(log) == {
+        **dict.fromkeys(names, 1),
+        "Order.total": 1,
+        "Order.total.setter": 1,
+        "Old.m": 1,
+        "A.m": 2,
+    }
+
+
+def test_a_module_that_puts_another_in_its_place(package):
+    package(
+        __init__="",
+        posts="""
+            import sys
+            import types
+
+            def load(): ...
+
+            facade = types.ModuleType(__name__)
+            facade.load = load
+            sys.modules[__name__] = facade
+        """,
+    )
+    with collecting("blog") as log:
+        from blog import posts
+
+        posts.load()
+    assert called(log) == {"load": 1}
+
+
+def test_a_log_that_is_open_at_the_end():
+    text = "from smartcollect import collecting\nlog = collecting('textwrap')\nlog.__enter__()"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

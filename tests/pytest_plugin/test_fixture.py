@@ -52,7 +52,7 @@ def test_the_fixture_works_with_and_without_the_option(suite, run, option):
 
 def test_the_fixture_is_listed_with_its_help(suite):
     suite.runpytest("--fixtures", "-q").stdout.fnmatch_lines(
-        ["collect*", "*Each call of each smartswitch handler in this test*"]
+        ["collect*", "*Each call of each handler, and of each function of *"]
     )
 
 

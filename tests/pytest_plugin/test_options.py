@@ -8,7 +8,7 @@ from smartcollect_pytest.options import OPTIONS
 
 def test_the_help_has_one_group_with_each_option(pytester):
     text = pytester.runpytest("--help").stdout.str()
-    group = text[text.index("profile of smartswitch handlers") :]
+    group = text[text.index("profile of handlers and functions") :]
     for flag in ("--smartcollect", "--no-smartcollect", *(option.flag for option in OPTIONS)):
         assert flag in group
     for key in ("smartcollect (bool)", *(option.key for option in OPTIONS)):

@@ -182,7 +182,8 @@ def test_functions_and_handlers_together(blog, run):
 @pytest.mark.parametrize(
     ("pattern", "why"),
     [
-        ("bolg", "'bolg' fits no module that was imported"),
+        ("bolg", "'bolg' fits no module that was imported; there is none named 'bolg'"),
+        ("blog.posts.titles", "'*' fits no module *; did you mean blog.posts:titles[?]"),
         ("blog:titels", "'blog:titels' fits no function"),
         ("math", "'math' fits only what has no Python code: math:acos, *"),
     ],
@@ -200,7 +201,7 @@ def test_a_pattern_that_fits_nothing_fails_the_run(blog, run, pattern, why):
 @pytest.mark.parametrize(
     ("patterns", "why"),
     [
-        (["*"], "'[*]' would watch every function of Python*name a package of yours*"),
+        (["*"], "'[*]' would watch functions of Python*begin with the name of a package of yours*"),
         (["blog/posts.py"], "'blog/posts.py' is not a pattern*"),
         (["!blog"], "'!blog' comes first*"),
         (["@nothing"], "unknown name '@nothing'; choose from @django*"),

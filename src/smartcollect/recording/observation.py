@@ -101,20 +101,22 @@ class Observer:
     __slots__ = ("_function", "_observation", "_own")
 
     def __init__(self, function: FunctionType) -> None:
-        self._function = function
+        self._function = weakref.ref(function)
         self._own: CodeType | None = None
         self._observation: Observation | None = None
 
     def record(self, probes: Sequence[Probe]) -> bool:
         """Let ``probes`` record the calls from now on; that always works."""
-        observation = self._observation
-        if observation is None or observation.code is not self._function.__code__:
+        observation, function = self._observation, self._function()
+        if function is None:
+            return True
+        if observation is None or observation.code is not function.__code__:
             self.leave()
-            shared = _references(self._function) > _ALONE
-            self._own = code = self._function.__code__
+            shared = _references(function) > _ALONE
+            self._own = code = function.__code__
             if shared:
                 # Other functions run the same code or may do so, such as those of a factory.
-                code = self._function.__code__ = code.replace()
+                code = function.__code__ = code.replace()
             observation = self._observation = observation_of(code)
         observation.record(probes)
         return True
@@ -123,8 +125,13 @@ class Observer:
         """Watch no longer."""
         observation, self._observation = self._observation, None
         if observation is not None:
-            if self._function.__code__ is observation.code and self._own is not None:
-                self._function.__code__ = self._own
+            function = self._function()
+            if (
+                function is not None
+                and function.__code__ is observation.code
+                and self._own is not None
+            ):
+                function.__code__ = self._own
             observation.record(())
 
 

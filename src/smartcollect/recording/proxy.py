@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
 from contextlib import suppress
 from types import MethodType
 from typing import Any, Protocol
@@ -21,8 +20,10 @@ class Handle(Protocol):
         recorded: does what it does, and records that.
     """
 
-    original: Callable[..., Any]
-    recorded: Callable[..., Any]
+    recorded: Any
+
+    @property
+    def original(self) -> Any: ...
 
 
 class Proxy:

@@ -50,13 +50,14 @@ class Handle:
             same log.
 
     Attributes:
-        original, secondary: see above.
+        secondary: see above.
         probes: those of the logs that watch it this way, the first one first.
         recorded: does what ``original`` does, and records that.
     """
 
     __slots__ = (
-        *("__weakref__", "_expose", "original", "probes", "recorded", "secondary", "watched"),
+        *("__weakref__", "_expose", "_held", "_original", "probes", "recorded", "secondary"),
+        "watched",
     )
 
     def __init__(
@@ -65,13 +66,20 @@ class Handle:
         expose: Callable[[Any], None],
         secondary: bool = False,
     ) -> None:
-        self.original = original
         self.secondary = secondary
+        # A function that is held elsewhere comes to its end as if nobody watched it.
+        self._held = None if secondary else original
+        self._original = weakref.ref(original) if secondary else None
         self._expose = expose
-        self.recorded = original
+        self.recorded = self._held
         self.probes: list[Probe] = []
         self.watched = _watched_for(original)
         self.watched.handles.append(weakref.ref(self))
+
+    @property
+    def original(self) -> Any:
+        """The callable; ``None`` where that is gone."""
+        return self._held if self._original is None else self._original()
 
     def watch(self, probe: Probe) -> None:
         """Let ``probe`` record from now on."""
@@ -120,8 +128,14 @@ class Watched:
 
     def __init__(self, function: FunctionType | None) -> None:
         self.handles: list[weakref.ref[Handle]] = []
-        self._function = function
+        # Those who watch it for its own sake hold it.
+        self._function = None if function is None else weakref.ref(function)
         self._observer: Observer | None = None
+
+    @property
+    def function(self) -> Any:
+        """The function whose code records; ``None`` for another callable, and once it is gone."""
+        return None if self._function is None else self._function()
 
     def update(self) -> None:
         """Let those record who watch now."""
@@ -137,12 +151,12 @@ class Watched:
         entered = False
         if not first:
             self._leave()
-        elif self._function is not None:
+        elif (function := self.function) is not None:
             if self._observer is None:
                 observer = (
                     observation.Observer if tool.acquire(events.CALLBACKS) else stand_in.StandIn
                 )
-                self._observer = observer(self._function)
+                self._observer = observer(function)
             entered = self._observer.record(tuple(first.values()))
         for handle in handles:
             handle.update(first, entered)
@@ -164,7 +178,8 @@ def _is_secondary(handle: Handle) -> bool:
 def _watched_for(original: Callable[..., Any]) -> Watched:
     function = original.__func__ if type(original) is staticmethod else original
     watched = _watched.get(id(function))
-    if watched is None:
-        watched = Watched(function if type(function) is FunctionType else None)
+    own = function if type(function) is FunctionType else None
+    if watched is None or watched.function is not own:
+        watched = Watched(own)
         _watched[id(function)] = watched
     return watched

@@ -10,17 +10,22 @@ from types import (
     FunctionType,
     GetSetDescriptorType,
     MappingProxyType,
+    MemberDescriptorType,
     MethodDescriptorType,
     ModuleType,
 )
 from typing import Any, NamedTuple
 
 from ..values.functions import original_code
-from ..values.known import bases_of, name_of, namespace_of
+from ..values.known import bases_of, is_made_in_python, name_of, namespace_of
+from ..values.snapshot import unused
 
 _DEPTH = 10
 _CYTHON = ("cython_function_or_method", "fused_cython_function")
 _WITH_FUNC = (functools.cached_property, functools.partial, functools.partialmethod)
+_CACHED = type(functools.lru_cache(lambda: None))
+# What descriptors that are like properties call what `property` calls `setter` and `deleter`.
+_SUFFIXES = {"fset": ".setter", "fdel": ".deleter"}
 _ACCESSORS: dict[str, Callable[[property], Any]] = {
     "": property.__dict__["fget"].__get__,
     ".setter": property.__dict__["fset"].__get__,
@@ -62,14 +67,16 @@ def definitions(module: str, held: Mapping[str, Any]) -> list[Definition]:
         held: what it holds, from `namespace`.
     """
     bindings = list(_bindings(module, held))
-    written = [one for name, value in bindings for one in _written(name, value, held)]
+    written = [one for name, value in bindings for one in _written(module, name, value)]
     found: dict[int, Definition] = {}
+    names: set[str] = set()
     # Those first that are bound to the name that they were defined by; others are names beside it,
     # or functions without a name of their own, such as a lambda and what a factory made.
     for one in written:
-        if _is_exact(one.name, one.function):
-            found.setdefault(id(one.function), one)
-    names = {one.name for one in found.values()}
+        if _is_exact(one.name, one.function) and id(one.function) not in found:
+            name = unused(one.name, names)
+            names.add(name)
+            found[id(one.function)] = Definition(name, one.function)
     for one in written:
         if id(one.function) not in found and one.name not in names:
             found[id(one.function)] = one
@@ -96,20 +103,37 @@ def _bindings(module: str, held: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
             path = f"{prefix}{name.removeprefix(private) if mangled else name}"
             if not issubclass(type(value), type):
                 yield path, value
-            elif id(value) not in seen and _is_of(value, module, held):
-                seen.add(id(value))
-                qualified = _qualified(value)
-                path = path if "<" in qualified else qualified
-                prefix_of_private = f"_{name_of(value).lstrip('_')}"
-                waiting.append((f"{path}.", prefix_of_private, namespace_of(value)))
+                continue
+            for kind in bases_of(value):
+                # Its bases too: a decorator of classes may return a subclass.
+                if id(kind) not in seen and _is_of(kind, module):
+                    seen.add(id(kind))
+                    own = _path_of(kind, path, held) if kind is value else _qualified(kind)
+                    waiting.append((f"{own}.", f"_{name_of(kind).lstrip('_')}", namespace_of(kind)))
 
 
-def _is_of(kind: type, module: str, held: Mapping[str, Any]) -> bool:
+def _path_of(kind: type, bound: str, held: Mapping[str, Any]) -> str:
+    """Return what to call a class that is bound to a name: that by which it was defined, if it can.
+
+    Another class may have that name by now, and one that a function made has none.
+    """
+    qualified = _qualified(kind)
+    if "<" in qualified or held.get(qualified, kind) is not kind:
+        return bound
+    return qualified
+
+
+def _is_of(kind: type, module: str) -> bool:
     """Tell whether a module defines a class, which may say that it is of the package above."""
     names = namespace_of(kind)
     return names.get("__module__") == module or any(
-        type(one) is FunctionType and _globals_of(one) is held for one in list(names.values())
+        type(one) is FunctionType and _is_from(one, module) for one in list(names.values())
     )
+
+
+def _is_from(function: FunctionType, module: str) -> bool:
+    """Tell whether a module wrote a function, also where another object takes its place."""
+    return _globals_of(function).get("__name__") == module
 
 
 def _qualified(kind: type) -> str:
@@ -117,15 +141,24 @@ def _qualified(kind: type) -> str:
 
 
 def _written(
-    name: str, value: Any, held: Mapping[str, Any], depth: int = _DEPTH
+    module: str, name: str, value: Any, depth: int = _DEPTH, exact: bool = False
 ) -> Iterator[Definition]:
-    """Yield the functions that this module wrote inside of what is bound to ``name``."""
+    """Yield the functions that a module wrote inside of what is bound to ``name``.
+
+    Args:
+        module: the module.
+        name: the qualified name.
+        value: what is bound to it.
+        depth: how far to look.
+        exact: whether only what was defined by that name is meant: an object may hold any function.
+    """
     kind = type(value)
     inside: list[tuple[str, Any]] = []
-    if depth == 0:
+    if depth == 0 or issubclass(kind, (str, bytes, int, float, type, type(None))):
         return
     if issubclass(kind, FunctionType):
-        if _globals_of(value) is held and not _is_generated(value):
+        own = _is_from(value, module) and not _is_generated(value)
+        if own and (not exact or _is_exact(name, value)):
             yield Definition(name, value)
         inside += [(name, one) for one in _wrapped(value)]
         inside += [(f"{name}.{of}", one) for of, one in _implementations(value)]
@@ -137,15 +170,22 @@ def _written(
         inside += [(name, value.func), (name, value.dispatcher)]
     elif issubclass(kind, _WITH_FUNC):
         inside.append((name, value.func))
-    else:
-        # An object that a decorator made: what it decorates is in it.
+    elif kind is _CACHED:
+        inside.append((name, _attributes(value).get("__wrapped__")))
+    elif not issubclass(kind, ModuleType):
+        # An object that a decorator made: what it decorates is in it, or in a class of its own.
+        exact = True
         inside += [
-            (name, one)
-            for one in _attributes(value).values()
-            if type(one) is FunctionType and _is_exact(name, one)
+            (f"{name}{_SUFFIXES.get(attribute, '')}", one)
+            for attribute, one in _attributes(value).items()
+            if _may_hold(one)
         ]
     for path, one in inside:
-        yield from _written(path, one, held, depth - 1)
+        yield from _written(module, path, one, depth - 1, exact)
+
+
+def _may_hold(value: Any) -> bool:
+    return issubclass(type(value), (FunctionType, staticmethod, classmethod, _CACHED, *_WITH_FUNC))
 
 
 def _wrapped(function: FunctionType) -> Iterator[Any]:
@@ -156,7 +196,7 @@ def _wrapped(function: FunctionType) -> Iterator[Any]:
             content = CellType.__dict__["cell_contents"].__get__(cell)
         except ValueError:  # empty
             continue
-        if issubclass(type(content), (FunctionType, staticmethod, classmethod, *_WITH_FUNC)):
+        if _may_hold(content):
             yield content
 
 
@@ -170,12 +210,22 @@ def _implementations(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(value: Any) -> Mapping[str, Any]:
-    """Return the attributes of an object, without asking its class for them."""
-    for base in bases_of(type(value)):
-        descriptor = namespace_of(base).get("__dict__")
-        if type(descriptor) is GetSetDescriptorType:
-            return descriptor.__get__(value)  # type: ignore[no-any-return]
-    return {}
+    """Return the attributes of an object and of its class, without asking either for them."""
+    found: dict[str, Any] = {}
+    for base in reversed(bases_of(type(value))):
+        if not is_made_in_python(base) and base is not _CACHED:
+            continue
+        for name, one in list(namespace_of(base).items()):
+            if type(one) is MemberDescriptorType:
+                try:
+                    one = one.__get__(value)
+                except AttributeError:  # a slot that is empty
+                    continue
+            elif type(one) is GetSetDescriptorType and name == "__dict__":
+                found.update(one.__get__(value))
+                continue
+            found.setdefault(name, one)
+    return found
 
 
 def _is_exact(path: str, function: FunctionType) -> bool:

@@ -7,8 +7,9 @@ import sys
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..names import HandlerName
 from ..recording.probe import Probe
@@ -17,12 +18,21 @@ from ..recording.registry import Handle, lock
 from ..values.containment import is_foreign
 from . import imports, known_packages
 from .definitions import definitions, namespace, natives
-from .patterns import OWN, Pattern, parse, parse_all, takes
+from .patterns import OWN, Pattern, nothing_to_exclude, parse, parse_all, takes
 
 KIND = "pattern of functions"
 _SHOWN = 5
 _ANY = "any"
 """A name that a pattern of a whole module fits."""
+
+
+class _Watched(NamedTuple):
+    """A function that a log watches, and what records it there."""
+
+    handle: Handle
+    probe: Probe
+    name: HandlerName
+    function: weakref.ref[FunctionType]
 
 
 class Watch:
@@ -42,21 +52,23 @@ class Watch:
         self.texts: list[str] = []
         self.patterns: tuple[Pattern, ...] = ()
         self.fitted: set[Pattern] = set()
-        # By the identity of a function, which lives as long as its handle.
-        self._handles: dict[int, tuple[Handle, Probe, HandlerName]] = {}
+        # By the identity of a function, for as long as that lives.
+        self._handles: dict[int, _Watched] = {}
         self._modules: dict[str, tuple[int, ...]] = {}
-        self._new: list[tuple[HandlerName, FunctionType]] = []
+        self._new: list[_Watched] = []
 
     def change(self, texts: Sequence[str]) -> None:
         """Watch the functions that other patterns take from now on."""
+        if texts and texts[0].lstrip().startswith("!"):
+            raise ValueError(nothing_to_exclude(texts[0]))
         patterns = parse_all(one for text in texts for one in known_packages.expanded(text))
         self.texts, self.patterns = list(texts), patterns
         self.fitted = set()
         self._modules = {}
-        for key, (handle, probe, name) in list(self._handles.items()):
-            if not takes(patterns, *name):
+        for key, one in list(self._handles.items()):
+            if not takes(patterns, *one.name):
                 del self._handles[key]
-                handle.leave(probe)
+                one.handle.leave(one.probe)
         self.sweep()
 
     def sweep(self) -> None:
@@ -82,6 +94,12 @@ class Watch:
         if recorder is None:
             return
         held = namespace(sys.modules.get(module))
+        own = held.get("__name__")
+        if type(own) is str and own != module and namespace(sys.modules.get(own)) is held:
+            return  # another name of a module that has one of its own
+        specification = held.get("__spec__")
+        if imports.is_running(specification):
+            imports.tell(specification)
         try:
             found = definitions(module, held)
         except Exception as failure:
@@ -98,7 +116,7 @@ class Watch:
     def new_functions(self) -> list[tuple[HandlerName, FunctionType]]:
         """Return the functions that are watched since the last time that this was asked."""
         new, self._new = self._new, []
-        return new
+        return [(one.name, function) for one in new if (function := one.function()) is not None]
 
     def unimported(self) -> list[str]:
         """Return the modules that patterns cover and that nothing imported."""
@@ -123,22 +141,18 @@ class Watch:
         patterns = tuple(map(parse, known_packages.expanded(text)))
         if not self.fitted.isdisjoint(patterns):
             return None
-        for pattern in patterns:
-            top = pattern.module.partition(".")[0]
-            if pattern.root != pattern.module:
-                return None
-            if not known_packages.is_installed(top):
-                return f"{text!r}: there is no module named {top!r}"
-            held = namespace(sys.modules.get(pattern.module))
-            if not held or "__path__" in held:
-                return None  # modules may come
+        if any(one.root != one.module or _may_come(one.module) for one in patterns):
+            return None
         return f"{text!r} fits {self._instead(patterns)}"
 
     def _instead(self, patterns: Sequence[Pattern]) -> str:
         """Return what patterns fit, none of which fits a function."""
         covered = {name for name in self._modules if any(one.covers(name) for one in patterns)}
         if not covered:
-            return "no module that was imported"
+            top = patterns[0].module.partition(".")[0]
+            if not known_packages.is_installed(top):
+                return f"no module that was imported; there is none named {top!r}"
+            return f"no module that was imported{_meant(patterns[0])}"
         native = sorted(
             f"{module}:{name}"
             for module in covered
@@ -152,15 +166,45 @@ class Watch:
     def _watch(self, recorder: Recorder, name: HandlerName, function: FunctionType) -> None:
         handle = Handle(function, _keep, secondary=True)
         probe = recorder.probe(name, function)
-        self._handles[id(function)] = handle, probe, name
+        forget = partial(_forget, weakref.ref(self), id(function))
+        one = _Watched(handle, probe, name, weakref.ref(function, forget))
+        self._handles[id(function)] = one
         handle.watch(probe)
-        self._new.append((probe.name, function))
+        self._new.append(one)
 
     def leave(self) -> None:
         """Watch no longer."""
         handles, self._handles = self._handles, {}
-        for handle, probe, _ in handles.values():
-            handle.leave(probe)
+        for one in handles.values():
+            one.handle.leave(one.probe)
+
+
+def _may_come(module: str) -> bool:
+    """Tell whether functions of ``module`` may be imported later."""
+    above, _, _ = module.rpartition(".")
+    held = namespace(sys.modules.get(module))
+    if held:
+        return "__path__" in held or imports.is_running(held.get("__spec__"))
+    if above in sys.modules and "__path__" not in namespace(sys.modules[above]):
+        return False  # it has no modules
+    if above and above not in sys.modules:
+        return _may_come(above)
+    return known_packages.is_installed(module)
+
+
+def _meant(pattern: Pattern) -> str:
+    """Return what a pattern of a module may stand for, which is none."""
+    above, _, name = pattern.module.rpartition(".")
+    if name in namespace(sys.modules.get(above)) and pattern.name == "*":
+        return f"; did you mean {above}:{name}?"
+    return ""
+
+
+def _forget(watch: weakref.ref[Watch], key: int, _: object) -> None:
+    """A function is gone."""
+    found = watch()
+    if found is not None:
+        found._handles.pop(key, None)
 
 
 def _on_disk(package: str) -> Iterator[str]:

@@ -11,7 +11,8 @@ HINT = "write a module, or a module and a name in it, such as shop.database:Conn
 OWN = ("smartcollect", "smartcollect_pytest")
 """Packages that are never watched, because they are what watches."""
 _WILDCARD = re.compile(r"[*?\[]")
-_PART = re.compile(r"[^\s:!/\\]+")
+_MODULE = re.compile(r"[^\s:!/\\.]([^\s:/\\.]|\.(?=[^.]))*")
+_NAME = re.compile(r"[^\s:!/\\][^\s:/\\]*")
 _ALWAYS = ("__init__", "__call__")
 """Special methods that a wildcard matches; all others have to be named."""
 
@@ -80,12 +81,12 @@ def parse(text: str) -> Pattern:
     """
     written = text.strip()
     module, colon, name = written.removeprefix("!").partition(":")
-    if not _PART.fullmatch(module) or (colon and not _PART.fullmatch(name)):
+    if not _MODULE.fullmatch(module) or (colon and not _NAME.fullmatch(name)):
         raise ValueError(f"{text!r} is not a pattern of functions; {HINT}")
-    if not module.strip("*?."):
+    if _WILDCARD.match(module):
         raise ValueError(
-            f"{text!r} would watch every function of Python and of each package; name a package of "
-            "yours, such as shop"
+            f"{text!r} would watch functions of Python and of any package; begin with the name of "
+            "a package of yours, such as shop"
         )
     if module.partition(".")[0] in OWN:
         raise ValueError(f"{text!r} is smartcollect itself, which cannot be watched")
@@ -100,11 +101,16 @@ def parse_all(texts: Iterable[str]) -> tuple[Pattern, ...]:
     """
     patterns = tuple(map(parse, texts))
     if patterns and patterns[0].excludes:
-        raise ValueError(
-            f"{patterns[0].text!r} comes first, so there is nothing to leave out; put it after the "
-            "pattern that it narrows"
-        )
+        raise ValueError(nothing_to_exclude(patterns[0].text))
     return patterns
+
+
+def nothing_to_exclude(text: str) -> str:
+    """Return why a pattern that excludes must not come first."""
+    return (
+        f"{text!r} comes first, so there is nothing to leave out; put it after the pattern that it "
+        "narrows"
+    )
 
 
 def takes(patterns: Sequence[Pattern], module: str, name: str) -> bool:

@@ -6,7 +6,7 @@ import weakref
 from array import array
 from asyncio import CancelledError
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -380,7 +380,7 @@ def _holds(value: object, depth: int = MAX_DEPTH) -> bool:
     return written is array or id(written) in _COLLECTIONS
 
 
-def unused(key: Any, taken: Mapping[Any, Any]) -> Any:
+def unused(key: Any, taken: Container[Any]) -> Any:
     """``key``, or ``key`` with a number after it where ``taken`` has it already."""
     candidate, number = key, 1
     while candidate in taken:
