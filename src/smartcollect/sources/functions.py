@@ -55,6 +55,8 @@ class Watch:
         # By the identity of a function, for as long as that lives.
         self._handles: dict[int, _Watched] = {}
         self._modules: dict[str, tuple[int, ...]] = {}
+        # Names of modules that no pattern covers: most that there are.
+        self._others: set[str] = set()
         self._new: list[_Watched] = []
 
     def change(self, texts: Sequence[str]) -> None:
@@ -65,6 +67,7 @@ class Watch:
         self.texts, self.patterns = list(texts), patterns
         self.fitted = set()
         self._modules = {}
+        self._others = set()
         for key, one in list(self._handles.items()):
             if not takes(patterns, *one.name):
                 del self._handles[key]
@@ -74,7 +77,11 @@ class Watch:
     def sweep(self) -> None:
         """Watch what was imported since the last time."""
         for name, module in list(sys.modules.items()):
-            if type(name) is str and self.is_concerned(name):
+            if type(name) is not str or name in self._others:
+                continue
+            if not self.is_concerned(name):
+                self._others.add(name)
+            else:
                 held = namespace(module)
                 # A reload leaves the module and gives it another specification.
                 seen = id(module), id(held.get("__spec__")), len(held)
