@@ -195,7 +195,7 @@ def test_statements_below_a_handler(suite):
         import shop
 
         def test_report():
-            shop.api["report"](12)
+            shop.report(12)
         """,
     )
     result = suite.runpytest_subprocess("test_shop.py", "--smartcollect-watch=@sqlalchemy")

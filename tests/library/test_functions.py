@@ -19,6 +19,7 @@ from unittest import mock
 import pytest
 import watched_forms as forms
 from smartswitch import Switcher
+from support import dispatch
 
 from smartcollect import CallLog, HandlerName, collecting
 from smartcollect.sources.known_packages import KNOWN
@@ -283,7 +284,7 @@ def test_several_logs_and_a_switcher_beside(shop):
     api(shop.other)
     with collecting("shop") as one, collecting("shop:plain", api) as two:
         shop.plain(1)
-        api["other"](1)
+        dispatch(api, "other")(1)
     assert called(one) == {"plain": 1, "other": 1}
     assert called(two) == {"plain": 1, "other": 1}
 
@@ -306,7 +307,7 @@ def test_a_function_that_is_a_handler_counts_once_under_that_name(shop, handler_
         if not handler_first:
             api("work")(shop.plain)
         shop.plain(1)
-        api["work"](1)
+        dispatch(api, "work")(1)
         assert log.uncalled() == ["other"]
     assert called(log) == {"work": 2}
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from smartswitch import Switcher
-from support import FakeTime
+from support import FakeTime, dispatch
 
 from smartcollect import CallLog, HandlerName, collecting
 from smartcollect.recording.settings import LogSettings
@@ -38,7 +38,7 @@ def application(time):
         time.now += work
         for one in inner:
             try:
-                api[one[0]](one)
+                dispatch(api, one[0])(one)
             except ValueError:
                 time.now += 1
         if fails:
@@ -61,7 +61,7 @@ def told(calls, max_history):
     with switchers.everywhere(log.recorder):
         for call in calls:
             try:
-                api[call[0]](call)
+                dispatch(api, call[0])(call)
             except ValueError:
                 time.now += 1
         profile = log.profile()

@@ -170,8 +170,8 @@ def test_functions_and_handlers_together(blog, run):
         import app
 
         def test_index():
-            assert app.api["index"](11)
-            assert app.api["list"](1)
+            assert app.index(11)
+            assert app.titles(1)
         """,
     )
     result = run("test_app.py", "--smartcollect-watch=blog", "-v")
