@@ -59,7 +59,8 @@ def library(switcher: Switcher, path: Path) -> None:
     plugin.subscribe(print)  # type: ignore[arg-type]
     plugin.attach(switcher)
     plugin.detach(switcher)
-    with collecting(switcher, max_history=1) as log:
+    plugin.attach("shop.database:Connection.*")
+    with collecting("shop", "!shop.tests", switcher, max_history=1) as log:
         assert_type(log, CallLog)
     profile = merge([plugin.profile(), log.profile()])
     assert_type(profile, Profile)

@@ -104,7 +104,6 @@ FORMS = [
     (lambda: forms.Pair(1).swapped(), {"Pair.swapped": 1}),
     (lambda: forms.Color.RED.mixed(), {"Color.mixed": 1}),
     (lambda: forms.Slotted().get(), {"Slotted.get": 1}),
-    (lambda: forms.Public().shown(), {"Public.shown": 1}),
     (lambda: forms.basename("a"), {}),
 ]
 
@@ -388,6 +387,23 @@ def test_a_module_that_is_imported_later(package):
         assert type(module.__spec__) is ModuleSpec
         assert "exec_module" not in vars(module.__loader__)
     assert called(log) == {"load": 1}
+
+
+def test_a_class_that_says_it_is_of_the_package_above(package):
+    package(
+        __init__="from blog._posts import Post",
+        _posts="""
+            class Post:
+                def shown(self): ...
+
+            Post.__module__ = "blog"
+        """,
+    )
+    with collecting("blog._posts:Post") as log:
+        import blog
+
+        blog.Post().shown()
+    assert called(log) == {"Post.shown": 1}
 
 
 def test_a_namespace_package(package):

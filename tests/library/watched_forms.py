@@ -249,12 +249,3 @@ class Slotted:
 
     def get(self):
         return 1
-
-
-class Public:
-    def shown(self):
-        return 1
-
-
-# As packages do with the classes of their private modules.
-Public.__module__ = "watched"

@@ -240,3 +240,14 @@ def test_an_unused_plugin_hooks_no_import(blog):
         """
     )
     blog.runpytest_subprocess("test_finders.py").assert_outcomes(passed=1)
+
+
+def test_a_baseline(blog, run):
+    run("--smartcollect-watch=blog", "--smartcollect-report=before.json")
+    posts = blog.path / "blog" / "posts.py"
+    text = posts.read_text("utf-8")
+    posts.write_text(text.replace("range(count)", "range(2 * count - count % 2)"), "utf-8")
+    options = ("--smartcollect-compare=before.json", "--smartcollect-compare-fail=calls:20%")
+    result = run("--smartcollect-watch=blog", *options)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["regression: Connection.execute: calls went from 18 to 3*"])

@@ -204,7 +204,7 @@ def _code_for(function: FunctionType, stand_in: StandIn) -> CodeType:
     )
 
 
-@functools.lru_cache
+@functools.lru_cache(maxsize=1_000)
 def _template(text: str, free: int, signature: tuple[int, ...], receiver: bool) -> CodeType:
     """Return the code of ``text``, for functions of one shape.
 

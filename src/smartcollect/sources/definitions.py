@@ -126,7 +126,10 @@ def _path_of(kind: type, bound: str, held: Mapping[str, Any]) -> str:
 def _is_of(kind: type, module: str) -> bool:
     """Tell whether a module defines a class, which may say that it is of the package above."""
     names = namespace_of(kind)
-    return names.get("__module__") == module or any(
+    said = names.get("__module__")
+    if said == module or type(said) is not str:
+        return said == module
+    return module.startswith(f"{said}.") and any(
         type(one) is FunctionType and _is_from(one, module) for one in list(names.values())
     )
 
