@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import threading
+import types
 
 import pytest
 from hypothesis import given, settings
@@ -22,9 +24,9 @@ USUAL = 300
 
 # A call: its handler, how long it works, whether it raises, and the calls that it makes.
 CALL = st.recursive(
-    st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.booleans(), st.just(())),
+    st.tuples(st.sampled_from("abcde"), st.integers(0, 3), st.booleans(), st.just(())),
     lambda inner: st.tuples(
-        st.sampled_from("abc"), st.integers(0, 3), st.booleans(), st.lists(inner, max_size=12)
+        st.sampled_from("abcde"), st.integers(0, 3), st.booleans(), st.lists(inner, max_size=12)
     ),
     max_leaves=25,
 )
@@ -38,18 +40,33 @@ def application(time):
         time.now += work
         for one in inner:
             try:
-                dispatch(api, one[0])(one)
+                drive(dispatch(api, one[0])(one))
             except ValueError:
                 time.now += 1
         if fails:
             raise ValueError(work)
         return work
 
-    for name in "abc":
+    for name in "abcde":
         namespace = {"run": run}
-        exec(f"def {name}(call): return run(call)", namespace)
+        exec(FUNCTIONS.get(name, "def {name}(call): return run(call)").format(name=name), namespace)
         api(namespace[name])
     return api
+
+
+# One that yields, and one that awaits; `drive` makes them do their work.
+FUNCTIONS = {
+    "d": "def {name}(call): yield run(call)",
+    "e": "async def {name}(call): return run(call)",
+}
+
+
+def drive(made):
+    if isinstance(made, types.GeneratorType):
+        list(made)
+    elif isinstance(made, types.CoroutineType):
+        with contextlib.suppress(StopIteration):
+            made.send(None)
 
 
 def told(calls, max_history):
@@ -61,7 +78,7 @@ def told(calls, max_history):
     with switchers.everywhere(log.recorder):
         for call in calls:
             try:
-                dispatch(api, call[0])(call)
+                drive(dispatch(api, call[0])(call))
             except ValueError:
                 time.now += 1
         profile = log.profile()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ..names import HandlerName
 from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
+from ..storage.times import Times
 from ..values.capture import ValueCapture
 from .nesting import (
     ARGS,
@@ -36,6 +37,7 @@ class Recording(Protocol):
     store: Store
     name: HandlerName
     capture: ValueCapture
+    times: Times
 
     def details(
         self,
@@ -141,6 +143,9 @@ class DeferredCall:
         details = Details._make(
             probe.details(frame, self._spent, self._call_site, self._parent_id, self._task, span)
         )
+        if error is None and self._spent <= probe.store.slow:
+            probe.store.count(probe.times, start, self._spent, details.self_time)
+            return
         if error is not None:
             details = details._replace(failure=probe.capture.failure(error))
         taken = None if error is not None else probe.capture.result(result)

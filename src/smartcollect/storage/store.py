@@ -191,6 +191,23 @@ class Store:
         forgotten = self._ring.extend(calls)
         del calls, columns, forgotten
 
+    def count(self, times: Times, start: float, elapsed: float, own: float) -> None:
+        """Note a call of which nobody wants more than the time: see `slow`.
+
+        Args:
+            times: those of its handler.
+            start: when it began, on the monotonic clock.
+            elapsed: seconds.
+            own: seconds that it spent in no other recorded call.
+        """
+        if times.full == 1:
+            self.notice(times)
+        if start > times.last:
+            times.last = start
+        times.nested.append((elapsed, own))
+        if len(times.nested) >= times.full:
+            self.notice(times)
+
     def notice(self, times: Times) -> None:
         """Note that there are calls in ``times``; fold them where they are many."""
         self._counting.add(times)
