@@ -9,7 +9,7 @@ import threading
 import types
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from smartswitch import Switcher
 from support import FakeTime, dispatch
@@ -86,6 +86,7 @@ def told(calls, max_history):
 
 
 @given(st.lists(CALL, min_size=1, max_size=8))
+@example([(kind, 1, False, [("a", 1, False, [])]) for kind in "ade"])
 @settings(deadline=None, max_examples=50)
 def test_what_is_told_is_the_same_with_and_without_a_history(calls):
     assert told(calls, 0) == told(calls, 10_000)
