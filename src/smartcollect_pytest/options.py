@@ -89,11 +89,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _watched(text: str) -> str:
-    from smartcollect.sources.known_packages import expanded
-    from smartcollect.sources.patterns import parse
+    from smartcollect.sources.patterns import patterns_of
 
-    for one in expanded(text):
-        parse(one)
+    patterns_of(text)
     return text.strip()
 
 
@@ -341,11 +339,14 @@ def read(config: pytest.Config) -> Options:
             "--smartcollect-compare-fail (command line): there is no baseline to compare with; "
             "accepted: together with --smartcollect-compare=FILE"
         )
-    if values["watch"] and values["watch"][0].startswith("!"):
-        from smartcollect.sources.patterns import nothing_to_exclude
+    if values["watch"]:
+        from smartcollect.sources.patterns import parse_all
 
-        source, text, _ = next(_given(config, BY_NAME["watch"]))
-        raise pytest.UsageError(f"{source}: {nothing_to_exclude(text)}")
+        try:
+            parse_all(values["watch"])
+        except ValueError as error:
+            source = next(_given(config, BY_NAME["watch"])).source
+            raise pytest.UsageError(f"{source}: {error}") from None
     return Options(active=not off, profile=bool(wanted or asked) and not off, **values)
 
 

@@ -56,10 +56,9 @@ class Watching:
     def _costly(self, profile: Profile) -> Iterator[str]:
         if not self._patterns:
             return
-        from smartcollect.sources.known_packages import expanded
         from smartcollect.sources.patterns import parse_all, takes
 
-        patterns = parse_all(one for text in self._patterns for one in expanded(text))
+        patterns = parse_all(self._patterns)
         whole = sum(
             phase.duration for phases in profile.tests.values() for phase in phases.values()
         )

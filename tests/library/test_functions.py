@@ -274,6 +274,14 @@ def test_patterns_come_and_go():
     log.detach("watched_forms:doubled")
     forms.doubled(1)
     assert called(log) == {"plain": 2, "doubled": 3}
+    log.attach("watched_forms:plain")
+    log.attach("!watched_forms:plain")
+    log.attach("watched_forms:doubled")
+    log.detach("watched_forms:plain")  # and what narrows it
+    forms.plain(1)
+    forms.doubled(1)
+    log.detach("watched_forms:doubled")
+    assert called(log) == {"plain": 2, "doubled": 4}
     with pytest.raises(ValueError, match="'watched_forms:doubled' is not attached"):
         log.detach("watched_forms:doubled")
 

@@ -37,7 +37,7 @@ from .nesting import (
     running,
     task_name,
 )
-from .observation import Observation, observation_of, observations
+from .observation import Observation, hots, observation_of, observations
 from .probe import Probe
 from .steps import STEPPING, Stepping, Steps, frame_and_code, has_begun, unfinished
 
@@ -290,9 +290,8 @@ def failed(observation: Observation, frame: FrameType, error: BaseException) -> 
 def read_late(entry: Frame, probe: Probe, code: CodeType, frame: FrameType) -> None:
     """Read the arguments of a call that somebody wants after all."""
     if entry[ARGS] is LATE:
-        reference = observations.get(id(code))
-        observation = None if reference is None else reference()
-        parameters = Parameters(code) if observation is None else observation.parameters
+        hot = hots.get(id(code))
+        parameters = Parameters(code) if hot is None else hot[2]
         values = parameters.lasting(code, frame.f_locals)
         if values is not None:
             entry[ARGS], entry[KWARGS], _ = probe.capture.bound(parameters, values, False)

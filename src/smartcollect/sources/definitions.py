@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from types import (
     BuiltinFunctionType,
-    CellType,
     FunctionType,
     GetSetDescriptorType,
     MappingProxyType,
@@ -31,9 +30,6 @@ _ACCESSORS: dict[str, Callable[[property], Any]] = {
     ".setter": property.__dict__["fset"].__get__,
     ".deleter": property.__dict__["fdel"].__get__,
 }
-_globals_of: Callable[[FunctionType], Mapping[str, Any]] = FunctionType.__dict__[
-    "__globals__"
-].__get__
 _vars_of: Callable[[object], Mapping[str, Any] | None] = vars(ModuleType)["__dict__"].__get__
 
 
@@ -136,7 +132,7 @@ def _is_of(kind: type, module: str) -> bool:
 
 def _is_from(function: FunctionType, module: str) -> bool:
     """Tell whether a module wrote a function, also where another object takes its place."""
-    return _globals_of(function).get("__name__") == module
+    return function.__globals__.get("__name__") == module
 
 
 def _qualified(kind: type) -> str:
@@ -196,7 +192,7 @@ def _wrapped(function: FunctionType) -> Iterator[Any]:
     yield function.__dict__.get("__wrapped__")
     for cell in function.__closure__ or ():
         try:
-            content = CellType.__dict__["cell_contents"].__get__(cell)
+            content = cell.cell_contents
         except ValueError:  # empty
             continue
         if _may_hold(content):

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import dropwhile
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from ..recording.registry import Handle, lock
 from ..values.containment import is_foreign
 from . import imports, known_packages
 from .definitions import definitions, namespace, natives
-from .patterns import OWN, Pattern, nothing_to_exclude, parse, parse_all, takes
+from .patterns import OWN, Pattern, excludes, parse_all, patterns_of, takes
 
 KIND = "pattern of functions"
 _SHOWN = 5
@@ -61,9 +62,7 @@ class Watch:
 
     def change(self, texts: Sequence[str]) -> None:
         """Watch the functions that other patterns take from now on."""
-        if texts and texts[0].lstrip().startswith("!"):
-            raise ValueError(nothing_to_exclude(texts[0]))
-        patterns = parse_all(one for text in texts for one in known_packages.expanded(text))
+        patterns = parse_all(texts)
         self.texts, self.patterns = list(texts), patterns
         self.fitted = set()
         self._modules = {}
@@ -139,13 +138,13 @@ class Watch:
     def unmet(self) -> Iterator[tuple[str, str]]:
         """Yield each pattern that watches nothing, as it was given, and why."""
         for text in self.texts:
-            patterns = tuple(map(parse, known_packages.expanded(text)))
+            patterns = patterns_of(text)
             if self.fitted.isdisjoint(patterns):
                 yield text, f"{text!r} fits {self._instead(patterns)}"
 
     def hopeless(self, text: str) -> str | None:
         """Return why no function will ever fit a pattern, if that is so."""
-        patterns = tuple(map(parse, known_packages.expanded(text)))
+        patterns = patterns_of(text)
         if not self.fitted.isdisjoint(patterns):
             return None
         if any(one.root != one.module or _may_come(one.module) for one in patterns):
@@ -246,28 +245,14 @@ def attach(recorder: Recorder, pattern: str) -> None:
             can fit no function, whatever is imported later.
     """
     with lock:
-        _attach(recorder, pattern)
+        before = _texts_of(recorder)
+        if pattern in before:
+            return
+        _change(recorder, [*before, pattern])
         why = _watches[recorder].hopeless(pattern)
         if why is not None:
-            detach(recorder, pattern)
+            _change(recorder, before)
             raise ValueError(why)
-
-
-def _attach(recorder: Recorder, pattern: str) -> None:
-    watch = _watches.get(recorder) or Watch(recorder)
-    if pattern in watch.texts:
-        return
-    watch.change([*watch.texts, pattern])
-    if recorder not in _watches:
-        _watches[recorder] = watch
-        weakref.finalize(recorder, _tidy).atexit = False
-    imports.follow(concerns, _imported)
-
-
-def _tidy() -> None:
-    """Leave no trace once nobody watches."""
-    if not list(_watches):  # those that live
-        imports.unfollow()
 
 
 def detach(recorder: Recorder, pattern: str) -> None:
@@ -277,32 +262,55 @@ def detach(recorder: Recorder, pattern: str) -> None:
         ValueError: the log is not attached to it.
     """
     with lock:
-        watch = _watches.get(recorder)
-        if watch is None or pattern not in watch.texts:
+        if pattern not in _texts_of(recorder):
             raise ValueError(f"{pattern!r} is not attached; pass a pattern that attach() was given")
-        texts = [text for text in watch.texts if text != pattern]
-        if any(not text.startswith("!") for text in texts):
-            watch.change(texts)
-            return
-        # What is left out of nothing is nothing.
-        watch.leave()
-        del _watches[recorder]
-        _tidy()
+        _leave(recorder, [pattern])
 
 
 @contextmanager
 def watching(recorder: Recorder, patterns: Sequence[str]) -> Iterator[Watch]:
     """Feed a log with the calls of the functions that ``patterns`` fit."""
     with lock:
-        for pattern in patterns:
-            _attach(recorder, pattern)
+        _change(recorder, list(dict.fromkeys([*_texts_of(recorder), *patterns])))
         watch = _watches[recorder]
     try:
         yield watch
     finally:
-        for pattern in reversed(patterns):
-            if recorder in _watches:
-                detach(recorder, pattern)
+        with lock:
+            _leave(recorder, patterns)
+
+
+def _texts_of(recorder: Recorder) -> list[str]:
+    watch = _watches.get(recorder)
+    return [] if watch is None else watch.texts
+
+
+def _leave(recorder: Recorder, patterns: Sequence[str]) -> None:
+    texts = [text for text in _texts_of(recorder) if text not in patterns]
+    # What is left out of nothing is nothing.
+    _change(recorder, list(dropwhile(excludes, texts)))
+
+
+def _change(recorder: Recorder, texts: Sequence[str]) -> None:
+    """Let a log watch what other patterns take: all at once, since that looks at every module."""
+    watch = _watches.get(recorder)
+    if texts:
+        watch = watch or Watch(recorder)
+        watch.change(texts)
+        if recorder not in _watches:
+            _watches[recorder] = watch
+            weakref.finalize(recorder, _tidy).atexit = False
+        imports.follow(concerns, _imported)
+    elif watch is not None:
+        watch.leave()
+        del _watches[recorder]
+        _tidy()
+
+
+def _tidy() -> None:
+    """Leave no trace once nobody watches."""
+    if not list(_watches):  # those that live
+        imports.unfollow()
 
 
 def _imported(module: str) -> None:

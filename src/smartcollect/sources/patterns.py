@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
+
+from .known_packages import expanded
 
 HINT = "write a module, or a module and a name in it, such as shop.database:Connection.*"
 OWN = ("smartcollect", "smartcollect_pytest")
@@ -93,24 +95,32 @@ def parse(text: str) -> Pattern:
     return Pattern(written, module, name or "*", written.startswith("!"))
 
 
-def parse_all(texts: Iterable[str]) -> tuple[Pattern, ...]:
+def patterns_of(text: str) -> tuple[Pattern, ...]:
+    """Return the patterns that ``text`` stands for: several, where it is a name such as ``@redis``.
+
+    Raises:
+        ValueError: see `parse` and `expanded`.
+    """
+    return tuple(map(parse, expanded(text)))
+
+
+def parse_all(texts: Sequence[str]) -> tuple[Pattern, ...]:
     """Return the patterns that texts stand for; the first one has something to leave out.
 
     Raises:
-        ValueError: see `parse`; or the first of them excludes.
+        ValueError: see `patterns_of`; or the first of them excludes.
     """
-    patterns = tuple(map(parse, texts))
-    if patterns and patterns[0].excludes:
-        raise ValueError(nothing_to_exclude(patterns[0].text))
-    return patterns
+    if texts and excludes(texts[0]):
+        raise ValueError(
+            f"{texts[0]!r} comes first, so there is nothing to leave out; put it after the pattern "
+            "that it narrows"
+        )
+    return tuple(pattern for text in texts for pattern in patterns_of(text))
 
 
-def nothing_to_exclude(text: str) -> str:
-    """Return why a pattern that excludes must not come first."""
-    return (
-        f"{text!r} comes first, so there is nothing to leave out; put it after the pattern that it "
-        "narrows"
-    )
+def excludes(text: str) -> bool:
+    """Tell whether a pattern leaves out what an earlier one took."""
+    return text.lstrip().startswith("!")
 
 
 def takes(patterns: Sequence[Pattern], module: str, name: str) -> bool:
