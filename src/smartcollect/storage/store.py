@@ -230,10 +230,14 @@ class Store:
 
     def _complete(self) -> None:
         """Fold all calls until now."""
+        if self._has_more():
+            self._fold()
+
+    def _has_more(self) -> bool:
+        """Tell whether calls ended that are not folded."""
         for add in unseen:
             add()
-        if self.pending or self._counting or self._pending_repeats:
-            self._fold()
+        return bool(self.pending or self._counting or self._pending_repeats)
 
     def _measure(self) -> float:
         """Return what to add to the monotonic clock, for calls that ended just now.
@@ -355,12 +359,9 @@ class Store:
         Handlers without a call are among the statistics only when they were registered since the
         last take.
         """
-        for add in unseen:
-            add()
-        if self._is_empty and not (self.pending or self._counting or self._pending_repeats):
+        if not self._has_more() and self._is_empty:
             return None
         with self._lock:
-            self._complete()
             tally, _ = self._exchanged(known=False)
         return tally.summary()
 

@@ -87,14 +87,14 @@ class Parameters:
         of the beginning any more, so its type alone is told. ``None`` where the function may have
         given a parameter another value.
         """
-        if any(name in code.co_cellvars or name in _assigned(code) for name in self._positional):
+        if not _assigned(code).isdisjoint(self._positional):
             return None
         return {name: _lasting(values[name]) for name in self._positional}
 
 
 def _assigned(code: CodeType) -> set[str]:
-    """Return the local variables that ``code`` sets or deletes."""
-    found: set[str] = set()
+    """Return the local variables that ``code`` sets or deletes, or a function inside of it may."""
+    found = set(code.co_cellvars)
     for instruction in dis.get_instructions(code):
         if _ASSIGNS.search(instruction.opname):
             # Two in one, as some instructions do.
