@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from _thread import get_ident
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from smartswitch import Switcher
 
 from smartcollect.clock import Clock
+from smartcollect.processor import ThreadTimes
 
 VIA_GET = hasattr(Switcher, "get")
 """Whether this smartswitch dispatches as ``sw.get("name")``; 0.10 does as ``sw("name")``."""
@@ -22,14 +24,33 @@ def dispatch(sw: Any, selector: str) -> Callable[..., Any]:
 
 
 class FakeTime:
-    """A clock that stands still until it is told to go on."""
+    """A clock that stands still until it is told to go on.
+
+    ``delayed`` is None for a system that does not tell how long threads wait for a processor.
+    """
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.clock = Clock(lambda: self.now, lambda: self.now + 1_000_000.0)
+        self.ran = 0.0
+        self.delayed: float | None = 0.0
+        self.readings = 0
+        self.clock = Clock(lambda: self.now, lambda: self.now + 1_000_000.0, self._thread)
+
+    def _thread(self, now: float) -> ThreadTimes:
+        self.readings += 1
+        return ThreadTimes(self.ran, self.delayed, get_ident())
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+
+    def compute(self, seconds: float) -> None:
+        self.now += seconds
+        self.ran += seconds
+
+    def wait_for_a_processor(self, seconds: float) -> None:
+        self.now += seconds
+        if self.delayed is not None:
+            self.delayed += seconds
 
 
 def table(result, heading="handler"):

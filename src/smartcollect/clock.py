@@ -7,17 +7,25 @@ import importlib.util
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .processor import ThreadTimes, thread_times
+
+
+def _untold(now: float) -> ThreadTimes:
+    return ThreadTimes(0.0, None, 0)
+
 
 class Clock(NamedTuple):
-    """Two functions that return seconds.
+    """Functions that return seconds.
 
     Attributes:
         monotonic: never goes back; its zero means nothing.
         wall: Unix time.
+        thread: where the time of the calling thread went, given that of ``monotonic``.
     """
 
     monotonic: Callable[[], float]
     wall: Callable[[], float]
+    thread: Callable[[float], ThreadTimes] = _untold
 
 
 def _system() -> Clock:
@@ -29,7 +37,7 @@ def _system() -> Clock:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return Clock(module.perf_counter, module.time)
+    return Clock(module.perf_counter, module.time, thread_times(module.thread_time))
 
 
 SYSTEM = _system()

@@ -7,12 +7,15 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from smartcollect import CallLog, HandlerName, HandlerStats, Profile
+    from smartcollect.processor import ThreadTimes
+    from smartcollect.profiles.parts import Waiting
     from smartcollect.sources.functions import Watch
     from smartcollect.storage.rows import Call
 
@@ -53,6 +56,7 @@ class Capture:
         self._registered: set[HandlerName] = set()
         self._untold: set[HandlerName] = set()
         self._sent: list[float] = []
+        self._read: tuple[float, ThreadTimes] | None = None
 
     @property
     def begun(self) -> bool:
@@ -87,6 +91,7 @@ class Capture:
         self._log = CallLog(LogSettings(max_history=0, objects=self._objects))
         store = self._log.recorder.store
         self.now = store.clock.monotonic
+        self._read = self._reading()
         usual = store.repeat_threshold
         store.repeat_threshold = min(usual, self._repeat_threshold or usual)
         self._source = switchers
@@ -171,7 +176,28 @@ class Capture:
         untold, self._untold = self._untold, set()
         idle = {name: HandlerStats() for name in untold}
         slowest = self._among_slowest(summary.slowest)
-        return Profile.of(summary._replace(handlers={**idle, **handlers}, slowest=slowest))
+        profile = Profile.of(summary._replace(handlers={**idle, **handlers}, slowest=slowest))
+        return replace(profile, waiting=self._waiting())
+
+    def _reading(self) -> tuple[float, ThreadTimes] | None:
+        """The time now, and where that of this thread went."""
+        if self._log is None:
+            return None
+        now = self.now()
+        return now, self._log.recorder.store.thread(now)
+
+    def _waiting(self) -> Waiting:
+        """How long this process waited for a processor since the last time that it was asked."""
+        from smartcollect.profiles.parts import NO_WAITING, Waiting
+
+        before, now = self._read, self._reading()
+        self._read = now
+        if before is None or now is None:
+            return NO_WAITING
+        spent = now[1].since(before[1])
+        if spent is None or spent.delayed is None:
+            return NO_WAITING
+        return Waiting(max(spent.delayed, 0.0), now[0] - before[0])
 
     def _among_slowest(self, calls: list[Call]) -> list[Call]:
         """Those that can be among the slowest of the run: most phases of a long run have none."""

@@ -13,7 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from smartcollect.profiles.budgets import Budget
-    from smartcollect.profiles.comparison import Rule
+    from smartcollect.profiles.rules import Rule
 
 Part = TypeVar("Part")
 REPORTS = (".json", ".md")
@@ -58,7 +58,7 @@ def _budget(text: str) -> Budget:
 
 
 def _rule(text: str) -> Rule:
-    from smartcollect.profiles.comparison import parse_rule
+    from smartcollect.profiles.rules import parse_rule
 
     return parse_rule(text)
 
@@ -174,18 +174,24 @@ class Options:
         many=True,
         profiles=True,
     )
-    compare: Path | None = _option(  # noqa: RUF009
-        _path, "compare with FILE, a .json report of an earlier run", "FILE", profiles=True
+    compare: tuple[Path, ...] = _option(
+        _path,
+        "compare with PATH: the .json report of an earlier run, or a folder of such reports; "
+        "three runs and more tell how far runs of the same code lie apart",
+        "PATH",
+        many=True,
+        profiles=True,
     )
     compare_fail: tuple[Rule, ...] = _option(
         _rule,
-        "fail the run where a handler's FIELD grew by more than PERCENT: avg_time:20%%",
-        "FIELD:PERCENT%",
+        "fail the run if a handler became slower by more than PERCENT: 25%%; or if its FIELD grew "
+        "by more: calls:10%%; drift:25%%: if everything together became slower",
+        "[FIELD:]PERCENT%",
         many=True,
     )
     compare_min: float | None = _option(
         _seconds,
-        "a time that grew by less than DURATION does not fail the run; 1ms unless given",
+        "a time that grew by less than DURATION does not fail the run; 0.1ms unless given",
         "DURATION",
     )
     budgets: tuple[Budget, ...] = _option(
@@ -334,10 +340,10 @@ def read(config: pytest.Config) -> Options:
     values = {option.name: _value(config, option) for option in OPTIONS}
     wanted = config.getoption("smartcollect") or _on(config, "smartcollect")
     asked = any(option.profiles and config.getoption(option.key) for option in OPTIONS)
-    if config.getoption("smartcollect_compare_fail") and values["compare"] is None:
+    if config.getoption("smartcollect_compare_fail") and not values["compare"]:
         raise pytest.UsageError(
             "--smartcollect-compare-fail (command line): there is no baseline to compare with; "
-            "accepted: together with --smartcollect-compare=FILE"
+            "accepted: together with --smartcollect-compare=PATH"
         )
     if values["watch"]:
         from smartcollect.sources.patterns import parse_all

@@ -56,7 +56,7 @@ class Profiler:
         self._worker = hasattr(config, "workerinput")
         self._parts = Parts(capture, self._worker, Totals() if given.junit else None)
         self._idle = any(config.getoption(name, False) for name in _NO_TEST_RUNS)
-        self._baseline = None if self._worker else _baseline(config, given)
+        self._baseline = [] if self._worker else _baseline(config, given)
         if not self._worker:
             for path in given.report:
                 refusal = report.refusal(path)
@@ -173,7 +173,10 @@ class Profiler:
         def partial() -> str:
             return "".join(profile.incomplete[:1]) or self._selection.left_out(self._config)
 
-        missed, notes = self._watching.missed(), self._watching.notes(profile)
+        missed, notes = self._watching.missed(), [*self._watching.notes(profile)]
+        if self._options.compare and not self._baseline:
+            folders = ", ".join(map(str, self._options.compare))
+            notes.append(f"nothing to compare with: there is no report in {folders}")
         verdict = judge(profile, self._options.part(Expectations), self._baseline, partial, missed)
         self._tell("pytest_smartcollect_profile", profile=profile)
         self._verdict = verdict.failing(*self._broken_hooks).noting(*notes)
@@ -219,12 +222,13 @@ class Profiler:
             writer.write(self._sections(verbosity > 0), self._files, verbosity < 0)
 
 
-def _baseline(config: pytest.Config, given: Options) -> Profile | None:
-    if given.compare is None:
-        return None
-    from smartcollect.profiles.files import load
+def _baseline(config: pytest.Config, given: Options) -> list[Profile]:
+    found = []
+    for path in given.compare:
+        from smartcollect.profiles.files import load_runs
 
-    try:
-        return load(given.compare)
-    except ValueError as error:
-        raise options.refuse(config, "compare", given.compare, str(error)) from None
+        try:
+            found += load_runs(path)
+        except ValueError as error:
+            raise options.refuse(config, "compare", path, str(error)) from None
+    return found

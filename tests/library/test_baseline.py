@@ -41,6 +41,9 @@ def regressions(old, new, *rules, **more):
         ("avg_time:20%", Rule("avg_time", 20)),
         (" p95:7.5 ", Rule("p95_time", 7.5)),
         ("calls:0%", Rule("calls", 0)),
+        ("25%", Rule("steady_time", 25)),
+        ("7.5", Rule("steady_time", 7.5)),
+        ("drift:30%", Rule("drift", 30)),
     ],
 )
 def test_parse(text, rule):
@@ -50,10 +53,10 @@ def test_parse(text, rule):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "avg_time", "20%", "avg_time:", "avg_time:x%", "avg_time:-1%", "speed:20%", "calls:nan"],
+    ["", "%", "avg_time", "avg_time:", "avg_time:x%", "-1%", "speed:20%", "calls:nan", ":20%"],
 )
 def test_parse_refuses(text):
-    with pytest.raises(ValueError, match=r"accepted: FIELD:PERCENT%, such as avg_time:20%; fields"):
+    with pytest.raises(ValueError, match=r"accepted: PERCENT% or FIELD:PERCENT%, such as 25%"):
         parse(text)
 
 
@@ -67,6 +70,8 @@ def test_a_regression_is_shown_with_its_ratio_and_p():
     assert slow.p < 1e-6
     assert (same.name, same.regression, same.ratio) == (B, False, 1)
     assert same.p == pytest.approx(1)
+    assert slow.why.startswith("+200 % (20 % allowed), 500 ms more, p 0.0000, 20 and 20 calls")
+    assert same.why == "+0 %, 20 % allowed"
 
 
 def test_faster_is_no_regression():
@@ -88,9 +93,31 @@ def test_what_may_be_noise_is_no_regression():
     # One call of twenty was very slow: the mean is twice what it was, the calls are as fast.
     old, new = profile(a=[0.01] * 20), profile(a=[*[0.01] * 19, 0.21])
     assert regressions(old, new) == []
-    # Two calls cannot tell.
-    assert regressions(profile(a=[0.01] * 2), profile(a=[0.03] * 2)) == []
-    assert regressions(profile(a=[0.01] * 3), profile(a=[0.03] * 3)) == [("a", "avg_time")]
+    (change,) = compare(old, new, [SLOWER]).changes
+    assert change.why.startswith("+100 %, but may be chance: p 0.")
+
+
+@pytest.mark.parametrize(("then", "now"), [(2, 20), (20, 2), (1, 1)])
+def test_of_two_calls_nothing_can_be_told(then, now):
+    found = compare(profile(a=[0.01] * then), profile(a=[0.03] * now), [SLOWER])
+    (change,) = found.changes
+    few = min(then, now)
+    assert change.why == f"{few} call{'s' * (few > 1)}: nothing can be told"
+    assert (change.p, change.regression, found.judged) == (None, False, 0)
+
+
+def test_of_three_calls_it_can():
+    found = compare(profile(a=[0.01] * 3), profile(a=[0.03] * 3), [SLOWER])
+    assert found.changes[0].regression
+    assert found.judged == 1
+
+
+def test_a_growth_of_less_than_a_tenth_of_a_millisecond_is_none():
+    old = profile(a=[0.0001] * 20)
+    assert regressions(old, profile(a=[0.00019] * 20)) == []
+    assert regressions(old, profile(a=[0.00021] * 20)) == [("a", "avg_time")]
+    (change,) = compare(old, profile(a=[0.00019] * 20), [SLOWER]).changes
+    assert change.why == "+90 %, but less than 100 µs more"
 
 
 def test_counts_are_exact():
@@ -119,7 +146,7 @@ def test_each_rule_has_its_rows_and_regressions_come_first():
         (A, "max_time"),
         (A, "avg_time"),
     ]
-    assert [change.field for change in compare(old, new).changes] == ["avg_time"] * 2
+    assert [change.field for change in compare(old, new).changes] == ["p50_time"] * 2
 
 
 def test_handlers_that_were_added_and_removed():
@@ -217,5 +244,6 @@ def test_an_error_rate_that_grew_is_a_regression():
     old, new = profile(a=[0.01] * 20), profile(a=[0.01] * 20)
     old.handlers[A].errors, new.handlers[A].errors = 2, 3
     (change,) = compare(old, new, [parse("error_rate:20%")]).changes
+    assert change.why == "+50 %, 20 % allowed"
     assert (change.before, change.after, change.p, change.regression) == (0.1, 0.15, None, True)
     assert not compare(old, new, [parse("error_rate:50%")]).regressions

@@ -61,6 +61,7 @@ def test_statistics():
         "errors": 1,
         "error_rate": 0.5,
         "avg_time": 2.0,
+        "steady_time": pytest.approx(1.0, rel=0.02),
         "min_time": 1.0,
         "max_time": 3.0,
         "total_time": 4.0,
@@ -100,7 +101,8 @@ def test_sort_by_an_unknown_field():
 def test_the_table_is_sorted_and_readable():
     stats = Stats(fast=stats_of([1e-6]).statistics(), slow=stats_of([2.0]).statistics())
     lines = str(stats).splitlines()
-    assert lines[0].split() == ["handler", "calls", "errors", "total", "self", "avg", "p95", "max"]
+    columns = ["handler", "calls", "errors", "total", "self", "avg", "steady", "p95", "max"]
+    assert lines[0].split() == columns
     assert lines[2].split()[:4] == ["slow", "1", "1", "2.00"]
     assert "1.00 µs" in lines[3]
 

@@ -32,17 +32,17 @@ CALL = st.recursive(
 )
 
 
-def application(time):
+def application(time, unit):
     api = Switcher("api")
 
     def run(call):
         _, work, fails, inner = call
-        time.now += work
+        time.now += work * unit
         for one in inner:
             try:
                 drive(dispatch(api, one[0])(one))
             except ValueError:
-                time.now += 1
+                time.now += unit
         if fails:
             raise ValueError(work)
         return work
@@ -69,12 +69,12 @@ def drive(made):
             made.send(None)
 
 
-def told(calls, max_history):
+def told(calls, max_history, unit):
     time = FakeTime()
-    api = application(time)
+    api = application(time, unit)
     log = CallLog(LogSettings(max_history=max_history, objects="type"), time.clock)
     # As in a suite that has seen slower calls.
-    log.recorder.store.rank_from(2.5)
+    log.recorder.store.rank_from(2.5 * unit)
     with switchers.everywhere(log.recorder):
         for call in calls:
             try:
@@ -85,11 +85,13 @@ def told(calls, max_history):
     return log.stats(), profile.to_dict(), [call.elapsed for call in profile.slowest]
 
 
-@given(st.lists(CALL, min_size=1, max_size=8))
-@example([(kind, 1, False, [("a", 1, False, [])]) for kind in "ade"])
+# Calls that take long read where the time of their thread goes, and are seen in another way.
+@pytest.mark.parametrize("unit", [1.0, 0.00001], ids=["long", "short"])
+@given(calls=st.lists(CALL, min_size=1, max_size=8))
+@example(calls=[(kind, 1, False, [("a", 1, False, [])]) for kind in "ade"])
 @settings(deadline=None, max_examples=50)
-def test_what_is_told_is_the_same_with_and_without_a_history(calls):
-    assert told(calls, 0) == told(calls, 10_000)
+def test_what_is_told_is_the_same_with_and_without_a_history(unit, calls):
+    assert told(calls, 0, unit) == told(calls, 10_000, unit)
 
 
 @pytest.fixture
@@ -125,7 +127,7 @@ def test_the_arguments_of_a_slow_call_after_many_quick_ones(log, time):
         time.sleep(seconds)
 
     for _ in range(USUAL):
-        work(0.1, [1, 2], Order())
+        work(0.0001, [1, 2], Order())
     work(9, [1, 2], Order())
     # The list is another one by now: of that nothing but the type is certain.
     content = "<list>" if EVENTS else "[1, 2]"
@@ -160,7 +162,7 @@ def test_a_parameter_that_has_another_value_by_then(log, time):
 
     for number, function in enumerate([assigned, deleted, changed]):
         for _ in range(USUAL):
-            function(0.1)
+            function(0.0001)
         function(10 + 10 * number)
         assert slowest(log).arguments == "<not recorded>"
         function(15 + 10 * number)
@@ -177,7 +179,7 @@ def test_a_slow_call_after_many_quick_ones_that_fails(log, time):
             raise ValueError("slow")
 
     for _ in range(USUAL):
-        work(0.1)
+        work(0.0001)
     with pytest.raises(ValueError, match="slow"):
         work(9)
     assert slowest(log)[1:4] == (9, "9", "ValueError")
@@ -195,7 +197,7 @@ def test_a_coroutine_that_waits_after_many_that_did_not(log, time):
 
     async def main():
         for _ in range(USUAL):
-            await work(0.1)
+            await work(0.0001)
         await work(9, "q")
 
     asyncio.run(main())
@@ -214,7 +216,7 @@ def test_what_a_quick_function_returned_is_followed(log, time):
         return later(seconds) if seconds > 1 else None
 
     for _ in range(USUAL):
-        work(0.1)
+        work(0.0001)
     asyncio.run(work(9))
     assert slowest(log)[1:3] == (9, "9")
 

@@ -7,57 +7,93 @@ import json
 import pytest
 from support import table
 
-SLEEPY = """
+TIMING = """
     import time
+    from _thread import get_ident
+    from smartcollect import clock
+    from smartcollect.processor import ThreadTimes
+
+    class Time:
+        now = ran = delayed = 0.0
+
+    def compute(seconds):
+        Time.now += seconds
+        Time.ran += seconds
+
+    def wait_for_a_processor(seconds):
+        Time.now += seconds
+        Time.delayed += seconds
+
+    def thread(now):
+        return ThreadTimes(Time.ran, Time.delayed, get_ident())
+
+    clock.SYSTEM = clock.Clock(lambda: Time.now, time.time, thread)
+    """
+SUITE = """
+    import timing
     from smartswitch import Switcher
 
     api = Switcher("api")
 
     @api
-    def work(): time.sleep({work})
+    def work(): timing.compute({work} * {machine})
 
     @api
-    def rest(): time.sleep(0.001)
+    def rest():
+        timing.compute(0.001 * {machine})
+        timing.wait_for_a_processor({delay})
 
     @api
     def {third}(): ...
+
+    others = [
+        api(f"other{{number}}")(eval("lambda: timing.compute(0.002 * {machine})"))
+        for number in range({others})
+    ]
 
     def test_it():
         for _ in range(8):
             work()
             rest()
+            for other in others:
+                other()
         {third}()
     """
 
 
 @pytest.fixture
-def sleepy(pytester):
-    """Writes the suite, and its report as a baseline."""
+def timed(pytester):
+    """Writes the suite, and its report as a baseline; its handlers take as long as it is told."""
 
-    def sleepy(work="0.001", third="old"):
-        pytester.makepyfile(test_sleepy=SLEEPY.format(work=work, third=third))
+    def write(work=0.001, third="old", delay=0.0, others=0, machine=1.0):
+        suite = SUITE.format(work=work, third=third, delay=delay, others=others, machine=machine)
+        pytester.makepyfile(timing=TIMING, test_timed=suite)
 
-    sleepy()
+    pytester.makeconftest("import timing")
+    pytester.makeini("[pytest]\npythonpath = .")
+    write()
     pytester.runpytest_subprocess("--smartcollect-report=base.json")
-    return sleepy
+    return write
 
 
-FAIL = "--smartcollect-compare=base.json", "--smartcollect-compare-fail=avg_time:400%"
+FAIL = "--smartcollect-compare=base.json", "--smartcollect-compare-fail=20%"
 
 
-def test_a_regression_fails_the_run(sleepy, run):
-    sleepy(work="0.05", third="new")
+def test_a_regression_fails_the_run(timed, run):
+    timed(work=0.002, third="new", delay=0.009)
     result = run(*FAIL)
     result.assert_outcomes(passed=1)
     assert result.ret == 1
     lines = ["compared with base.json", "new since then: new", "not called any more: old"]
-    result.stdout.fnmatch_lines([*lines, "regression: work: avg_time went from 1.* ms to 5*.* ms"])
+    ending = "+100 % (20 % allowed), 992 µs more, p 0.00??, 8 and 8 calls"
+    verdict = f"regression: work: steady_time went from 9?? µs to 1.9? ms: {ending}"
+    result.stdout.fnmatch_lines([*lines, verdict])
     rows = {row[0]: row[1:] for row in compared(result)}
-    assert rows["work"][0] == "avg_time"
-    assert 10 < float(rows["work"][3]) < 100
+    assert rows["work"][:4] == ["steady_time", "992 µs", "1.98 ms", "2.00"]
     assert float(rows["work"][4]) < 0.01
     assert rows["work"][5] == "regression"
-    assert len(rows["rest"]) == 5
+    # It waited for a processor, and that is not its fault.
+    assert rows["rest"] == ["steady_time", "992 µs", "992 µs", "1.00", "1.0000"]
 
 
 def compared(result):
@@ -65,7 +101,7 @@ def compared(result):
     return table(result, "handler +statistic")
 
 
-def test_no_regression(sleepy, run):
+def test_no_regression(timed, run):
     result = run(*FAIL, "-q")
     assert result.ret == 0
     result.stdout.no_fnmatch_line("handler *statistic*")
@@ -74,11 +110,12 @@ def test_no_regression(sleepy, run):
     assert {row[0] for row in compared(result)} == {"work", "rest", "old"}
 
 
-def test_options_in_the_ini_file(sleepy, pytester):
-    sleepy(work="0.05")
+def test_options_in_the_ini_file(timed, pytester):
+    timed(work=0.05)
     pytester.makeini(
         """
         [pytest]
+        pythonpath = .
         smartcollect_compare = base.json
         smartcollect_compare_fail =
             calls:0%
@@ -93,8 +130,8 @@ def test_options_in_the_ini_file(sleepy, pytester):
     assert pytester.runpytest_subprocess().ret == 0
 
 
-def test_a_baseline_of_another_machine_fails_nothing(sleepy, pytester, run):
-    sleepy(work="0.05")
+def test_a_baseline_of_another_machine_fails_nothing(timed, pytester, run):
+    timed(work=0.05)
     path = pytester.path / "base.json"
     plain = json.loads(path.read_text())
     plain["run"]["machine"]["cpu"] = "Z80"
@@ -102,13 +139,12 @@ def test_a_baseline_of_another_machine_fails_nothing(sleepy, pytester, run):
     for quiet in ((), ("-q",)):
         result = run(*FAIL, *quiet)
         assert result.ret == 0
-        result.stdout.fnmatch_lines(
-            ["the baseline is of another machine, so it fails nothing: cpu: Z80 then, * now"]
-        )
+        line = "the baseline comes from a different machine; differences do not fail the run: "
+        result.stdout.fnmatch_lines([f"{line}cpu: Z80 then, * now"])
         assert {row[0] for row in compared(result)} == {"work", "rest", "old"}
 
 
-def test_an_incomplete_baseline(sleepy, pytester):
+def test_an_incomplete_baseline(timed, pytester):
     path = pytester.path / "base.json"
     plain = json.loads(path.read_text())
     path.write_text(json.dumps({**plain, "incomplete": ["1 worker lost"]}))
@@ -155,14 +191,132 @@ def test_a_rule_needs_a_baseline(suite):
         (FAIL[:1], "compared with base.json: not judged without --smartcollect-compare-fail"),
     ],
 )
-def test_a_quiet_run_says_that_nothing_became_slower(sleepy, run, options, line):
+def test_a_quiet_run_says_that_nothing_became_slower(timed, run, options, line):
     result = run(*options, "-q")
     assert result.ret == 0
     assert [one for one in result.outlines if "base.json" in one] == [line]
 
 
-def test_a_baseline_without_a_common_handler(sleepy, pytester):
-    pytester.makepyfile(test_sleepy="def test_it(): ...")
+def test_a_baseline_without_a_common_handler(timed, pytester):
+    pytester.makepyfile(test_timed="def test_it(): ...")
     result = pytester.runpytest_subprocess("--smartcollect-compare=base.json")
     lines = ["compared with base.json", "not called any more: old, rest, work"]
     result.stdout.fnmatch_lines(lines, consecutive=True)
+
+
+# -- several runs --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(timed, pytester):
+    """A folder of four reports of the same code, on a machine that drifts."""
+    (pytester.path / "kept").mkdir()
+    for number, machine in enumerate([1.0, 1.3, 0.9, 1.1]):
+        timed(others=6, machine=machine)
+        pytester.runpytest_subprocess(f"--smartcollect-report=kept/{number}.json")
+    return timed
+
+
+def test_a_folder_of_runs(kept, run):
+    kept(work=0.0012, others=6, machine=1.0)
+    result = run("--smartcollect-compare=kept", "--smartcollect-compare-fail=10%")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            "compared with 4 runs: kept",
+            "this run took 0.9? times as long (8 handlers), which is taken out",
+            "regression: work: steady_time went from *, 4 runs spread by *",
+        ]
+    )
+    rows = {row[0]: row[1:] for row in table(result, "handler +statistic .* spread")}
+    assert float(rows["work"][3]) == pytest.approx(1.2, abs=0.03)
+    assert float(rows["work"][4].strip("± %")) >= 1
+    assert rows["work"][-1] == "regression"
+    assert len(rows["other1"]) == 6
+
+
+def test_several_files(kept, run):
+    files = [f"--smartcollect-compare=kept/{number}.json" for number in range(3)]
+    kept(others=6, machine=2.0)
+    result = run(*files, "--smartcollect-compare-fail=10%", "-q")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["compared with 3 runs: kept/0.json, *: no regression"])
+
+
+@pytest.mark.parametrize(("rule", "fails"), [("20%", 0), ("drift:20%", 1)])
+def test_everything_slower_is_a_line_of_its_own(kept, run, rule, fails):
+    kept(others=6, machine=2.0)
+    result = run("--smartcollect-compare=kept", f"--smartcollect-compare-fail={rule}")
+    assert result.ret == fails
+    result.stdout.fnmatch_lines(
+        [
+            "this run took 1.9? times as long (8 handlers), which is taken out",
+            "everything is slower: the machine, or what all handlers have in common*",
+        ]
+    )
+    failed = result.stdout.str().count("everything is slower: this run took 1.9")
+    assert failed == fails
+
+
+def test_with_few_handlers_no_drift_is_taken_out(timed, run):
+    timed(work=0.002)
+    result = run(*FAIL)
+    told = "2 handlers can tell how the machine drifted, 5 are needed"
+    result.stdout.fnmatch_lines([f"no drift of the machine is taken out: {told}"])
+
+
+def test_what_cannot_be_judged_is_told(timed, run):
+    result = run(*FAIL)
+    result.stdout.fnmatch_lines(["old: 1 call: nothing can be told"])
+
+
+def test_an_empty_folder_is_nothing_to_compare_with(timed, pytester, run):
+    (pytester.path / "none").mkdir()
+    result = run("--smartcollect-compare=none", "--smartcollect-compare-fail=25%", "-q")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["nothing to compare with: there is no report in *none"])
+
+
+def test_a_folder_that_holds_something_else(timed, pytester, run):
+    (pytester.path / "kept").mkdir()
+    (pytester.path / "kept" / "other.json").write_text("{}")
+    result = run("--smartcollect-compare=kept")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *kept' is not accepted; other.json: no smartcollect/*"])
+
+
+def test_a_report_of_the_first_version(timed, pytester, run):
+    path = pytester.path / "base.json"
+    plain = json.loads(path.read_text())
+    del plain["waiting"]
+    for one in plain["handlers"]:
+        for name in ("steady", "steady_total", "ran_total", "steady_time"):
+            del one[name]
+    path.write_text(json.dumps(plain))
+    timed(work=0.002)
+    result = run(*FAIL)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["regression: work: p50_time went from 1.00 ms to 2.00 ms*"])
+
+
+# -- a busy machine ------------------------------------------------------------------------------
+
+
+def test_the_summary_tells_that_the_machine_was_busy(timed, run):
+    timed(delay=0.003)
+    result = run("--smartcollect")
+    # Eight times one millisecond twice, and three of waiting.
+    result.stdout.fnmatch_lines(["60 % of the run this process waited for a processor"])
+    timed(delay=0.00005)
+    run("--smartcollect").stdout.no_fnmatch_line("*waited for a processor")
+
+
+def test_a_budget_on_the_steady_time(timed, pytester, run):
+    pytester.makeini("[pytest]\npythonpath = .\nsmartcollect_test_budgets = rest steady_time<=2ms")
+    timed(delay=0.009)
+    assert run().ret == 0
+    timed(delay=0.009, work=0.5)
+    pytester.makeini("[pytest]\npythonpath = .\nsmartcollect_budgets = work steady_time<=20ms")
+    result = run("--smartcollect")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["over budget: work: steady_time is 500 ms*"])

@@ -10,7 +10,7 @@ from ..checks import count, flag, shown, text, time
 from ..names import HandlerName
 from ..storage.findings import Raised, Repeat
 from ..storage.statistics import HandlerStats
-from .parts import Phase, Run, SlowCall, Usage
+from .parts import NO_WAITING, Phase, Run, SlowCall, Usage, Waiting
 
 SCHEMA = "smartcollect/profile"
 VERSION = 1
@@ -33,6 +33,8 @@ class Profile(Protocol):
     def run(self) -> Run | None: ...
     @property
     def incomplete(self) -> tuple[str, ...]: ...
+    @property
+    def waiting(self) -> Waiting: ...
 
 
 def written(profile: Profile) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def written(profile: Profile) -> dict[str, Any]:
         },
         "complete": not profile.incomplete,
         "incomplete": list(profile.incomplete),
+        "waiting": profile.waiting._asdict(),
         "handlers": [
             {**name._asdict(), **stats.to_dict()} for name, stats in profile.handlers.items()
         ],
@@ -123,6 +126,8 @@ def _fields(document: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "run": None if run is None else _run(run),
         "incomplete": tuple(map(text, document["incomplete"])),
+        # Reports of the first version had none.
+        "waiting": _waiting(document["waiting"]) if "waiting" in document else NO_WAITING,
     }
 
 
@@ -171,6 +176,10 @@ def _run(document: Mapping[str, Any]) -> Run:
         _texts(document["machine"]),
         _texts(document["versions"]),
     )
+
+
+def _waiting(document: Mapping[str, Any]) -> Waiting:
+    return Waiting(time(document["waited"]), time(document["time"]))
 
 
 def _texts(document: Mapping[str, Any]) -> Mapping[str, str]:

@@ -26,5 +26,33 @@ def load(path: str | os.PathLike[str]) -> Profile:
     return Profile.from_dict(document)
 
 
+RUNS = 20
+"""Of so many runs in a folder, the newest ones, is a baseline made."""
+
+
+def load_runs(path: Path) -> list[Profile]:
+    """Return the profiles in a report file, or in the newest report files of a folder.
+
+    Args:
+        path: a file, or a folder whose ``.json`` files are reports: the `RUNS` that were created
+            last count.
+
+    Returns:
+        At least one profile of a file; none where the folder is empty.
+
+    Raises:
+        ValueError: a file cannot be read, or holds something else; one line tells which.
+    """
+    if not path.is_dir():
+        return [load(path)]
+    found = []
+    for file in sorted(path.glob("*.json")):
+        try:
+            found.append(load(file))
+        except ValueError as error:
+            raise ValueError(f"{file.name}: {error}") from None
+    return sorted(found, key=lambda one: 0.0 if one.run is None else one.run.created)[-RUNS:]
+
+
 def _refuse(word: str) -> None:
     raise ValueError(f"{word} is no number")

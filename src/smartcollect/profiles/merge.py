@@ -10,7 +10,7 @@ from typing import Any
 from ..names import HandlerName
 from ..storage.findings import Noted, Raised, Repeat
 from ..storage.statistics import HandlerStats
-from .parts import SLOWEST, Phase, Run, SlowCall
+from .parts import NO_WAITING, SLOWEST, Phase, Run, SlowCall
 from .profile import Profile
 
 
@@ -42,6 +42,7 @@ class Merger:
         self._repeats: dict[tuple[Any, ...], Repeat] = {}
         self._runs: list[Run | None] = []
         self._incomplete: dict[str, None] = {}
+        self._waiting = NO_WAITING
 
     def add(self, profile: Profile) -> None:
         """Merges one more."""
@@ -62,6 +63,7 @@ class Merger:
         if not self._runs or profile.run != self._runs[-1]:
             self._runs.append(profile.run)
         self._incomplete.update(dict.fromkeys(profile.incomplete))
+        self._waiting = self._waiting.plus(profile.waiting)
 
     def profile(self) -> Profile:
         """Return what all that were added come to."""
@@ -75,6 +77,7 @@ class Merger:
             ),
             self._runs[0] if len(self._runs) == 1 else None,
             tuple(self._incomplete),
+            self._waiting,
         )
 
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from ..names import HandlerName
 from ..storage.findings import Raised, Repeat
 from ..storage.statistics import HandlerStats
-from .parts import SlowCall
+from .parts import SlowCall, Waiting
 from .profile import Profile
 
 # One encoder for all: `json.dumps` makes a new one for each.
@@ -27,12 +27,13 @@ def pack(profile: Profile) -> str:
             called.append((*name, *stats.pack()))
         else:
             idle.append(name)
-    return _encode((called, idle, profile.slowest, profile.raised, profile.repeats))
+    found = profile.slowest, profile.raised, profile.repeats
+    return _encode((called, idle, *found, profile.waiting))
 
 
 def unpack(text: str) -> Profile:
     """The profile that was packed."""
-    called, idle, slowest, raised, repeats = json.loads(text)
+    called, idle, slowest, raised, repeats, waiting = json.loads(text)
     handlers = {
         HandlerName(switcher, handler): HandlerStats.unpack(numbers)
         for switcher, handler, *numbers in called
@@ -49,4 +50,5 @@ def unpack(text: str) -> Profile:
                 for parent, child, *rest in repeats
             ]
         ),
+        waiting=Waiting(*waiting),
     )

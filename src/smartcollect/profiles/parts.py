@@ -71,6 +71,30 @@ class Phase(NamedTuple):
         return Phase(other.outcome, self.duration + other.duration, MappingProxyType(handlers))
 
 
+class Waiting(NamedTuple):
+    """How long the processes of a run waited for a processor.
+
+    Attributes:
+        waited: seconds in which their main threads could have run and did not.
+        time: seconds of the time in which that was noted.
+    """
+
+    waited: float
+    time: float
+
+    @property
+    def share(self) -> float:
+        """The share of the time that they waited, from 0 to 1; 0 where nothing is known."""
+        return min(self.waited / self.time, 1.0) if self.time else 0.0
+
+    def plus(self, other: Waiting) -> Waiting:
+        """Both together."""
+        return Waiting(self.waited + other.waited, self.time + other.time)
+
+
+NO_WAITING = Waiting(0.0, 0.0)
+
+
 class Run(NamedTuple):
     """What made a profile.
 

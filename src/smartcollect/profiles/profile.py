@@ -14,7 +14,7 @@ from ..storage.tally import Summary
 from ..text import cut
 from ..values.arguments import arguments
 from . import document
-from .parts import Phase, Run, SlowCall, Usage
+from .parts import NO_WAITING, Phase, Run, SlowCall, Usage, Waiting
 
 _EMPTY: Mapping[Any, Any] = MappingProxyType({})
 
@@ -31,6 +31,7 @@ class Profile:
         tests: by test and phase, what was spent in each handler that was called.
         run: what made it, where that is known.
         incomplete: what is missing, a text for each cause; empty for a complete profile.
+        waiting: how long the processes waited for a processor.
 
     Example:
         >>> import smartcollect
@@ -45,6 +46,7 @@ class Profile:
     tests: Mapping[str, Mapping[str, Phase]] = field(default_factory=lambda: _EMPTY)
     run: Run | None = None
     incomplete: tuple[str, ...] = ()
+    waiting: Waiting = NO_WAITING
 
     @classmethod
     def of(cls, summary: Summary) -> Profile:
@@ -87,6 +89,7 @@ class Profile:
             tests=MappingProxyType({test: MappingProxyType(phases)} if used else {}),
             run=self.run,
             incomplete=self.incomplete,
+            waiting=self.waiting,
         )
 
     def called(self) -> dict[HandlerName, HandlerStats]:

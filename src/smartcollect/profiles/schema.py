@@ -31,6 +31,15 @@ def schema() -> dict[str, Any]:
         ),
         complete=_about("whether nothing is missing", type="boolean"),
         incomplete=_list("what is missing, a text for each cause", {"type": "string"}),
+        waiting=_about(
+            "how long the processes of the run waited for a processor",
+            **_object(
+                waited=_number(
+                    Kind.TIME, "time in which their main threads could have run and did not"
+                ),
+                time=_number(Kind.TIME, "of how long that was noted; 0 where nothing tells"),
+            ),
+        ),
         handlers=_list("each handler, those without a call included", _handler()),
         uncalled=_list("the handlers that no call reached", {"$ref": "#/$defs/name"}),
         tests=_list("each test that called a handler", _test()),
@@ -110,17 +119,27 @@ def _handler() -> _Schema:
     return _object(
         **_name(),
         **{name: _number(one.kind, one.description) for name, one in STATISTICS.items()},
-        histogram=_list(
+        histogram=_histogram(
             "pairs: the middle of a bucket in seconds, the calls in it; there are 32 buckets for "
-            "each power of two",
-            {
-                "type": "array",
-                "prefixItems": [_KINDS[Kind.TIME], _KINDS[Kind.COUNT]],
-                "items": False,
-                "minItems": 2,
-            },
+            "each power of two"
         ),
+        steady=_histogram(
+            "the same of the steady times of the calls that read them: times without waiting for a "
+            "processor"
+        ),
+        steady_total=_number(Kind.TIME, "sum of the steady times"),
+        ran_total=_number(Kind.TIME, "time of the same calls on a processor"),
     )
+
+
+def _histogram(description: str) -> _Schema:
+    pair = {
+        "type": "array",
+        "prefixItems": [_KINDS[Kind.TIME], _KINDS[Kind.COUNT]],
+        "items": False,
+        "minItems": 2,
+    }
+    return _list(description, pair)
 
 
 def _test() -> _Schema:

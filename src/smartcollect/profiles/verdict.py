@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..storage.fields import STATISTICS
 from .budgets import Budget, over, unreached
-from .comparison import MINIMUM, Change, Comparison, Rule, compare
+from .comparison import MINIMUM, Change, Comparison, compare
 from .profile import Profile
+from .rules import DRIFT, Rule
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Verdict:
 def judge(
     profile: Profile,
     expectations: Expectations,
-    baseline: Profile | None = None,
+    baseline: Profile | Sequence[Profile] = (),
     partial: Callable[[], str] = lambda: "",
     missed: Iterable[str] = (),
 ) -> Verdict:
@@ -71,7 +72,7 @@ def judge(
     Args:
         profile: that of the run.
         expectations: what it is judged by.
-        baseline: that of an earlier run, to be compared with.
+        baseline: that of an earlier run, or of several, to be compared with.
         partial: tells why only a part of the suite ran; ``""`` where all of it did. It is asked
             only where something is missing.
         missed: what else is missing, which fails a run of the whole suite.
@@ -97,16 +98,25 @@ def judge(
     else:
         failures += missed
     failures += _repeated(profile, expectations)
-    if baseline is None:
+    if not isinstance(baseline, Profile) and not baseline:
         return Verdict(tuple(failures), tuple(notes))
     comparison = compare(baseline, profile, expectations.compare_fail, expectations.compare_min)
     failures += map(_regression, comparison.regressions)
+    of_all = [rule for rule in expectations.compare_fail if rule.field == DRIFT]
+    broken = comparison.slower_by(of_all)
+    if broken is not None:
+        failures.append(f"everything is slower: {comparison.drift}; {broken.percent:g} % allowed")
+    elif of_all and not comparison.drift.is_known:
+        notes.append(f"{of_all[0]} is not judged: {comparison.drift}")
     return Verdict(tuple(failures), tuple(notes), comparison)
 
 
 def _regression(change: Change) -> str:
     before, after = map(STATISTICS[change.field].text, (change.before, change.after))
-    return f"regression: {change.name.handler}: {change.field} went from {before} to {after}"
+    return (
+        f"regression: {change.name.handler}: {change.field} went from {before} to {after}: "
+        f"{change.why}"
+    )
 
 
 def _uncalled(profile: Profile, expectations: Expectations) -> Iterator[str]:

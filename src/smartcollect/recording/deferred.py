@@ -6,6 +6,7 @@ from _thread import get_ident
 from typing import Any, Protocol
 
 from ..names import HandlerName
+from ..processor import ThreadTimes
 from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
 from ..storage.times import Times
@@ -19,6 +20,7 @@ from .nesting import (
     KWARGS,
     OUTER,
     PARENT,
+    READING,
     SIBLINGS,
     START,
     SUSPENDED,
@@ -29,6 +31,7 @@ from .nesting import (
     stopped,
     task_name,
 )
+from .spending import LONG, Spending
 
 
 class Recording(Protocol):
@@ -38,7 +41,10 @@ class Recording(Protocol):
     name: HandlerName
     capture: ValueCapture
     times: Times
+    reads: bool
 
+    def took(self, elapsed: float) -> None: ...
+    def read(self, elapsed: float, spent: ThreadTimes) -> None: ...
     def details(
         self,
         frame: Frame,
@@ -59,6 +65,7 @@ class DeferredCall:
         returned: when its function returned, on the monotonic clock: what that took counts too.
             ``None`` where there is nothing but the stretches.
         call_site: the line that made the call.
+        seen: whether it tells when the call awaits something.
 
     Attributes:
         frame, probe: see above.
@@ -68,6 +75,7 @@ class DeferredCall:
         "_call_site",
         "_parent_id",
         "_resumed",
+        "_spending",
         "_spent",
         "_stopped",
         "_task",
@@ -82,6 +90,7 @@ class DeferredCall:
         probe: Recording,
         returned: float | None,
         call_site: Place | None,
+        seen: bool = True,
     ) -> None:
         self.frame = frame
         self.probe = probe
@@ -89,11 +98,18 @@ class DeferredCall:
         frame[CODE] = frame[AT] = None
         self._call_site = call_site
         self._spent = 0.0
+        # Where the time went is known of all of the call, or not at all.
+        reading = frame[READING]
+        self._spending: Spending | None = None
+        if reading is not None or (frame[START] is None and probe.reads):
+            self._spending = Spending(probe.store.thread, reading, seen)
         if returned is not None:
             frame[CONTEXT] = GONE
             stopped(frame, frame[PARENT], returned)
             self._spent = returned - frame[START]
             self._stopped = returned
+            if self._spending is not None:
+                self._spending.leave(returned)
         self._parent_id: int | None = None
         self._task: str | None = None
         self._told = False
@@ -126,12 +142,26 @@ class DeferredCall:
             frame[START] = resumed
         if parent is not None:
             inner_of(parent).started(resumed)
+        if self._spending is not None:
+            self._spending.enter(resumed)
+
+    def wait(self) -> None:
+        """Note that it awaits something, while its time goes on."""
+        if self._spending is not None:
+            self._spending.wait(self.probe.store.now())
+
+    def resume(self) -> None:
+        """Note that it runs on after it awaited something."""
+        if self._spending is not None:
+            self._spending.resume(self.probe.store.now())
 
     def leave(self) -> None:
         """Note that a stretch is over."""
         frame = self.frame
         end = self._stopped = self.probe.store.now()
         self._spent += end - self._resumed
+        if self._spending is not None:
+            self._spending.leave(end)
         stopped(frame, frame[PARENT], end)
         frame[PARENT] = None
 
@@ -140,6 +170,10 @@ class DeferredCall:
         frame = self.frame
         probe, start = self.probe, frame[START]
         span = self._stopped - start
+        if self._spending is not None and self._spending.total is not None:
+            probe.read(self._spent, self._spending.total)
+        elif self._spent >= LONG:
+            probe.took(self._spent)
         details = Details._make(
             probe.details(frame, self._spent, self._call_site, self._parent_id, self._task, span)
         )

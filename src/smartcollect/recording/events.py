@@ -41,6 +41,7 @@ from .nesting import (
     running,
 )
 from .observation import hots, observations
+from .spending import LONG
 from .steps import unfinished
 
 # Bound at import: suites replace and delete what they find in `sys`.
@@ -84,7 +85,8 @@ def _started(code: CodeType, offset: int) -> None:
     if probe.sampled and probe.draw() >= probe.share:
         # It is not recorded, but known: it may end with an exception, and call others.
         left: Frame = [
-            None, outer, None, context, None, None, 0.0, (), None, (), None, code, True, None, None,
+            None, outer, None, context, None, None, 0.0,
+            (), None, (), None, code, True, None, None, None,
         ]  # fmt: skip
         stack.append(left)
         return
@@ -146,13 +148,13 @@ def _started(code: CodeType, offset: int) -> None:
         # In the order of `nesting.FIELDS`; no list is made faster.
         stack.append([
             store, outer, None, context, probe, None, store.now(),
-            args, kwargs, references, None, code, True, None, None,
+            args, kwargs, references, None, code, True, None, None, None,
         ])  # fmt: skip
     else:
         start = store.now()
         stack.append([
             store, outer, None, context, probe, parent, start,
-            args, kwargs, references, siblings, code, True, None, None,
+            args, kwargs, references, siblings, code, True, None, None, None,
         ])  # fmt: skip
         if not inner.running:
             inner.since = start
@@ -222,9 +224,12 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
         else:
             some = times.nested
             some.append((elapsed, own if own > 0.0 else 0.0))
-        if len(some) >= times.full:
+        if elapsed >= LONG or len(some) >= times.full:
             try:
-                store.notice(times)
+                if elapsed >= LONG:
+                    probe.took(elapsed)
+                if len(some) >= times.full:
+                    store.notice(times)
             except Exception as failure:
                 if not isinstance(failure, NO_ROOM) and is_foreign(failure):
                     raise
@@ -252,7 +257,7 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
                 rare_calls.follow(entry, probe, code, end, result, _frame(1))  # type: ignore[arg-type]
                 del stack[-1]
                 return
-        if parent is not None or inside is not None or store.call_sites:
+        if parent is not None or inside is not None or elapsed >= LONG or store.call_sites:
             details = probe.left(entry, end, rare_calls.place(store, _frame(1)), None)
     except Exception as failure:
         if not isinstance(failure, NO_ROOM) and is_foreign(failure):

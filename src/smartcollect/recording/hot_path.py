@@ -17,7 +17,8 @@ from ..text import MAX_TEXT
 from ..values.containment import FILE, NO_ROOM, is_foreign
 from ..values.failure import Failure
 from ..values.snapshot import MAX_BITS, UNKNOWN
-from .nesting import FIELDS, INNER, START, SUSPENDED, current, innermost, task_name
+from .nesting import FIELDS, INNER, READING, START, SUSPENDED, current, innermost, task_name
+from .spending import LONG
 
 # What the text below names in quotes: constants of the code that is made of it.
 CONSTANTS: dict[str, Any] = {
@@ -115,6 +116,8 @@ DEF code(*args, **kwargs):
     frame = {_FRAME_TEXT}
     try:
         token = enter(frame)
+        if probe.reads:
+            frame[{READING}] = READ
         start = frame[{START}] = now()
         if parent is not None:
             probe.started(parent, start)
@@ -143,7 +146,13 @@ DEF code(*args, **kwargs):
             taken = RETURNED(result)
             if taken is probe:
                 return probe.deferred(frame, end, result)
-        if outer is not None or frame[{INNER}] is not None or store.call_sites:
+        if (
+            outer is not None
+            or frame[{INNER}] is not None
+            or frame[{READING}] is not None
+            or end - start >= {LONG}
+            or store.call_sites
+        ):
             details = probe.left(frame, end, probe.call_site(), TASK)
         END
     except Exception as failure:
@@ -169,6 +178,7 @@ SYNC = {
     "BEGIN": "pass",
     "TASK": "None",
     "END": "pass",
+    "READ": "store.thread(now())",
 }
 # A coroutine may end in another context than it began in, which has no token of this one. What it
 # returns is its result, whatever that is.
@@ -180,6 +190,7 @@ ASYNC = {
     "BEGIN": "task = '<task>'",
     "TASK": "task()",
     "END": f"details = details or {_IN_TASK}",
+    "READ": "store.thread(now()).unseen()",
 }
 
 

@@ -35,9 +35,10 @@ FIELDS = (
     "at",  # its frame in the interpreter or, where nobody asked for that, True
     "others",  # frames of the same call for other logs
     "token",  # of `current`, which tells of this call until that is reset
+    "reading",  # where the time of its thread had gone when it began; None where nobody asked
 )
 STORE, OUTER, INNER, CONTEXT, PROBE, PARENT, START, *_REST = range(len(FIELDS))
-ARGS, KWARGS, REFERENCES, SIBLINGS, CODE, AT, OTHERS, TOKEN = _REST
+ARGS, KWARGS, REFERENCES, SIBLINGS, CODE, AT, OTHERS, TOKEN, READING = _REST
 
 
 def left_out(outer: Frame | None) -> Frame:

@@ -57,13 +57,20 @@ class Observation:
         """Let ``probes`` record the calls from now on."""
         gone = [probe for probe in self.probes if probe not in probes]
         self.probes = tuple(probes)
-        probe: Probe | None = None
-        store: Store | None = None
-        if len(probes) == 1 and (self.is_coroutine or not self.code.co_flags & STEPPING):
-            probe, store = probes[0], probes[0].store
-        hots[id(self.code)] = probe, store, self.parameters, self.is_coroutine
+        for probe in probes:
+            probe.observed = weakref.ref(self)
+        self.settle()
         if gone:
             _dismiss(gone)
+
+    def settle(self) -> None:
+        """Decide whether there is more to do when a call starts than it takes mostly."""
+        probe: Probe | None = None
+        store: Store | None = None
+        plain = self.is_coroutine or not self.code.co_flags & STEPPING
+        if plain and len(self.probes) == 1 and not self.probes[0].reads:
+            probe, store = self.probes[0], self.probes[0].store
+        hots[id(self.code)] = probe, store, self.parameters, self.is_coroutine
 
     def __del__(self) -> None:
         known = observations.get(id(self.code))

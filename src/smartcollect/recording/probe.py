@@ -8,9 +8,10 @@ import weakref
 from _thread import get_ident
 from collections.abc import Callable
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
-from typing import Any
+from typing import Any, Protocol
 
 from ..names import HandlerName
+from ..processor import ThreadTimes
 from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
 from ..storage.times import Times
@@ -23,6 +24,7 @@ from .nesting import (
     INNER,
     KWARGS,
     PARENT,
+    READING,
     START,
     STORE,
     Frame,
@@ -34,6 +36,7 @@ from .nesting import (
 )
 from .rules import Rules
 from .settings import LogSettings
+from .spending import LONG
 
 _frame = sys._getframe
 # Not the application's own generator: a suite that seeds `random` must draw the same numbers.
@@ -41,6 +44,15 @@ _draw = _random.Random().random
 
 Bound = tuple[Any, ...]
 """What the hot path begins with: probe, store, target, clock, and two ways to the pending calls."""
+
+
+_ALL = 64
+
+
+class Observed(Protocol):
+    """What sees the calls of a function."""
+
+    def settle(self) -> None: ...
 
 
 class Probe:
@@ -58,14 +70,20 @@ class Probe:
         draw: a number from 0.0 to 1.0, by which it is decided.
         capture: what is remembered of values; it may change at any time.
         times: counts the calls of which nothing but the time is kept.
+        reads: whether the next call reads where the time of its thread goes: see `took`.
+        observed: returns what is to be told when that changes, if anything is.
     """
 
     __slots__ = (
         "__weakref__",
+        "_left_out",
+        "_read",
         "_subject",
         "capture",
         "draw",
         "name",
+        "observed",
+        "reads",
         "sampled",
         "share",
         "store",
@@ -77,6 +95,9 @@ class Probe:
         self.name = name
         self.draw = _draw
         self.times = Times(name)
+        self.reads = False
+        self.observed: Callable[[], Observed | None] = lambda: None
+        self._read = self._left_out = 0
         # What is watched may come to its end meanwhile.
         own = type(subject) is FunctionType
         self._subject: Callable[[], Any] = weakref.ref(subject) if own else lambda: subject
@@ -126,10 +147,16 @@ class Probe:
             call_site: the line that made it.
             task: name of the asyncio task.
         """
-        parent = frame[PARENT]
+        parent, reading = frame[PARENT], frame[READING]
+        elapsed = at - frame[START]
+        spent = None if reading is None else self.store.thread(at).since(reading)
+        if spent is not None:
+            self.read(elapsed, spent)
+        elif elapsed >= LONG:
+            self.took(elapsed)
         stopped(frame, parent, at)
         caller = None if parent is None else called(self, frame, parent)
-        return self.details(frame, at - frame[START], call_site, caller, task)
+        return self.details(frame, elapsed, call_site, caller, task)
 
     def failed(
         self,
@@ -149,7 +176,8 @@ class Probe:
 
     def deferred(self, frame: Frame, at: float, result: Any) -> Any:
         """Return what does the same as ``result``, the rest of the call of ``frame``, recorded."""
-        return driver(DeferredCall(frame, self, at, self.call_site()), result)
+        seen = type(result) is GeneratorType
+        return driver(DeferredCall(frame, self, at, self.call_site(), seen), result)
 
     # -- what a call leaves ---------------------------------------------------------------------
 
@@ -171,6 +199,31 @@ class Probe:
                 self.store.note_repeats(inner.repeats(self.name, threshold))
             self_time, number = max(0.0, elapsed - inner.spent), inner.id
         return self_time, None, call_site, parent, number, task, span
+
+    # -- where the time of its thread went ------------------------------------------------------
+
+    def took(self, elapsed: float) -> None:
+        """Decide whether the next call reads, after one that took ``elapsed`` seconds.
+
+        To read takes some microseconds: so only calls do that come after one of `LONG` seconds,
+        and of many a part, which becomes smaller: 64 of the first 64, 1,100 of 10,000.
+        """
+        self._left_out -= 1
+        self._let_read(elapsed >= LONG and self._left_out <= 0)
+
+    def read(self, elapsed: float, spent: ThreadTimes) -> None:
+        """Note where the time of a call went, whose thread spent it so."""
+        self.store.note_reading(self.times, elapsed, spent)
+        self._read += 1
+        self._left_out = 1 + self._read // _ALL
+        self.took(elapsed)
+
+    def _let_read(self, reads: bool) -> None:
+        if reads is not self.reads:
+            self.reads = reads
+            observed = self.observed()
+            if observed is not None:
+                observed.settle()
 
     def call_site(self) -> Place | None:
         """Return the line that made the call which runs now, where the log asks for that."""

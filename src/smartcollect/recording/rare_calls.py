@@ -24,6 +24,7 @@ from .nesting import (
     OTHERS,
     PARENT,
     PROBE,
+    READING,
     REFERENCES,
     START,
     STORE,
@@ -61,7 +62,7 @@ def _entries(observation: Observation, frame: FrameType, outer: Frame | None) ->
         store = probe.store
         entry: Frame = [
             store, outer, None, None, probe, parent_of(outer, store), None,
-            _UNKNOWN, _NONE, (), None, None, frame, None, None,
+            _UNKNOWN, _NONE, (), None, None, frame, None, None, None,
         ]  # fmt: skip
         try:
             entry[ARGS], entry[KWARGS], entry[REFERENCES] = probe.capture.bound(
@@ -130,6 +131,8 @@ def started(observation: Observation, frame: FrameType) -> None:
     for entry in entries:
         store, parent = entry[STORE], entry[PARENT]
         if store is not None:
+            if entry[PROBE].reads:
+                entry[READING] = store.thread(store.now())
             start = entry[START] = store.now()
             if parent is not None:
                 inner_of(parent).started(start)

@@ -127,6 +127,8 @@ class Steps:
             if call not in self._entered:
                 self._entered.append(call)
                 call.enter(outer)
+            else:
+                call.resume()
             outer = call.frame
         entry = self.calls[-1].frame if self.calls else left_out(outer)
         entry[CONTEXT], entry[CODE], entry[AT] = context, None, self
@@ -151,6 +153,8 @@ class Steps:
         self._leave_stack()
         flags = self.code.co_flags
         if flags & CO_COROUTINE or (flags & CO_ASYNC_GENERATOR and name_of(type(value)) != _ITEM):
+            for call in self._entered:
+                call.wait()
             return  # its time goes on while it awaits
         self._stop()
 

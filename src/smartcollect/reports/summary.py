@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ..names import HandlerName, short_names
-from ..profiles.comparison import Rule
+from ..profiles.comparison import Change, Comparison
 from ..profiles.profile import Profile
+from ..profiles.rules import DRIFT, Rule
 from ..profiles.verdict import Verdict
 from ..storage.fields import STATISTICS, Kind, named
 from ..text import one_line, plural, short_path
@@ -42,20 +43,22 @@ class Layout:
         sort: the field that the table of handlers is sorted by, as `sort_field` returns it.
         rows: how many handlers it shows; 0 for all.
         slowest: how many of the slowest calls it shows.
-        compare: the file of the baseline.
+        compare: the files and folders of the baseline.
         compare_fail: what may grow by how much, compared with that.
     """
 
     sort: str = "total_time"
     rows: int = 20
     slowest: int = 5
-    compare: Path | None = None
+    compare: tuple[Path, ...] = ()
     compare_fail: tuple[Rule, ...] = ()
 
 
 SHOWN = 10
 """Rows and names of whatever has no option of its own, unless all are wanted."""
 ERRORS_SHOWN = 5
+BUSY = 0.05
+"""The share of a run that it waits for a processor from which on the summary says so."""
 
 Names = Mapping[HandlerName, str]
 _Item = TypeVar("_Item")
@@ -209,12 +212,18 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
             lines.append(f"{what}: {_listed([names[name] for name in which], whole)}")
     if not kept and not lines:
         lines.append("no handler was called then and now")
+    lines += [f"{names[change.name]}: {change.why}" for change in kept if _is_telling(change)]
+    if kept:
+        lines += _drifted(found, layout)
     lines += [f"the baseline is incomplete: {why}" for why in found.incomplete]
+    if found.left_out:
+        lines.append(f"left out: {plural(found.left_out, 'run')} from a different machine")
     if found.elsewhere:
         lines.append(
-            "the baseline is of another machine, so it fails nothing: " + "; ".join(found.elsewhere)
+            "the baseline comes from a different machine; differences do not fail the run: "
+            + "; ".join(found.elsewhere)
         )
-    title = f"compared with {short_path(layout.compare or '')}"
+    title = f"compared with {_baseline(found, layout)}"
     without = "not judged without --smartcollect-compare-fail"
     return Section(
         title,
@@ -225,6 +234,7 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
                 "before": STATISTICS[change.field].text(change.before),
                 "after": STATISTICS[change.field].text(change.after),
                 "ratio": "∞" if math.isinf(change.ratio) else f"{change.ratio:.2f}",
+                **({"spread": _spread(change)} if found.has_spread else {}),
                 "p": "" if change.p is None else f"{change.p:.4f}",
                 "": "regression" if change.regression else "",
             }
@@ -235,6 +245,32 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
         essential=bool(found.regressions or found.elsewhere or found.incomplete),
         brief=f"{title}: {'no regression' if layout.compare_fail else without}",
     )
+
+
+def _spread(change: Change) -> str:
+    return "" if change.spread is None else f"± {change.spread * 100:.1f} %"
+
+
+def _is_telling(change: Change) -> bool:
+    """Whether the reason is not plain from the table: it grew enough, and yet is none."""
+    return bool(change.why) and not change.regression and not change.why.endswith("allowed")
+
+
+def _drifted(found: Comparison, layout: Layout) -> Iterator[str]:
+    """What is said of the time of everything together."""
+    if not found.drift.is_known:
+        yield f"no drift of the machine is taken out: {found.drift}"
+        return
+    yield f"{found.drift}, which is taken out"
+    broken = found.slower_by(layout.compare_fail)
+    if broken is not None:
+        hint = "" if broken.field == DRIFT else f"; {DRIFT}:{broken.percent:g}% fails such a run"
+        yield f"everything is slower: the machine, or what all handlers have in common{hint}"
+
+
+def _baseline(found: Comparison, layout: Layout) -> str:
+    paths = ", ".join(map(short_path, layout.compare))
+    return paths if found.runs == 1 else f"{found.runs} runs: {paths}"
 
 
 def _coverage(profile: Profile, names: Names, whole: bool) -> Section:
@@ -265,7 +301,9 @@ def _totals(profile: Profile) -> Section:
         f"{plural(calls, 'call')} of {plural(len(called), 'handler')} "
         f"in {plural(len(profile.tests), 'test')}"
     )
-    return Section(lines=[line])
+    share = profile.waiting.share
+    busy = f"{share:.0%} of the run this process waited for a processor"
+    return Section(lines=[line, busy.replace("%", " %")] if share >= BUSY else [line])
 
 
 def _compared(verdict: Verdict) -> set[HandlerName]:

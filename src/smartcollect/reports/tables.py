@@ -14,7 +14,9 @@ from ..values.arguments import MAX_CELL, arguments
 
 COLUMNS = {name: one.column for name, one in STATISTICS.items() if one.column}
 """The headings of statistics that tables show, by statistic."""
-NUMBERS = frozenset({*COLUMNS.values(), "tests", "times", "before", "after", "ratio", "p"})
+NUMBERS = frozenset(
+    {*COLUMNS.values(), "tests", "times", "before", "after", "ratio", "spread", "p"}
+)
 """The headings of columns of numbers, which stand to the right."""
 
 

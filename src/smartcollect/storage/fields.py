@@ -95,6 +95,15 @@ class Statistics(TypedDict):
         Statistic(_TIME, "the same without the time in other recorded handlers", "self", sums=True),
     ]
     avg_time: Annotated[float, Statistic(_TIME, "mean time of a call", "avg")]
+    steady_time: Annotated[
+        float,
+        Statistic(
+            _TIME,
+            "median of the time without waiting for a processor; that of all time where calls "
+            "take less than half a millisecond",
+            "steady",
+        ),
+    ]
     min_time: Annotated[float, Statistic(_TIME, "shortest call")]
     p50_time: Annotated[float, Statistic(_TIME, "median, within 2 %")]
     p95_time: Annotated[float, Statistic(_TIME, "95th percentile, within 2 %", "p95")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 _DOUBLE = struct.Struct("<d")
@@ -45,13 +45,38 @@ def bucket_of(elapsed: float) -> int:
     return buckets_of(doubles([elapsed]))[0]
 
 
-def middle_of(bucket: int) -> float:
-    """The middle of a bucket, in seconds."""
-    if bucket == 0:
-        return 0.0
+def _bounds(bucket: int) -> tuple[float, float]:
     low: float = _DOUBLE.unpack(_BITS.pack(bucket << _SHIFT))[0]
     high: float = _DOUBLE.unpack(_BITS.pack((bucket + 1) << _SHIFT))[0]
-    return (low + high) / 2
+    return low, high
+
+
+def middle_of(bucket: int) -> float:
+    """The middle of a bucket, in seconds."""
+    return sum(_bounds(bucket)) / 2 if bucket else 0.0
+
+
+def median(histogram: Mapping[int, int]) -> float:
+    """The median of the values in a histogram, as if those of a bucket were spread evenly in it.
+
+    Finer than a bucket, which is up to 3 % wide: medians that are compared differ by less.
+
+    Args:
+        histogram: calls by bucket; one at least.
+
+    Example:
+        >>> from collections import Counter
+        >>> round(median(Counter(buckets_of(doubles([0.01, 0.02, 0.03])))), 4)
+        0.0202
+    """
+    rank, below = (sum(histogram.values()) + 1) // 2, 0
+    for bucket in sorted(histogram):
+        calls = histogram[bucket]
+        if below + calls >= rank:
+            break
+        below += calls
+    low, high = _bounds(bucket) if bucket else (0.0, 0.0)
+    return low + (high - low) * (rank - below - 0.5) / calls
 
 
 @lru_cache(maxsize=4096)

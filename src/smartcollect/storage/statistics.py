@@ -11,9 +11,11 @@ from typing import Any
 
 from ..checks import count, time
 from .fields import Statistics
-from .histogram import bucket_of, middle_of, rounded_middle
+from .histogram import bucket_of, median, middle_of, rounded_middle
 
 _FEW = 8  # from so many on `Counter.update` is faster than a loop
+_ENOUGH = 20
+"""Half so many steady times speak for any number of calls."""
 
 
 class HandlerStats:
@@ -27,6 +29,9 @@ class HandlerStats:
         min_time, max_time: seconds of the shortest and the longest call.
         last_call: when the last call began, in Unix seconds; ``None`` before the first.
         histogram: how many calls fell into each bucket of `bucket_of`.
+        steady: the same of the steady times, of those calls that read them.
+        steady_total: seconds of these.
+        ran_total: those of them that their threads ran on a processor.
 
     Example:
         >>> from smartcollect.storage.histogram import buckets_of, doubles
@@ -44,7 +49,10 @@ class HandlerStats:
         "last_call",
         "max_time",
         "min_time",
+        "ran_total",
         "self_time",
+        "steady",
+        "steady_total",
         "total_time",
     )
 
@@ -58,6 +66,8 @@ class HandlerStats:
         self.last_call: float | None = None
         # Counts a batch in C, in two thirds of the time of a dict and a loop.
         self.histogram: Counter[int] = Counter()
+        self.steady: Counter[int] = Counter()
+        self.steady_total = self.ran_total = 0.0
         # Those that people read, until there are more calls: they ask again and again.
         self._percentiles: list[float] | None = None
 
@@ -94,6 +104,18 @@ class HandlerStats:
         else:
             histogram.update(buckets)
 
+    def add_steady(self, times: Sequence[float], buckets: Sequence[int], ran: float) -> None:
+        """Counts the steady times of some calls, which are counted already.
+
+        Args:
+            times: the seconds of each.
+            buckets: those of ``times``, as `buckets_of` tells them.
+            ran: seconds that all of them ran on a processor.
+        """
+        self.steady.update(buckets)
+        self.steady_total += sum(times)
+        self.ran_total += ran
+
     def merge(self, other: HandlerStats) -> None:
         """Adds the calls that ``other`` counted."""
         self.calls += other.calls
@@ -105,10 +127,11 @@ class HandlerStats:
         if other.last_call is not None:
             self.last_call = max(self.last_call or other.last_call, other.last_call)
         self._percentiles = None
-        # A few buckets, mostly: `Counter.update` takes longer to look what it was given.
-        mine = self.histogram
-        for bucket, calls in other.histogram.items():
-            mine[bucket] = mine.get(bucket, 0) + calls
+        _add(self.histogram, other.histogram)
+        if other.steady:
+            _add(self.steady, other.steady)
+            self.steady_total += other.steady_total
+            self.ran_total += other.ran_total
 
     def copy(self) -> HandlerStats:
         """Statistics of their own with the same content."""
@@ -142,6 +165,29 @@ class HandlerStats:
         ]
         return [min(max(middle, self.min_time), self.max_time) for middle in middles]
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether the steady times of enough calls are known to speak for all."""
+        return 2 * self.steady.total() >= min(self.calls, _ENOUGH) > 0
+
+    @property
+    def computing(self) -> float:
+        """The share of its time that the handler runs on a processor, from 0 to 1.
+
+        Calls that are too short to tell do nothing but compute, mostly.
+        """
+        return self.ran_total / self.steady_total if self.steady_total else 1.0
+
+    def steady_time(self) -> float:
+        """The median steady time of a call, in seconds; where that is not known, the median time.
+
+        Calls of half a millisecond and longer tell their steady time: the time without that in
+        which their thread could have run and waited for a processor.
+        """
+        if self.is_steady:
+            return min(median(self.steady), self.max_time)
+        return min(max(median(self.histogram), self.min_time), self.max_time) if self.calls else 0.0
+
     def statistics(self) -> Statistics:
         """The numbers that people read: times in seconds, ``last_call`` in Unix seconds."""
         if self._percentiles is None:
@@ -155,6 +201,7 @@ class HandlerStats:
             "total_time": self.total_time,
             "self_time": self.self_time,
             "avg_time": self.total_time / calls if calls else 0.0,
+            "steady_time": self.steady_time(),
             "min_time": self.min_time if calls else 0.0,
             "p50_time": median,
             "p95_time": high,
@@ -165,6 +212,7 @@ class HandlerStats:
 
     def pack(self) -> tuple[Any, ...]:
         """All numbers of statistics that counted a call, for `unpack`."""
+        steady = list(self.steady.items()), self.steady_total, self.ran_total
         return (
             self.calls,
             self.errors,
@@ -174,6 +222,7 @@ class HandlerStats:
             self.max_time,
             self.last_call,
             list(self.histogram.items()),
+            *(steady if self.steady else ()),
         )
 
     @classmethod
@@ -189,23 +238,29 @@ class HandlerStats:
             made.max_time,
             made.last_call,
             histogram,
+            *more,
         ) = numbers
         made.histogram = Counter(dict(histogram))
+        if more:
+            steady, made.steady_total, made.ran_total = more
+            made.steady = Counter(dict(steady))
         return made
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data, from which `from_dict` makes the same statistics.
 
         Returns:
-            The fields of `Statistics` and ``histogram``, a list of pairs: the middle of a bucket
-            in seconds, and how many calls fell into it.
+            The fields of `Statistics` and two histograms, lists of pairs: the middle of a bucket in
+            seconds, and how many calls fell into it. ``histogram`` is of all calls, ``steady`` of
+            the steady times of those that read them, whose sum is ``steady_total`` and their time
+            on a processor ``ran_total``.
         """
         return {
             **self.statistics(),
-            "histogram": [
-                [rounded_middle(bucket), self.histogram[bucket]]
-                for bucket in sorted(self.histogram)
-            ],
+            "histogram": _pairs(self.histogram),
+            "steady": _pairs(self.steady),
+            "steady_total": self.steady_total,
+            "ran_total": self.ran_total,
         }
 
     @classmethod
@@ -223,8 +278,31 @@ class HandlerStats:
         made.min_time = time(document["min_time"]) if made.calls else inf
         made.max_time = time(document["max_time"])
         made.last_call = None if document["last_call"] is None else time(document["last_call"])
-        for middle, calls in document["histogram"]:
-            made.histogram[bucket_of(time(middle))] += count(calls)
+        made.histogram = _counted(document["histogram"])
+        # Reports of the first version had none.
+        if "steady" in document:
+            made.steady = _counted(document["steady"])
+            made.steady_total = time(document["steady_total"])
+            made.ran_total = time(document["ran_total"])
         if made.errors > made.calls or sum(made.histogram.values()) != made.calls:
             raise ValueError(f"calls: {made.calls} are not those of the errors or the histogram")
+        if made.steady.total() > made.calls or made.ran_total > made.steady_total:
+            raise ValueError(f"steady: {made.steady.total()} calls are not among {made.calls}")
         return made
+
+
+def _add(mine: Counter[int], other: Mapping[int, int]) -> None:
+    # A few buckets, mostly: `Counter.update` takes longer to look what it was given.
+    for bucket, calls in other.items():
+        mine[bucket] = mine.get(bucket, 0) + calls
+
+
+def _pairs(histogram: Mapping[int, int]) -> list[list[float]]:
+    return [[rounded_middle(bucket), histogram[bucket]] for bucket in sorted(histogram)]
+
+
+def _counted(pairs: Iterable[Any]) -> Counter[int]:
+    histogram: Counter[int] = Counter()
+    for middle, calls in pairs:
+        histogram[bucket_of(time(middle))] += count(calls)
+    return histogram

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..clock import SYSTEM, Clock
 from ..names import HandlerName
+from ..processor import ThreadTimes
 from .fields import Statistics
 from .findings import Repeat
 from .histogram import buckets_of, doubles
@@ -81,6 +82,7 @@ class Store:
         call_sites: whether calls tell the line that made them.
         repeat_threshold: from how many calls under one call on repeats are noted.
         now: its monotonic clock.
+        thread: its clock of the calling thread.
         slow_from: seconds; calls that took no longer are not among the slowest that are kept.
         slow: seconds; of calls that took no longer, `Times` are enough: nobody wants their rows.
     """
@@ -88,6 +90,7 @@ class Store:
     def __init__(self, max_history: int, top: int = 0, clock: Clock = SYSTEM) -> None:
         self.clock = clock
         self.now = clock.monotonic
+        self.thread = clock.thread
         self.call_sites = False
         self.repeat_threshold = REPEATED
         self.slow_from = -inf
@@ -208,6 +211,18 @@ class Store:
         if len(times.nested) >= times.full:
             self.notice(times)
 
+    def note_reading(self, times: Times, elapsed: float, spent: ThreadTimes) -> None:
+        """Note where the time of a call went.
+
+        Args:
+            times: those of its handler.
+            elapsed: its seconds.
+            spent: where the time of its thread went meanwhile.
+        """
+        times.readings.append((elapsed, spent))
+        if times.full == 1:
+            self.notice(times)
+
     def notice(self, times: Times) -> None:
         """Note that there are calls in ``times``; fold them where they are many."""
         self._counting.add(times)
@@ -223,10 +238,14 @@ class Store:
             # In this order: a call that ends meanwhile is counted here, or noticed anew.
             times.full = 1
             elapsed, own = times.take()
-            if elapsed:
+            steady, ran = times.take_readings()
+            if elapsed or steady:
                 self._is_empty = False
                 stats = self._recent.stats_of(times.name)
+            if elapsed:
                 stats.add(elapsed, buckets_of(doubles(elapsed)), times.last + to_wall, own)
+            if steady:
+                stats.add_steady(steady, buckets_of(doubles(steady)), ran)
 
     def _complete(self) -> None:
         """Fold all calls until now."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from math import inf
 
 from ..names import HandlerName
+from ..processor import ThreadTimes
 
 _MANY = 256
+_COMPUTES = 0.8
+"""The share of its time on a processor from which on a call does nothing but compute."""
 
 
 class Times:
@@ -20,6 +23,7 @@ class Times:
 
     Attributes:
         name: see above.
+        readings: of each call that read them, its seconds and where the time of its thread went.
         elapsed: seconds of each call that had no other recorded calls inside.
         nested: the same of those that had, and without these.
         last: when the last one began, on the monotonic clock.
@@ -29,7 +33,17 @@ class Times:
         full: how many call for `Store.notice`: one, until the store knows that there are some.
     """
 
-    __slots__ = ("elapsed", "full", "in_a_row", "last", "longest", "name", "nested")
+    __slots__ = (
+        "_computes",
+        "elapsed",
+        "full",
+        "in_a_row",
+        "last",
+        "longest",
+        "name",
+        "nested",
+        "readings",
+    )
 
     def __init__(self, name: HandlerName) -> None:
         self.name = name
@@ -39,6 +53,8 @@ class Times:
         self.longest = inf
         self.full = 1
         self.in_a_row = 0
+        self.readings: list[tuple[float, ThreadTimes]] = []
+        self._computes = False
 
     def take(self) -> tuple[list[float], float]:
         """Return the seconds of each call until now, and those that all spent in themselves.
@@ -58,3 +74,29 @@ class Times:
         if elapsed and self.in_a_row >= _MANY:
             self.longest = max(elapsed)
         return elapsed, own
+
+    def take_readings(self) -> tuple[list[float], float]:
+        """Return the steady seconds of each call that was read, and those that all ran.
+
+        The steady time of a call is its time without that in which its thread waited for a
+        processor. Where nothing tells how long that was, it is what a call ran on one, of a
+        handler that does nothing but compute; of one that waits for something it is not known.
+        """
+        count = len(self.readings)
+        readings = self.readings[:count]
+        del self.readings[:count]
+        steady, ran = [], 0.0
+        for elapsed, times in readings:
+            own = min(max(times.ran, 0.0), elapsed)
+            if times.delayed is None:
+                # A busy machine takes the processor away from most calls, but not from all.
+                self._computes = self._computes or own >= _COMPUTES * elapsed
+                if not self._computes:
+                    continue
+                time = own
+            else:
+                # Some kernels count more than there was: it ran at least as long as it ran.
+                time = min(max(elapsed - times.delayed, own), elapsed)
+            steady.append(time)
+            ran += min(own, time)
+        return steady, ran

@@ -1,0 +1,113 @@
+"""Whether a difference is more than chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import NormalDist, median
+
+from ..storage.histogram import bucket_of, middle_of
+
+SIGNIFICANT = 0.05
+"""The largest p at which a difference counts as real."""
+_NORMAL = NormalDist()
+_SIGMAS = 1.4826
+"""Standard deviations of a normal distribution in its median absolute deviation."""
+
+
+def slower(old: Mapping[int, int], new: Mapping[int, int]) -> float:
+    """Return how likely ``new`` looks so much slower than ``old`` when in truth it is not.
+
+    The one-sided rank test of Mann and Whitney (1947) on binned values, which are tied inside a
+    bin: normal approximation with the corrections for ties and for continuity.
+
+    Args:
+        old, new: histograms, calls by bucket; at least one call in each.
+
+    Returns:
+        p, from 0 to 1.
+
+    Example:
+        >>> round(slower({1: 5}, {9: 5}), 3)
+        0.002
+    """
+    size_old, size_new = sum(old.values()), sum(new.values())
+    # In units of half a pair: a new call counts two for each faster old one, one for a tie.
+    wins, below, ties = 0, 0, 0
+    for bucket in sorted(old.keys() | new.keys()):
+        there, here = old.get(bucket, 0), new.get(bucket, 0)
+        wins += here * (2 * below + there)
+        below += there
+        ties += (there + here) ** 3 - (there + here)
+    pairs, size = size_old * size_new, size_old + size_new
+    variance = pairs / 12 * (size + 1 - ties / (size * (size - 1)))
+    if variance <= 0:
+        return 1.0
+    return 1 - _NORMAL.cdf(((wins - pairs - 1) / 2) / math.sqrt(variance))
+
+
+def scaled(histograms: Iterable[tuple[Mapping[int, int], float]]) -> dict[int, int]:
+    """Return one histogram of several, the times of each divided by a factor."""
+    found: dict[int, int] = {}
+    for histogram, factor in histograms:
+        for bucket, calls in histogram.items():
+            moved = bucket if factor == 1.0 else bucket_of(middle_of(bucket) / factor)
+            found[moved] = found.get(moved, 0) + calls
+    return found
+
+
+def spread(values: Sequence[float]) -> float:
+    """Return how far values lie apart: a standard deviation, as a share of their median.
+
+    It is worked out from the median absolute deviation, which a few outliers do not change.
+
+    Args:
+        values: at least one, not negative.
+
+    Example:
+        >>> round(spread([1.0, 1.01, 1.02, 1.03, 9.0]), 4)
+        0.0145
+    """
+    middle = median(values)
+    if not middle:
+        return 0.0
+    return _SIGMAS * median(abs(value - middle) for value in values) / middle
+
+
+def outlying(growth: float, spread: float, runs: int) -> float:
+    """Return how likely a run differs so much from the median of others by chance.
+
+    Args:
+        growth: by how much it is more, as a share of that median.
+        spread: of single runs, a standard deviation, as a share too.
+        runs: how many there are.
+
+    Returns:
+        p, from 0 to 1.
+
+    Example:
+        >>> round(outlying(0.1, 0.05, 5), 3)
+        0.045
+    """
+    # The variance of a median of normally distributed values is pi / 2 times that of their mean.
+    error = spread * math.sqrt(1 + math.pi / (2 * runs))
+    return 1 - _NORMAL.cdf(growth / error)
+
+
+def corrected(chances: Sequence[float]) -> list[float]:
+    """Return p of each of several tests, corrected for their number.
+
+    Of all that is called real, the share in ``p`` is expected to be chance: the false discovery
+    rate of Benjamini and Hochberg (1995).
+
+    Example:
+        >>> [round(p, 3) for p in corrected([0.01, 0.04, 0.03, 0.5])]
+        [0.04, 0.053, 0.053, 0.5]
+    """
+    found = list(chances)
+    least = 1.0
+    order = sorted(range(len(chances)), key=lambda index: chances[index], reverse=True)
+    for rank, index in zip(range(len(chances), 0, -1), order, strict=True):
+        least = min(least, chances[index] * len(chances) / rank)
+        found[index] = least
+    return found

@@ -1,0 +1,333 @@
+"""What all handlers have in common is the machine's, and what runs differ by is chance."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+from statistics import NormalDist, median
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartcollect import HandlerName, HandlerStats, Profile, merge
+from smartcollect.profiles import Expectations, Run, compare, judge, load_runs, parse_rule
+from smartcollect.profiles.significance import corrected, outlying, scaled, spread
+from smartcollect.storage.histogram import buckets_of, doubles
+from smartcollect.storage.histogram import median as median_of
+
+HERE = Run(0.0, ("pytest",), {"cpu": "here"}, {})
+RULE = parse_rule("15%")
+NAMES = [f"h{number}" for number in range(6)]
+
+
+def stats(seconds, calls=20, ran=1.0, steady=True):
+    """The statistics of calls of about so many seconds, which ran for that share of them."""
+    made = HandlerStats()
+    times = [seconds * (1 + (number % 5 - 2) / 1000) for number in range(calls)]
+    made.add(times, buckets_of(doubles(times)), 0.0)
+    if steady:
+        made.add_steady(times, buckets_of(doubles(times)), sum(times) * ran)
+    return made
+
+
+def run(machine=1.0, waiting=1.0, only=(), factor=1.0, **more):
+    """A run of six handlers that compute and one that waits, some of them slower by a factor."""
+    handlers = {}
+    for number, name in enumerate(NAMES, 1):
+        slower = factor if name in only else 1.0
+        handlers[HandlerName("api", name)] = stats(number * 0.002 * machine * slower)
+    slower = factor if "sleepy" in only else 1.0
+    handlers[HandlerName("api", "sleepy")] = stats(0.006 * waiting * slower, ran=0.01)
+    handlers.update({HandlerName("api", name): one for name, one in more.items()})
+    return Profile(handlers, run=HERE)
+
+
+def accused(old, new, *rules, **more):
+    found = compare(old, new, [parse_rule(rule) for rule in rules] or [RULE], **more)
+    return sorted(change.name.handler for change in found.regressions)
+
+
+# -- drift ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("machine", [0.6, 0.8, 1.25, 2.0])
+def test_a_machine_that_is_slower_accuses_nobody(machine):
+    found = compare(run(), run(machine), [RULE])
+    assert found.drift.computing == pytest.approx(machine, rel=0.02)
+    assert found.drift.handlers == 7
+    assert not found.regressions
+    assert [change.ratio for change in found.changes] == [pytest.approx(1, rel=0.02)] * 7
+
+
+@pytest.mark.parametrize("name", [NAMES[0], NAMES[5], "sleepy"])
+@pytest.mark.parametrize("machine", [0.7, 1.0, 1.4])
+def test_one_that_is_slower_is_found_on_any_machine(name, machine):
+    assert accused(run(), run(machine, only=[name], factor=1.25)) == [name]
+
+
+def test_what_waits_takes_as_long_on_a_slow_machine():
+    # With the drift of those that compute taken out it would have become faster, and slower.
+    (change,) = (
+        one for one in compare(run(), run(1.5), [RULE]).changes if one.name.handler == "sleepy"
+    )
+    assert change.ratio == pytest.approx(1, rel=0.01)
+    assert accused(run(1.5), run()) == []
+
+
+def test_five_that_wait_have_a_drift_of_their_own():
+    def waiting(seconds):
+        return {f"w{number}": stats(number * seconds, ran=0.0) for number in range(1, 5)}
+
+    old, new = run(**waiting(0.001)), run(1.3, waiting=1.5, **waiting(0.0015))
+    assert accused(old, new) == []
+    assert compare(old, new).drift.waiting == pytest.approx(1.5, rel=0.02)
+
+
+def test_one_that_does_both_drifts_in_part():
+    old, new = run(both=stats(0.004, ran=0.5)), run(1.4, both=stats(0.004 * 1.2, ran=0.5 / 0.85))
+    (change,) = (one for one in compare(old, new).changes if one.name.handler == "both")
+    assert change.ratio == pytest.approx(1, rel=0.05)
+
+
+def few(number, factor=1.0):
+    handlers = {
+        HandlerName("api", f"h{one}"): stats(0.002 * one * factor) for one in range(1, number + 1)
+    }
+    return Profile(handlers, run=HERE)
+
+
+def test_four_handlers_tell_no_drift():
+    found = compare(few(4), few(4, 1.5), [RULE])
+    assert (found.drift.computing, found.drift.waiting, found.drift.handlers) == (1, 1, 4)
+    assert str(found.drift) == "4 handlers can tell how the machine drifted, 5 are needed"
+    assert len(found.regressions) == 4
+    assert compare(few(5), few(5, 1.5), [RULE]).regressions == ()
+
+
+def test_handlers_that_are_called_rarely_or_take_no_time_tell_nothing():
+    def rare(factor):
+        return {f"r{one}": stats(0.003 * factor, calls=2) for one in range(20)}
+
+    def tiny(factor):
+        return {f"t{one}": stats(1e-6 * factor, steady=False) for one in range(20)}
+
+    found = compare(run(**rare(1), **tiny(1)), run(**rare(3), **tiny(3)), [RULE])
+    assert found.drift.computing == pytest.approx(1, rel=0.01)
+    assert found.drift.handlers == 7
+
+
+@pytest.mark.parametrize(("text", "fails"), [("drift:30%", True), ("drift:50%", False)])
+def test_everything_slower_fails_only_on_request(text, fails):
+    usual = Expectations(compare_fail=(parse_rule("20%"),))
+    assert judge(run(1.4), usual, run()).failures == ()
+    told = judge(run(1.4), Expectations(compare_fail=(parse_rule(text),)), run()).failures
+    assert [one.startswith("everything is slower: this run took 1.4") for one in told] == (
+        [True] * fails
+    )
+    found = compare(run(), run(1.4), [parse_rule("20%")])
+    assert found.slower_by([parse_rule("20%")]) == parse_rule("20%")
+    assert found.slower_by([parse_rule("50%")]) is None
+
+
+def test_a_drift_that_is_not_known_is_not_judged():
+    verdict = judge(few(3, 3.0), Expectations(compare_fail=(parse_rule("drift:20%"),)), few(3))
+    assert verdict.failures == ()
+    assert verdict.notes[0].startswith("drift:20% is not judged: 3 handlers can tell")
+
+
+def test_counts_do_not_drift():
+    assert accused(run(), run(2.0), "calls:0%") == []
+    assert accused(run(), run(0.5, only=[NAMES[0]], factor=1), "calls:0%") == []
+
+
+def test_like_is_compared_with_like():
+    old, new = run(short=stats(0.0004, steady=False)), run(short=stats(0.0009))
+    fields = {change.name.handler: change.field for change in compare(old, new, [RULE]).changes}
+    assert fields["short"] == "p50_time"
+    assert fields["sleepy"] == fields["h0"] == "steady_time"
+    assert accused(old, new) == ["short"]
+
+
+# -- the spread of several runs ------------------------------------------------------------------
+
+
+def several(number, jitter=0.0, seed=1):
+    """Runs of a machine that drifts, whose handlers differ by ``jitter`` beside that."""
+    draw = random.Random(seed)
+    made = []
+    for _ in range(number):
+        one = run(draw.uniform(0.8, 1.4))
+        for name in one.handlers:
+            scale = 1 + draw.uniform(-jitter, jitter)
+            histogram = scaled([(one.handlers[name].steady, 1 / scale)])
+            one.handlers[name].steady.clear()
+            one.handlers[name].steady.update(histogram)
+        made.append(one)
+    return made
+
+
+def test_three_runs_tell_their_spread():
+    found = compare(several(3), run(), [RULE])
+    assert found.runs == 3
+    assert all(change.spread >= 0.01 for change in found.changes)
+    assert not compare(several(2), run(), [RULE]).has_spread
+    assert not found.regressions
+
+
+@pytest.mark.parametrize("name", [NAMES[2], "sleepy"])
+def test_a_tenth_more_is_found_among_steady_runs(name):
+    assert accused(several(5), run(1.2, only=[name], factor=1.1), "5%") == [name]
+
+
+def test_a_tenth_more_is_chance_where_runs_differ_as_much():
+    old = several(5, jitter=0.15)
+    assert accused(old, run(), "5%") == []
+    found = compare(old, run(), [parse_rule("5%")]).changes
+    (change,) = (one for one in found if one.name.handler == "h2")
+    assert change.ratio == pytest.approx(1.09, abs=0.01)
+    assert "may be chance" in change.why
+    assert "5 runs spread by 6.3 %" in change.why
+
+
+def test_one_run_that_went_wrong_is_outvoted():
+    old = [run(), run(), run(only=NAMES[:2], factor=9), run(), run()]
+    assert accused(old, run(only=["h3"], factor=1.25)) == ["h3"]
+    assert accused(old, run()) == []
+
+
+def test_a_handler_that_is_new_in_the_last_runs():
+    old = [run(), run(), run(fresh=stats(0.002)), run(fresh=stats(0.002))]
+    found = compare(old, run(fresh=stats(0.004)), [RULE])
+    assert [change.name.handler for change in found.regressions] == ["fresh"]
+    assert found.regressions[0].spread is None
+    assert found.added == ()
+
+
+def test_runs_of_another_machine_are_left_out():
+    other = HERE._replace(machine={"cpu": "other"})
+    old = [run(), run(), *(replace(run(9.0), run=other) for _ in range(3))]
+    found = compare(old, run(only=["h1"], factor=1.3), [RULE])
+    assert (found.runs, found.left_out, found.elsewhere) == (2, 3, ())
+    assert [change.name.handler for change in found.regressions] == ["h1"]
+    found = compare(old[2:], run(), [RULE])
+    assert (found.runs, found.left_out) == (3, 0)
+    assert found.elsewhere == ("cpu: other then, here now",)
+    assert not found.regressions
+
+
+def test_of_a_folder_the_newest_reports_count(tmp_path):
+    from smartcollect.reports.strict_json import document
+
+    for number in range(23):
+        made = replace(few(1), run=HERE._replace(created=float(number * 7 % 23)))
+        (tmp_path / f"{number}.json").write_text(document(made.to_dict()))
+    (tmp_path / "notes.txt").write_text("no report")
+    found = load_runs(tmp_path)
+    assert [one.run.created for one in found] == [float(number) for number in range(3, 23)]
+    (tmp_path / "5.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"5\.json: no smartcollect/profile"):
+        load_runs(tmp_path)
+
+
+def test_an_empty_folder_has_no_report(tmp_path):
+    assert load_runs(tmp_path) == []
+    with pytest.raises(ValueError, match="cannot be read"):
+        load_runs(tmp_path / "none")
+
+
+# -- many handlers -------------------------------------------------------------------------------
+
+
+def test_p_is_corrected_for_the_number_of_handlers():
+    """Of handlers that did not change, five in a hundred look so by their calls alone."""
+    draw = random.Random(5)
+
+    def noisy():
+        made = {}
+        for number in range(400):
+            times = [0.002 * draw.lognormvariate(0, 0.5) for _ in range(8)]
+            one = made[HandlerName("api", f"n{number}")] = HandlerStats()
+            one.add(times, buckets_of(doubles(times)), 0.0)
+        return Profile(made, run=HERE)
+
+    old, new = noisy(), noisy()
+    found = compare(old, new, [parse_rule("p50_time:10%")])
+    assert not found.regressions
+    assert sum(change.ratio > 1.1 for change in found.changes) > 50
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_the_correction_is_that_of_benjamini_and_hochberg(chances):
+    """By its definition: at a level, the largest rank whose p is below its share of the level."""
+    found = corrected(chances)
+    for level in (0.01, 0.05, 0.2, 0.5):
+        ranked = sorted(chances)
+        share = level / len(ranked) * (1 + 1e-12)
+        passing = [rank for rank, p in enumerate(ranked, 1) if p <= share * rank]
+        bound = ranked[max(passing) - 1] if passing else -1
+        for p, q in zip(chances, found, strict=True):
+            if abs(q - level) > 1e-9:
+                assert (q <= level) == (p <= bound)
+
+
+def test_known_corrections():
+    # statsmodels.stats.multitest.multipletests(..., method="fdr_bh")
+    expected = [0.03, 0.04, 0.04, 0.04, 0.05]
+    assert corrected([0.006, 0.02, 0.024, 0.032, 0.05]) == pytest.approx(expected)
+    assert corrected([]) == []
+
+
+# -- the parts -----------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(1e-5, 10), min_size=1, max_size=60))
+def test_the_median_of_a_histogram_is_within_two_percent(times):
+    exact = sorted(times)[(len(times) - 1) // 2]
+    histogram = {}
+    for bucket in buckets_of(doubles(times)):
+        histogram[bucket] = histogram.get(bucket, 0) + 1
+    assert median_of(histogram) == pytest.approx(exact, rel=1 / 32)
+
+
+def test_the_median_is_finer_than_a_bucket():
+    draw = random.Random(2)
+    for middle in (0.00101, 0.00104, 0.00107):
+        times = [middle * draw.uniform(0.9, 1.1) for _ in range(2_000)]
+        histogram = {}
+        for bucket in buckets_of(doubles(times)):
+            histogram[bucket] = histogram.get(bucket, 0) + 1
+        assert median_of(histogram) == pytest.approx(median(times), rel=0.002)
+
+
+def test_the_spread_is_a_standard_deviation():
+    draw = random.Random(3)
+    values = [draw.gauss(1.0, 0.05) for _ in range(5_000)]
+    assert spread(values) == pytest.approx(0.05, rel=0.05)
+    assert spread([*values, *[50.0] * 100]) == pytest.approx(0.05, rel=0.08)
+
+
+def test_outliers_are_as_likely_as_normal_runs_say():
+    """Against draws: how often a run exceeds the median of five by so much."""
+    draw = random.Random(4)
+    for growth in (0.03, 0.08):
+        tries = 20_000
+        hits = sum(
+            draw.gauss(1, 0.05) - median(draw.gauss(1, 0.05) for _ in range(5)) > growth
+            for _ in range(tries)
+        )
+        assert hits / tries == pytest.approx(outlying(growth, 0.05, 5), abs=0.012)
+    assert outlying(math.inf, 0.05, 5) == 0
+    assert outlying(0.0, 0.05, 5) == pytest.approx(0.5)
+    assert outlying(0.05, 0.05, 10**9) == pytest.approx(1 - NormalDist().cdf(1), rel=1e-3)
+
+
+def test_the_waiting_of_processes_adds_up():
+    from smartcollect.profiles import Waiting
+
+    one, other = Profile(waiting=Waiting(1.0, 4.0)), Profile(waiting=Waiting(0.5, 6.0))
+    assert merge([one, other]).waiting == Waiting(1.5, 10.0)
+    assert merge([one, other]).waiting.share == pytest.approx(0.15)
+    assert Profile().waiting.share == 0
+    assert Profile.from_dict(one.to_dict()).waiting == one.waiting

@@ -1,0 +1,433 @@
+"""Steady time: the time of a call without that in which its thread waited for a processor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import threading
+import time as real_time
+
+import pytest
+from smartswitch import Switcher
+from support import FakeTime
+
+from smartcollect import CallLog, Profile
+from smartcollect.clock import SYSTEM
+from smartcollect.profiles.packing import pack, unpack
+from smartcollect.recording.settings import LogSettings
+
+EVENTS = sys.version_info >= (3, 12)
+MS = 0.001
+
+
+class App:
+    """Handlers that compute, sleep and are delayed, each as long as it is told."""
+
+    def __init__(self, time: FakeTime, max_history: int = 1000) -> None:
+        self.time = time
+        self.api = api = Switcher("api")
+        self.log = CallLog(LogSettings(max_history=max_history), time.clock)
+
+        @api
+        def work(compute=0.0, sleep=0.0, delay=0.0):
+            time.compute(compute)
+            time.sleep(sleep)
+            time.wait_for_a_processor(delay)
+
+        self.work = work
+        self.log.attach(api)
+
+    def stats(self, handler="work"):
+        return self.log.stats()[handler]
+
+    def read(self, handler="work"):
+        """How many calls read where the time of their thread went."""
+        found = self.log.profile().to_dict()["handlers"]
+        (steady,) = [one["steady"] for one in found if one["handler"] == handler]
+        return sum(calls for _, calls in steady)
+
+
+@pytest.fixture(params=[1000, 0], ids=["history", "statistics"])
+def app(request):
+    app = App(FakeTime(), request.param)
+    yield app
+    app.log.detach(app.api)
+
+
+def about(seconds):
+    return pytest.approx(seconds, rel=0.02)
+
+
+def test_the_time_without_waiting_for_a_processor(app):
+    for delay in (0.0, 7 * MS, 3 * MS, 9 * MS, 4 * MS):
+        app.work(compute=2 * MS, sleep=1 * MS, delay=delay)
+    stats = app.stats()
+    assert stats["steady_time"] == about(3 * MS)
+    assert stats["p50_time"] == about(7 * MS)
+    (handler,) = app.log.profile().handlers.values()
+    assert handler.computing == pytest.approx(2 / 3)
+
+
+def test_it_is_the_median(app):
+    for compute in (5, 1, 2, 9, 3, 4):
+        app.work(compute=compute * MS)
+    # The first call was not read: nothing was known of the handler.
+    assert app.stats()["steady_time"] == about(3 * MS)
+
+
+def test_short_calls_read_no_clocks(app):
+    before = app.time.readings
+    for _ in range(100):
+        app.work(compute=0.4 * MS)
+    assert app.time.readings == before
+    assert app.read() == 0
+    assert app.stats()["steady_time"] == about(0.4 * MS)
+
+
+def test_a_short_call_ends_the_reading(app):
+    for compute in (1, 0.1, 0.1, 0.1, 1, 1):
+        app.work(compute=compute * MS)
+    assert app.read() == 2
+
+
+def test_of_many_calls_a_part_is_read(app):
+    for _ in range(64):
+        app.work(compute=1 * MS)
+    assert app.read() == 63
+    for _ in range(10_000 - 64):
+        app.work(compute=1 * MS)
+    assert app.read() == pytest.approx(1_100, rel=0.05)
+
+
+def test_a_call_that_raises_counts():
+    app = App(FakeTime())
+
+    @app.api
+    def broken():
+        app.time.compute(1 * MS)
+        app.time.wait_for_a_processor(5 * MS)
+        raise ValueError("broken")
+
+    app.log.attach(app.api)
+    for _ in range(5):
+        with pytest.raises(ValueError, match="broken"):
+            broken()
+    assert app.stats("broken")["steady_time"] == about(1 * MS)
+
+
+def test_calls_inside_of_one_another():
+    app = App(FakeTime())
+
+    @app.api
+    def outer():
+        app.work(compute=1 * MS, delay=3 * MS)
+        app.time.wait_for_a_processor(2 * MS)
+
+    app.log.attach(app.api)
+    for _ in range(5):
+        outer()
+    assert app.stats("outer")["steady_time"] == about(1 * MS)
+    assert app.stats()["steady_time"] == about(1 * MS)
+
+
+def test_two_logs_read_the_same():
+    time = FakeTime()
+    one = App(time)
+    other = CallLog(LogSettings(), time.clock)
+    other.attach(one.api)
+    for _ in range(5):
+        one.work(compute=1 * MS, delay=4 * MS)
+    for log in (one.log, other):
+        assert log.stats()["work"]["steady_time"] == about(1 * MS)
+    other.detach(one.api)
+
+
+def test_a_kernel_that_counts_too_much(app):
+    for _ in range(5):
+        app.time.delayed += 50 * MS
+        app.work(compute=2 * MS, delay=1 * MS)
+        app.time.delayed += 50 * MS
+    assert app.stats()["steady_time"] == about(2 * MS)
+    for _ in range(20):
+        app.time.compute(2 * MS)
+        app.work(compute=2 * MS)
+    assert app.stats()["steady_time"] == about(2 * MS)
+
+
+def test_where_nothing_tells_the_delay_it_is_the_time_on_a_processor(app):
+    app.time.delayed = None
+    for delay in (0.0, 0.0, 3 * MS, 3 * MS, 3 * MS, 3 * MS):
+        app.work(compute=2 * MS, delay=delay)
+    assert app.stats()["steady_time"] == about(2 * MS)
+    assert app.stats()["p50_time"] == about(5 * MS)
+
+
+def test_where_nothing_tells_the_delay_what_waits_has_none(app):
+    app.time.delayed = None
+    for _ in range(6):
+        app.work(compute=1 * MS, sleep=4 * MS)
+    assert app.read() == 0
+    assert app.stats()["steady_time"] == about(5 * MS) == about(app.stats()["p50_time"])
+
+
+def generators(app):
+    @app.api
+    def numbers():
+        for delay in (1, 2):
+            app.time.compute(1 * MS)
+            app.time.wait_for_a_processor(delay * MS)
+            yield delay
+
+    @app.api
+    async def later():
+        for delay in (1, 2):
+            app.time.compute(1 * MS)
+            app.time.wait_for_a_processor(delay * MS)
+            await asyncio.sleep(0)
+        app.time.sleep(1 * MS)
+
+    app.log.attach(app.api)
+    return numbers, later
+
+
+def test_a_generator_counts_while_it_works():
+    app = App(FakeTime())
+    numbers, _ = generators(app)
+    for _ in range(5):
+        for _ in numbers():
+            # The consumer's time is not the generator's.
+            app.time.compute(7 * MS)
+            app.time.wait_for_a_processor(7 * MS)
+    assert app.stats("numbers")["p50_time"] == about(5 * MS)
+    assert app.stats("numbers")["steady_time"] == about(2 * MS)
+    assert app.log.profile().handlers[("api", "numbers")].computing == pytest.approx(1)
+
+
+def test_a_coroutine_waits_for_what_delays_the_loop():
+    app = App(FakeTime())
+    _, later = generators(app)
+
+    async def other(done):
+        while not done.is_set():
+            app.time.compute(4 * MS)
+            app.time.wait_for_a_processor(4 * MS)
+            await asyncio.sleep(0)
+
+    async def main():
+        done = asyncio.Event()
+        task = asyncio.ensure_future(other(done))
+        for _ in range(6):
+            await later()
+        done.set()
+        await task
+
+    asyncio.run(main())
+    # Two steps of the other task run while it waits: their 8 ms on the processor count for it.
+    assert app.stats("later")["p50_time"] == about(22 * MS)
+    assert app.stats("later")["steady_time"] == about(11 * MS)
+    # Before Python 3.12 nobody tells when it waits: nothing counts as its own work.
+    computing = app.log.profile().handlers[("api", "later")].computing
+    assert computing == pytest.approx(2 / 11 if EVENTS else 0)
+
+
+def test_a_coroutine_where_nothing_tells_the_delay():
+    app = App(FakeTime())
+    app.time.delayed = None
+    _, later = generators(app)
+
+    async def main():
+        for _ in range(6):
+            await asyncio.gather(later(), later())
+
+    asyncio.run(main())
+    # They wait for one another: neither computes all the time.
+    assert app.read("later") == 0
+
+
+def test_a_coroutine_that_another_thread_goes_on_with_is_not_read():
+    app = App(FakeTime())
+    _, later = generators(app)
+
+    def step(made):
+        with contextlib.suppress(StopIteration):
+            made.send(None)
+
+    for _ in range(4):
+        made = later()
+        step(made)
+        for _ in range(2):
+            thread = threading.Thread(target=step, args=(made,))
+            thread.start()
+            thread.join()
+    assert app.stats("later")["calls"] == 4
+    assert app.read("later") == 0
+
+
+def test_a_layer_reads_too(time):
+    api = Switcher("api").plug("collect")
+    log = api.collect
+
+    @api
+    def work():
+        time.compute(1 * MS)
+        time.wait_for_a_processor(5 * MS)
+
+    for _ in range(5):
+        work()
+    assert log.stats()["work"]["steady_time"] == about(1 * MS)
+
+
+def test_it_merges_and_travels(app):
+    for _ in range(10):
+        app.work(compute=1 * MS, delay=3 * MS)
+    profile = app.log.profile()
+    (stats,) = profile.handlers.values()
+    for again in (Profile.from_dict(profile.to_dict()), unpack(pack(profile))):
+        (found,) = again.handlers.values()
+        assert found.steady == stats.steady
+        assert found.statistics() == stats.statistics()
+    merged = stats.copy()
+    merged.merge(stats)
+    assert merged.steady.total() == 18
+    assert merged.computing == stats.computing
+
+
+def test_a_report_without_it_is_read(app):
+    app.work(compute=1 * MS)
+    document = app.log.profile().to_dict()
+    for one in document["handlers"]:
+        for key in ("steady", "steady_total", "ran_total", "steady_time"):
+            del one[key]
+    del document["waiting"]
+    (stats,) = Profile.from_dict(document).handlers.values()
+    assert stats.statistics()["steady_time"] == about(1 * MS)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"steady": [[0.001, 9]]}, {"steady": [[-1, 1]]}, {"ran_total": 5.0}, {"steady_total": "x"}],
+)
+def test_a_damaged_report_is_refused(app, damage):
+    for _ in range(3):
+        app.work(compute=1 * MS)
+    document = app.log.profile().to_dict()
+    document["handlers"][0].update(damage)
+    with pytest.raises(ValueError, match="damaged"):
+        Profile.from_dict(document)
+
+
+# -- the real clock ------------------------------------------------------------------------------
+
+LINUX = os.path.exists("/proc/thread-self/schedstat")
+needs_schedstat = pytest.mark.skipif(not LINUX, reason="no /proc/thread-self/schedstat here")
+
+
+def later_than(reading):
+    """A reading that is not the last one again."""
+    while True:
+        now = SYSTEM.monotonic()
+        if now - reading > 0.001:
+            return SYSTEM.thread(now)
+
+
+def descriptors():
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{number}").endswith("schedstat"):
+                found.add(int(number))
+        except OSError:  # that of the listing itself
+            pass
+    return found
+
+
+@needs_schedstat
+def test_the_system_tells_what_a_thread_ran_and_waited():
+    start = SYSTEM.monotonic()
+    first = SYSTEM.thread(start)
+    while SYSTEM.monotonic() - start < 0.02:
+        pass
+    spent = SYSTEM.thread(SYSTEM.monotonic()).since(first)
+    passed = SYSTEM.monotonic() - start
+    assert spent.delayed is not None
+    assert 0 <= spent.delayed < passed
+    assert 0 < spent.ran <= passed
+
+
+@needs_schedstat
+def test_who_sleeps_waits_for_no_processor():
+    start = SYSTEM.monotonic()
+    first = SYSTEM.thread(start)
+    real_time.sleep(0.05)
+    spent = later_than(start).since(first)
+    assert spent.ran < 0.025
+
+
+@needs_schedstat
+def test_a_thread_leaves_no_descriptor():
+    SYSTEM.thread(SYSTEM.monotonic())
+    before = descriptors()
+    inside = []
+
+    def run():
+        SYSTEM.thread(SYSTEM.monotonic())
+        inside.append(descriptors())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert len(inside[0]) == len(before) + 1
+    assert descriptors() == before
+
+
+@needs_schedstat
+def test_a_fork_has_clocks_of_its_own():
+    def told():
+        return later_than(SYSTEM.monotonic())
+
+    before = told()
+    start = SYSTEM.monotonic()
+    while SYSTEM.monotonic() - start < 0.03:
+        pass
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        times = told()
+        os.write(writer, f"{times.ran} {times.delayed}".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    ran, delayed = os.read(reader, 100).split()
+    os.close(reader), os.close(writer)
+    assert float(ran) < told().ran - before.ran + 0.02
+    assert delayed != b"None"
+
+
+@needs_schedstat
+def test_an_application_that_closes_all_descriptors(tmp_path):
+    """Its own files are left alone, and the time on a processor is still told."""
+    child = os.fork()
+    if not child:
+        ok = False
+        try:
+            SYSTEM.thread(SYSTEM.monotonic())
+            mine = descriptors()
+            os.closerange(3, 1000)
+            opened = [os.open(tmp_path / "own", os.O_RDWR | os.O_CREAT) for _ in range(30)]
+            times = later_than(SYSTEM.monotonic())
+
+            def run():
+                SYSTEM.thread(SYSTEM.monotonic())
+                os.closerange(33, 1000)
+                opened.extend(os.open(tmp_path / "own", os.O_RDWR) for _ in range(30))
+
+            thread = threading.Thread(target=run)
+            thread.start()
+            thread.join()
+            for number in opened:
+                os.fstat(number)
+            ok = bool(mine) and times.ran > 0
+        finally:
+            os._exit(not ok)
+    assert os.waitpid(child, 0)[1] == 0
