@@ -112,7 +112,7 @@ def test_markdown(suite, run):
     lines = text.splitlines()
     assert lines[:2] == ["## smartcollect", ""]
     assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == (
-        ["handler", "calls", "errors", "total", "self", "avg", "p95", "max", "tests"]
+        ["handler", "calls", "errors", "total", "self", "avg", "steady", "p95", "max", "tests"]
     )
     assert "### slowest calls" in lines
     assert "never called: users.delete" in lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median, pstdev
 from typing import Any, NamedTuple
 
 from ..names import HandlerName
@@ -13,20 +13,20 @@ from ..storage.fields import STATISTICS, Kind
 from ..storage.statistics import HandlerStats
 from ..text import plural
 from ..units import duration, percent
-from .drift import NONE, Drift, Ratio
+from .drift import Drift
+from .levels import FEWEST, STEADY_FROM, Handlers, Level, ratio
 from .profile import Profile
 from .rules import BEST, DRIFT, Rule
-from .significance import SIGNIFICANT, corrected, outlying, scaled, slower, spread
+from .significance import QUARTILES, SIGNIFICANT, corrected, outlying, scaled, slower, spread
 
 MINIMUM = 0.0001
 """The smallest growth of a time that counts unless another is asked for, in seconds."""
-_FEWEST = 3
-"""Calls of which something can be told."""
 _RUNS = 3
 """Runs whose spread can be told."""
 _LEAST_SPREAD = 0.01
-_STEADY_FROM = 0.00002
-"""The seconds from which on a time depends on the machine more than on how it is taken."""
+_TYPICAL = (BEST, "p50_time", "avg_time")
+_OF_ALL = 0.8
+"""The share of what a rule allows that each quartile of the calls has to be slower by."""
 
 
 class Change(NamedTuple):
@@ -101,7 +101,8 @@ class Comparison:
         """Return the rule, if any, that everything together is slower than."""
         if self.elsewhere:
             return None
-        broken = [rule for rule in rules if self.drift.computing > rule.allowed]
+        of_times = [rule for rule in rules if rule.is_of_time]
+        broken = [rule for rule in of_times if self.drift.computing > rule.allowed]
         return max(broken, key=lambda rule: rule.percent, default=None)
 
 
@@ -117,7 +118,9 @@ def compare(
     growth is a regression when it is over the percentage of its rule and, for times, over
     ``minimum`` too, and more than chance: the rank test of `slower` on the calls says so, and with
     three earlier runs and more also the spread of these. Of ``total_time`` and ``self_time`` it
-    is enough that there are as many more calls.
+    is enough that there are as many more calls. Of ``steady_time``, ``p50_time`` and ``avg_time``
+    all quartiles of the calls have to be slower: a machine that is slower for a while makes some
+    calls slower, and not all.
 
     Args:
         old: the baseline: an earlier run, or several.
@@ -134,11 +137,9 @@ def compare(
     same = [one for one, differs in zip(olds, differences, strict=True) if not differs]
     runs = [one.called() for one in same or olds]
     rules = tuple(dict.fromkeys(rules))
-    baseline = _Baseline(runs, new.called(), rules, minimum)
+    baseline = _Baseline(runs, new.called(), rules if same else (), minimum)
     fields = dict.fromkeys(rule.field for rule in rules if rule.field != DRIFT) or (BEST,)
     changes = [change for field in fields for change in baseline.changes(field)]
-    if not same:
-        changes = [change._replace(regression=False) for change in changes]
     then, now = set().union(*runs), new.called().keys()
     return Comparison(
         tuple(sorted(changes, key=lambda change: (not change.regression, -change.ratio))),
@@ -153,10 +154,10 @@ def compare(
 
 
 class _Baseline:
-    """Earlier runs and the one that is compared with them, the drift of each known.
+    """Earlier runs, and how one that is compared with them differs.
 
     Args:
-        runs: the handlers of each earlier run.
+        runs: the handlers of each earlier run that were called.
         new: those of the one that is compared.
         rules, minimum: see `compare`.
 
@@ -166,41 +167,43 @@ class _Baseline:
 
     def __init__(
         self,
-        runs: Sequence[Mapping[HandlerName, HandlerStats]],
-        new: Mapping[HandlerName, HandlerStats],
+        runs: Sequence[Handlers],
+        new: Handlers,
         rules: tuple[Rule, ...],
         minimum: float,
     ) -> None:
         self._runs, self._new, self._rules, self._minimum = runs, new, rules, minimum
-        # What all runs that have the handler came to: each run drifts from that.
-        usual: dict[HandlerName, float] = {}
-        for name in set().union(*runs):
-            usual[name] = median(run[name].steady_time() for run in runs if name in run)
-        self._drifts = [_drift(usual, run) for run in runs] if len(runs) > 1 else [NONE] * len(runs)
-        before = {name: self._usual(name, BEST) for name in usual}
-        self.drift = _drift(before, new)
-        self._pooled = self._spread_of_all(usual)
+        self._quartiles = [Level(runs, new, share) for share in QUARTILES]
+        self._level = self._quartiles[1]
+        self.drift = self._level.drift
+        self._pooled = self._spread_of_all()
 
-    def _values(self, name: HandlerName, field: str) -> list[float]:
-        """Return a statistic of each earlier run that has the handler, its drift taken out."""
-        timed = STATISTICS[field].kind is Kind.TIME
-        values = []
-        for run, drift in zip(self._runs, self._drifts, strict=True):
-            if name in run:
-                factor = drift.factor(run[name].computing) if timed else 1.0
-                values.append(_value(run[name], field) / factor)
-        return values
+    def _then(self, name: HandlerName, field: str) -> list[float]:
+        """Return a statistic of each earlier run that has the handler, the drift taken out."""
+        if field == BEST:
+            # The mean of the quartiles: a median jumps if a machine is slow for half of a run.
+            levels = zip(*(level.then(name) for level in self._quartiles), strict=True)
+            return [fmean(times) for times in levels]
+        return self._medians(name, field)
 
-    def _usual(self, name: HandlerName, field: str) -> float:
-        return median(self._values(name, field))
+    def _now(self, name: HandlerName, field: str) -> float:
+        """Return the same statistic of the new run."""
+        if field == BEST:
+            return fmean(level.now(name) for level in self._quartiles)
+        return _value(self._new[name], field) / self._level.factor(name)
 
-    def _spread_of_all(self, usual: Mapping[HandlerName, float]) -> float:
+    def _medians(self, name: HandlerName, field: str) -> list[float]:
+        if STATISTICS[field].kind is Kind.TIME:
+            return self._level.undrifted(name, lambda run: _value(run[name], field))
+        return [_value(run[name], field) for run in self._runs if name in run]
+
+    def _spread_of_all(self) -> float:
         """Return the spread of a handler that is like the others."""
-        spreads = [
-            spread(values)
-            for name, time in usual.items()
-            if time >= _STEADY_FROM and len(values := self._values(name, BEST)) >= _RUNS
-        ]
+        spreads = []
+        for name in set().union(*self._runs):
+            values = self._then(name, BEST)
+            if len(values) >= _RUNS and median(values) >= STEADY_FROM:
+                spreads.append(spread(values))
         return max(median(spreads), _LEAST_SPREAD) if spreads else _LEAST_SPREAD
 
     def changes(self, field: str) -> list[Change]:
@@ -213,30 +216,41 @@ class _Baseline:
 
     def _change(self, name: HandlerName, field: str) -> Change:
         new = self._new[name]
-        olds = [
-            (run[name], drift)
-            for run, drift in zip(self._runs, self._drifts, strict=True)
-            if name in run
-        ]
-        shown = field
-        if field == BEST and not (new.is_steady and all(stats.is_steady for stats, _ in olds)):
-            shown = "p50_time"  # like is compared with like
-        values = self._values(name, shown)
-        before, after = median(values), _value(new, shown)
+        shown = self._level.field(name) if field == BEST else field
+        before, after = median(self._medians(name, shown)), _value(new, shown)
+        change = Change(name, shown, before, after, ratio(before, after), None, None, False, "")
         if STATISTICS[field].kind is not Kind.TIME:
-            return Change(name, shown, before, after, _ratio(before, after), None, None, False, "")
-        factor = self.drift.factor(new.computing)
-        ratio = _ratio(before, after / factor)
+            return change
+        values = self._then(name, shown)
+        grown = ratio(median(values), self._now(name, shown))
         known = p = None
-        if new.calls >= _FEWEST and sum(stats.calls for stats, _ in olds) >= _FEWEST:
-            p = slower(
-                scaled((_times(one, shown), drift.factor(one.computing)) for one, drift in olds),
-                scaled([(_times(new, shown), factor)]),
-            )
+        if new.calls >= FEWEST and self._calls(name) >= FEWEST:
+            p = self._chance(name, shown)
             if len(values) >= _RUNS:
                 known = max(spread(values), self._pooled)
-                p = max(p, outlying(ratio - 1, known, len(values)))
-        return Change(name, shown, before, after, ratio, p, known, False, "")
+                p = max(p, outlying(grown - 1, known, len(values), self._disagreement(name)))
+        return change._replace(ratio=grown, p=p, spread=known)
+
+    def _disagreement(self, name: HandlerName) -> float:
+        """Return by how much the quartiles of the calls grew differently, as a share."""
+        ratios = [level.ratio(name) for level in self._quartiles]
+        return pstdev(ratios) if math.isfinite(sum(ratios)) else 0.0
+
+    def _calls(self, name: HandlerName) -> int:
+        return sum(run[name].calls for run in self._runs if name in run)
+
+    def _chance(self, name: HandlerName, field: str) -> float:
+        """Return p of the rank test on the calls, the drift taken out."""
+
+        def taken(run: Handlers, number: int | None) -> tuple[Mapping[int, int], list[float]]:
+            times = run[name].steady if field == BEST else run[name].histogram
+            return times, [level.factor(name, number) for level in self._quartiles]
+
+        olds = enumerate(self._runs)
+        return slower(
+            scaled(taken(run, number) for number, run in olds if name in run),
+            scaled([taken(self._new, None)]),
+        )
 
     def _judged(self, change: Change, field: str) -> Change:
         """Return ``change`` with the verdict on it."""
@@ -245,33 +259,44 @@ class _Baseline:
             return change
         # The strictest one: what it lets pass, the others do too.
         rule = min(rules, key=lambda rule: rule.percent)
-        name, text = change.name, STATISTICS[change.field].text
-        olds = [run[name].calls for run in self._runs if name in run]
-        calls = f"{sum(olds):,} and {plural(self._new[name].calls, 'call')}"
-        grown, allowed = change.ratio - 1, f"{rule.percent:g} % allowed"
+        grown, allowed = _signed(change.ratio), f"{rule.percent:g} % allowed"
         if STATISTICS[field].kind is not Kind.TIME:
             broken = change.after > change.before * rule.allowed
-            return change._replace(regression=broken, why=f"{_signed(grown)}, {allowed}")
+            return change._replace(regression=broken, why=f"{grown}, {allowed}")
         if change.p is None:
-            few = min(sum(olds), self._new[name].calls)
+            few = min(self._calls(change.name), self._new[change.name].calls)
             return change._replace(why=f"{plural(few, 'call')}: {_UNTOLD}")
-        before = change.before
-        more = (change.ratio - 1) * before if before else change.after
-        # A sum grows with the number of calls too, which is not noise.
-        certain = STATISTICS[field].sums and self._new[name].calls > median(olds) * rule.allowed
-        chance = f"p {change.p:.4f}"
-        if change.spread is not None:
-            chance += f", {plural(len(olds), 'run')} spread by {percent(change.spread)}"
         if change.ratio <= rule.allowed:
-            why, broken = f"{_signed(grown)}, {allowed}", False
-        elif more < self._minimum:
-            why, broken = f"{_signed(grown)}, but less than {duration(self._minimum)} more", False
-        elif change.p > SIGNIFICANT and not certain:
-            why, broken = f"{_signed(grown)}, but may be chance: {chance}, {calls}", False
-        else:
-            broken = True
-            why = f"{_signed(grown)} ({allowed}), {text(more)} more, {chance}, {calls}"
-        return change._replace(regression=broken, why=why)
+            return change._replace(why=f"{grown}, {allowed}")
+        doubt = self._doubt(change, field, rule)
+        if doubt:
+            return change._replace(why=f"{grown}, but {doubt}")
+        more = STATISTICS[change.field].text(_more(change))
+        why = f"{grown} ({allowed}), {more} more, {self._evidence(change)}"
+        return change._replace(regression=True, why=why)
+
+    def _doubt(self, change: Change, field: str, rule: Rule) -> str:
+        """Return why a growth by more than a rule allows may be none; ``""`` where it is one."""
+        name = change.name
+        if _more(change) < self._minimum:
+            return f"less than {duration(self._minimum)} more"
+        calls = [run[name].calls for run in self._runs if name in run]
+        if STATISTICS[field].sums and self._new[name].calls > median(calls) * rule.allowed:
+            return ""  # a sum grows with the number of calls too, which is not noise
+        if change.p is not None and change.p > SIGNIFICANT:
+            return f"may be chance: {self._evidence(change)}"
+        if field in _TYPICAL:
+            least = min(level.ratio(name) for level in self._quartiles)
+            if least <= 1 + _OF_ALL * rule.percent / 100:
+                return f"not all calls are slower: a quartile of them by {_signed(least)}"
+        return ""
+
+    def _evidence(self, change: Change) -> str:
+        name = change.name
+        runs = sum(name in run for run in self._runs)
+        calls = f"{self._calls(name):,} and {plural(self._new[name].calls, 'call')}"
+        told = "" if change.spread is None else f"{runs} runs spread by {percent(change.spread)}, "
+        return f"p {change.p:.4f}, {told}{calls}"
 
 
 _UNTOLD = "nothing can be told"
@@ -281,33 +306,18 @@ def _untold(change: Change) -> bool:
     return change.why.endswith(_UNTOLD)
 
 
-def _drift(before: Mapping[HandlerName, float], run: Mapping[HandlerName, HandlerStats]) -> Drift:
-    return Drift.of(
-        [
-            Ratio(run[name].steady_time() / time, run[name].computing)
-            for name, time in before.items()
-            if time >= _STEADY_FROM and name in run and run[name].calls >= _FEWEST
-        ]
-    )
-
-
 def _value(stats: HandlerStats, field: str) -> float:
     found: Mapping[str, Any] = stats.statistics()
     return float(found[field])
 
 
-def _times(stats: HandlerStats, field: str) -> Mapping[int, int]:
-    return stats.steady if field == BEST else stats.histogram
+def _more(change: Change) -> float:
+    """Return by how much longer a call takes, in seconds, the drift taken out."""
+    return (change.ratio - 1) * change.before if change.before else change.after
 
 
-def _ratio(before: float, after: float) -> float:
-    if before == after:
-        return 1.0
-    return after / before if before else math.inf
-
-
-def _signed(growth: float) -> str:
-    return f"{growth * 100:+,.0f} %"
+def _signed(ratio: float) -> str:
+    return f"{(ratio - 1) * 100:+,.0f} %"
 
 
 def _differences(old: Profile, new: Profile) -> tuple[str, ...]:

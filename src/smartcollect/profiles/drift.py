@@ -9,7 +9,8 @@ from typing import NamedTuple
 from ..text import plural
 
 _ENOUGH = 5
-_COMPUTES = 0.5
+_COMPUTES, _WAITS = 0.5, 0.25
+_LEAST = 0.01
 
 
 class Ratio(NamedTuple):
@@ -66,11 +67,21 @@ class Drift(NamedTuple):
         if len(ratios) < _ENOUGH:
             return cls(1.0, 1.0, len(ratios))
         every = median(one.ratio for one in ratios)
-        computing = _of(one.ratio for one in ratios if one.computing >= _COMPUTES)
-        waiting = _of(one.ratio for one in ratios if one.computing < _COMPUTES)
-        if computing is None:
-            return cls(every, every if waiting is None else waiting, len(ratios))
-        return cls(computing, 1.0 if waiting is None else waiting, len(ratios))
+        # Of one that does both, what the other part would have changed is taken out first.
+        computing = _of(
+            (one.ratio - (1 - one.computing)) / one.computing
+            for one in ratios
+            if one.computing >= _COMPUTES
+        )
+        known = every if computing is None else computing
+        waiting = _of(
+            (one.ratio - one.computing * known) / (1 - one.computing)
+            for one in ratios
+            if one.computing < _WAITS
+        )
+        if waiting is None:
+            waiting = known if computing is None else 1.0
+        return cls(max(known, _LEAST), max(waiting, _LEAST), len(ratios))
 
     def factor(self, computing: float) -> float:
         """Return the factor for a handler that computes for a share of its time."""

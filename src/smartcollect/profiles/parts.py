@@ -31,11 +31,21 @@ class SlowCall(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What one phase of a test spent in one handler; the time in seconds."""
+    """What one phase of a test spent in one handler.
+
+    Attributes:
+        calls: calls that ended.
+        errors: those that raised.
+        total_time: seconds in all calls.
+        read: calls that read their steady time.
+        steady_total: seconds of the steady times of these.
+    """
 
     calls: int
     errors: int
     total_time: float
+    read: int = 0
+    steady_total: float = 0.0
 
     def plus(self, other: Usage) -> Usage:
         """Both together."""
@@ -43,6 +53,8 @@ class Usage(NamedTuple):
             self.calls + other.calls,
             self.errors + other.errors,
             self.total_time + other.total_time,
+            self.read + other.read,
+            self.steady_total + other.steady_total,
         )
 
 

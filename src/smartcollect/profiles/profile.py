@@ -77,7 +77,13 @@ class Profile:
             duration: how long it took, in seconds.
         """
         used = {
-            name: Usage(stats.calls, stats.errors, stats.total_time)
+            name: Usage(
+                stats.calls,
+                stats.errors,
+                stats.total_time,
+                stats.steady.total(),
+                stats.steady_total,
+            )
             for name, stats in self.called().items()
         }
         phases = {phase: Phase(outcome, duration, MappingProxyType(used))}

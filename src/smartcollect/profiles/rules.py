@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ..storage.fields import LIMITED, named
+from ..storage.fields import LIMITED, STATISTICS, Kind, named
 
 BEST = "steady_time"
 """The statistic that a comparison takes unless another is asked for: the steadiest there is."""
@@ -26,6 +26,11 @@ class Rule(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.field}:{self.percent:g}%"
+
+    @property
+    def is_of_time(self) -> bool:
+        """Whether it is about times, which depend on the machine."""
+        return self.field == DRIFT or STATISTICS[self.field].kind is Kind.TIME
 
     @property
     def allowed(self) -> float:

@@ -148,6 +148,8 @@ def _test() -> _Schema:
         calls=_number(Kind.COUNT, "calls in this phase"),
         errors=_number(Kind.COUNT, "calls that raised"),
         total_time=_number(Kind.TIME, "time in all of them"),
+        read=_number(Kind.COUNT, "calls that read their steady time"),
+        steady_total=_number(Kind.TIME, "sum of the steady times of these"),
     )
     phase = _object(
         outcome=_text("how the phase ended: passed, failed, skipped, rerun, or interrupted"),

@@ -46,14 +46,35 @@ def slower(old: Mapping[int, int], new: Mapping[int, int]) -> float:
     return 1 - _NORMAL.cdf(((wins - pairs - 1) / 2) / math.sqrt(variance))
 
 
-def scaled(histograms: Iterable[tuple[Mapping[int, int], float]]) -> dict[int, int]:
-    """Return one histogram of several, the times of each divided by a factor."""
+QUARTILES = (0.25, 0.5, 0.75)
+
+
+def scaled(histograms: Iterable[tuple[Mapping[int, int], Sequence[float]]]) -> dict[int, int]:
+    """Return one histogram of several, the times of each divided by factors.
+
+    Args:
+        histograms: each with the factors at its quartiles; between them, those in between.
+    """
     found: dict[int, int] = {}
-    for histogram, factor in histograms:
-        for bucket, calls in histogram.items():
+    for histogram, factors in histograms:
+        below, all_calls = 0, sum(histogram.values())
+        for bucket in sorted(histogram):
+            calls = histogram[bucket]
+            factor = _between(factors, (below + calls / 2) / all_calls)
             moved = bucket if factor == 1.0 else bucket_of(middle_of(bucket) / factor)
             found[moved] = found.get(moved, 0) + calls
+            below += calls
     return found
+
+
+def _between(factors: Sequence[float], share: float) -> float:
+    low, middle, high = factors
+    first, half, last = QUARTILES
+    if share <= half:
+        part = max(share - first, 0.0) / (half - first)
+        return low + (middle - low) * part
+    part = min(share - half, last - half) / (last - half)
+    return middle + (high - middle) * part
 
 
 def spread(values: Sequence[float]) -> float:
@@ -74,13 +95,14 @@ def spread(values: Sequence[float]) -> float:
     return _SIGMAS * median(abs(value - middle) for value in values) / middle
 
 
-def outlying(growth: float, spread: float, runs: int) -> float:
+def outlying(growth: float, spread: float, runs: int, doubt: float = 0.0) -> float:
     """Return how likely a run differs so much from the median of others by chance.
 
     Args:
         growth: by how much it is more, as a share of that median.
         spread: of single runs, a standard deviation, as a share too.
         runs: how many there are.
+        doubt: how far the growth itself is known, a standard deviation as a share.
 
     Returns:
         p, from 0 to 1.
@@ -90,7 +112,7 @@ def outlying(growth: float, spread: float, runs: int) -> float:
         0.045
     """
     # The variance of a median of normally distributed values is pi / 2 times that of their mean.
-    error = spread * math.sqrt(1 + math.pi / (2 * runs))
+    error = math.hypot(spread * math.sqrt(1 + math.pi / (2 * runs)), doubt)
     return 1 - _NORMAL.cdf(growth / error)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..checks import count, time
 from .fields import Statistics
-from .histogram import bucket_of, median, middle_of, rounded_middle
+from .histogram import bucket_of, middle_of, quantile, rounded_middle
 
 _FEW = 8  # from so many on `Counter.update` is faster than a loop
 _ENOUGH = 20
@@ -185,8 +185,10 @@ class HandlerStats:
         which their thread could have run and waited for a processor.
         """
         if self.is_steady:
-            return min(median(self.steady), self.max_time)
-        return min(max(median(self.histogram), self.min_time), self.max_time) if self.calls else 0.0
+            return min(quantile(self.steady), self.max_time)
+        if not self.calls:
+            return 0.0
+        return min(max(quantile(self.histogram), self.min_time), self.max_time)
 
     def statistics(self) -> Statistics:
         """The numbers that people read: times in seconds, ``last_call`` in Unix seconds."""
