@@ -18,6 +18,7 @@ from .measure import Row
 RESULTS = Path(__file__).with_name("results.md")
 _GROUPS: tuple[Callable[[], Iterable[Row]], ...] = (
     collected.single_calls,
+    collected.steady_times,
     collected.sinks,
     collected.coroutines,
     collected.threads,

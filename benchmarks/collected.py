@@ -136,6 +136,35 @@ def single_calls() -> Iterator[Row]:
     yield row("sample_rate=0.01 ÷ full, net", net(taken, "sampled", "plain"), collected, 0.25)
 
 
+def steady_times() -> Iterator[Row]:
+    """A call of somewhat more than half a millisecond, each one read ÷ the plain call."""
+
+    def plain(number: int) -> int:
+        for step in range(15_000):
+            number += step & 3
+        return number
+
+    switcher = Switcher("benchmarks")
+
+    @switcher
+    def handler(number: int) -> int:
+        for step in range(15_000):
+            number += step & 3
+        return number
+
+    # So many calls of a log all read where their time went.
+    number = 60
+
+    def read() -> float:
+        with collecting(switcher, **_PROFILE):
+            handler(0)
+            return calls(handler, number)()
+
+    taken = in_turns({"read": read, "plain": calls(plain, number)}, 41)
+    measure = "a call of 0.6 ms that reads its steady time ÷ plain"
+    yield row(measure, taken["read"], taken["plain"], 1.02)
+
+
 def sinks() -> Iterator[Row]:
     """A call that a sink is told of ÷ one that none is.
 

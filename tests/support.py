@@ -53,6 +53,31 @@ class FakeTime:
             self.delayed += seconds
 
 
+TIMING = """
+    import time
+    from _thread import get_ident
+    from smartcollect import clock
+    from smartcollect.processor import ThreadTimes
+
+    class Time:
+        now = ran = delayed = 0.0
+
+    def compute(seconds):
+        Time.now += seconds
+        Time.ran += seconds
+
+    def wait_for_a_processor(seconds):
+        Time.now += seconds
+        Time.delayed += seconds
+
+    def thread(now):
+        return ThreadTimes(Time.ran, Time.delayed, get_ident())
+
+    clock.SYSTEM = clock.Clock(lambda: Time.now, time.time, thread)
+    """
+"""A module of a suite, to be imported by its conftest: time passes as the suite says."""
+
+
 def table(result, heading="handler"):
     """The rows of the first table of the summary with the heading ``heading``, cell by cell."""
     lines = iter(result.outlines)

@@ -19,6 +19,23 @@ _GOOD_FOR = 0.0001
 """For so many seconds a reading holds: who waits for a processor waits for longer, mostly."""
 
 
+class Spent(NamedTuple):
+    """Where the time of a call went.
+
+    Attributes:
+        ran: seconds that it ran on a processor.
+        delayed: seconds in which its thread could have run and did not; ``None`` where nothing
+            tells.
+        late: those of them that passed while it awaited something.
+        waited: seconds in which it awaited something.
+    """
+
+    ran: float
+    delayed: float | None
+    late: float = 0.0
+    waited: float = 0.0
+
+
 class ThreadTimes(NamedTuple):
     """Where a thread's time went, from some moment on.
 
@@ -32,14 +49,14 @@ class ThreadTimes(NamedTuple):
     delayed: float | None
     thread: int
 
-    def since(self, earlier: ThreadTimes) -> ThreadTimes | None:
+    def since(self, earlier: ThreadTimes) -> Spent | None:
         """Return where the time from ``earlier`` to now went; ``None`` in another thread."""
         if self.thread != earlier.thread:
             return None
         delayed = None
         if self.delayed is not None and earlier.delayed is not None:
             delayed = self.delayed - earlier.delayed
-        return ThreadTimes(self.ran - earlier.ran, delayed, self.thread)
+        return Spent(self.ran - earlier.ran, delayed)
 
     def unseen(self) -> ThreadTimes:
         """Return the same for a call that runs and waits unseen: nothing that ran counts as its."""

@@ -17,6 +17,7 @@ from smartcollect import CallLog, Profile
 from smartcollect.clock import SYSTEM
 from smartcollect.profiles.packing import pack, unpack
 from smartcollect.recording.settings import LogSettings
+from smartcollect.storage.histogram import bucket_of
 
 EVENTS = sys.version_info >= (3, 12)
 MS = 0.001
@@ -209,17 +210,21 @@ def test_a_coroutine_waits_for_what_delays_the_loop():
     app = App(FakeTime())
     _, later = generators(app)
 
+    delay = 0.0
+
     async def other(done):
         while not done.is_set():
             app.time.compute(4 * MS)
-            app.time.wait_for_a_processor(4 * MS)
+            app.time.wait_for_a_processor(delay)
             await asyncio.sleep(0)
 
     async def main():
+        nonlocal delay
         done = asyncio.Event()
         task = asyncio.ensure_future(other(done))
-        for _ in range(6):
+        for number in range(9):
             await later()
+            delay = 4 * MS if number > 1 else 0.0
         done.set()
         await task
 
@@ -230,6 +235,31 @@ def test_a_coroutine_waits_for_what_delays_the_loop():
     # Before Python 3.12 nobody tells when it waits: nothing counts as its own work.
     computing = app.log.profile().handlers[("api", "later")].computing
     assert computing == pytest.approx(2 / 11 if EVENTS else 0)
+
+
+@pytest.mark.skipif(not EVENTS, reason="nobody tells when it waits")
+def test_a_timer_runs_on_while_its_thread_is_late():
+    """What a call awaits takes no less than it took when it took the least."""
+    app = App(FakeTime())
+
+    @app.api
+    async def waits():
+        app.time.compute(1 * MS)
+        await asyncio.sleep(0)
+
+    app.log.attach(app.api)
+    for late in (0, 0, 0, 2, 6, 6, 9):
+        call = waits()
+        call.send(None)
+        # A timer of four milliseconds ends while its thread waits for a processor, or before.
+        app.time.wait_for_a_processor(late * MS)
+        app.time.sleep(max(0, 4 - late) * MS)
+        with contextlib.suppress(StopIteration):
+            call.send(None)
+    stats = app.log.profile().handlers[("api", "waits")]
+    assert stats.max_time == about(10 * MS)
+    assert stats.steady.total() == 6
+    assert stats.steady.keys() == {bucket_of(5 * MS)}
 
 
 def test_a_coroutine_where_nothing_tells_the_delay():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from support import table
+from support import TIMING, table
 
 from smartcollect.profiles import load
 
@@ -17,22 +17,22 @@ APP = """
     def work(number): ...
     """
 SUBTESTS = """
-    import time
     import pytest
     import app
+    import timing
 
     @pytest.mark.collect_budget("work", calls=3)
     def test_it(subtests):
         for number in range(4):
             with subtests.test(number=number):
                 app.work(number)
-                time.sleep(0.05)
+                timing.compute(0.05)
     """
 UNITTEST = """
-    import time
     import unittest
     import pytest
     import app
+    import timing
 
     @pytest.mark.collect_budget("work", calls=3)
     class TestIt(unittest.TestCase):
@@ -40,9 +40,16 @@ UNITTEST = """
             for number in range(4):
                 with self.subTest(number=number):
                     app.work(number)
-                    time.sleep(0.05)
+                    timing.compute(0.05)
     """
 KINDS = {"subtests": SUBTESTS, "subTest": UNITTEST}
+
+
+@pytest.fixture(autouse=True)
+def timing(pytester):
+    pytester.makepyfile(timing=TIMING)
+    pytester.makeconftest("import timing")
+    pytester.syspathinsert()
 
 
 def counts(result):
@@ -74,7 +81,7 @@ def test_a_phase_with_subtests_took_as_long_as_all_of_them(pytester, run, kind):
     (phases,) = load(pytester.path / "report.json").tests.values()
     assert set(phases) == {"call"}
     assert phases["call"].outcome == "passed"
-    assert 0.2 < phases["call"].duration < 0.39
+    assert phases["call"].duration == pytest.approx(0.2)
     assert "calls=3 " in (pytester.path / "it.xml").read_text("utf-8")
 
 

@@ -5,30 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from support import table
+from support import TIMING, table
 
-TIMING = """
-    import time
-    from _thread import get_ident
-    from smartcollect import clock
-    from smartcollect.processor import ThreadTimes
-
-    class Time:
-        now = ran = delayed = 0.0
-
-    def compute(seconds):
-        Time.now += seconds
-        Time.ran += seconds
-
-    def wait_for_a_processor(seconds):
-        Time.now += seconds
-        Time.delayed += seconds
-
-    def thread(now):
-        return ThreadTimes(Time.ran, Time.delayed, get_ident())
-
-    clock.SYSTEM = clock.Clock(lambda: Time.now, time.time, thread)
-    """
 SUITE = """
     import timing
     from smartswitch import Switcher

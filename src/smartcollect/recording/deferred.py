@@ -6,7 +6,7 @@ from _thread import get_ident
 from typing import Any, Protocol
 
 from ..names import HandlerName
-from ..processor import ThreadTimes
+from ..processor import Spent
 from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
 from ..storage.times import Times
@@ -44,7 +44,7 @@ class Recording(Protocol):
     reads: bool
 
     def took(self, elapsed: float) -> None: ...
-    def read(self, elapsed: float, spent: ThreadTimes) -> None: ...
+    def read(self, elapsed: float, spent: Spent) -> None: ...
     def details(
         self,
         frame: Frame,

@@ -11,7 +11,7 @@ from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import Any, Protocol
 
 from ..names import HandlerName
-from ..processor import ThreadTimes
+from ..processor import Spent
 from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
 from ..storage.times import Times
@@ -211,7 +211,7 @@ class Probe:
         self._left_out -= 1
         self._let_read(elapsed >= LONG and self._left_out <= 0)
 
-    def read(self, elapsed: float, spent: ThreadTimes) -> None:
+    def read(self, elapsed: float, spent: Spent) -> None:
         """Note where the time of a call went, whose thread spent it so."""
         self.store.note_reading(self.times, elapsed, spent)
         self._read += 1

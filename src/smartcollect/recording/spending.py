@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from _thread import get_ident
 from collections.abc import Callable
 
-from ..processor import ThreadTimes
+from ..processor import Spent, ThreadTimes
 
 LONG = 0.0005
 """From how many seconds on a call is worth it: to read the clocks takes some microseconds."""
@@ -24,54 +23,66 @@ class Spending:
         thread: a clock of the calling thread, see `smartcollect.clock.Clock`.
         reading: of the begin, where the first stretch runs already.
         seen: whether somebody tells when it awaits.
+
+    Attributes:
+        total: where its time went; ``None`` where a stretch ended in another thread than it began.
     """
 
-    __slots__ = ("_begun", "_delayed", "_is_known", "_ran", "_resumed", "_seen", "_thread")
+    __slots__ = ("_begun", "_paused", "_resumed", "_seen", "_thread", "total")
 
     def __init__(
         self, thread: Callable[[float], ThreadTimes], reading: ThreadTimes | None, seen: bool
     ) -> None:
         self._thread, self._seen = thread, seen
         self._begun = self._resumed = reading
-        self._ran = 0.0
-        self._delayed: float | None = 0.0
-        self._is_known = True
-
-    @property
-    def total(self) -> ThreadTimes | None:
-        """Where its time went; ``None`` where a stretch ended in another thread than it began."""
-        return ThreadTimes(self._ran, self._delayed, get_ident()) if self._is_known else None
-
-    def _first(self, now: float) -> ThreadTimes:
-        times = self._thread(now)
-        return times if self._seen else times.unseen()
+        self._paused: tuple[float, ThreadTimes] | None = None
+        self.total: Spent | None = Spent(0.0, 0.0)
 
     def enter(self, now: float) -> None:
         """Note that a stretch begins."""
-        self._begun = self._resumed = self._first(now)
+        times = self._thread(now)
+        self._begun = self._resumed = times if self._seen else times.unseen()
 
     def wait(self, now: float) -> None:
         """Note that it awaits something, in the middle of a stretch."""
+        times = self._thread(now)
         resumed, self._resumed = self._resumed, None
-        if resumed is not None:
-            spent = self._thread(now).since(resumed)
-            if spent is None:
-                self._is_known = False
-            else:
-                self._ran += spent.ran
+        self._paused = now, times
+        self._add(times, resumed, lambda total, spent: total._replace(ran=total.ran + spent.ran))
 
     def resume(self, now: float) -> None:
         """Note that it runs on after it awaited something."""
-        self._resumed = self._first(now)
+        self._resumed = times = self._thread(now)
+        if self._paused is not None:
+            paused, before = self._paused
+            self._add(
+                times,
+                before,
+                lambda total, spent: total._replace(
+                    late=total.late + (spent.delayed or 0.0), waited=total.waited + now - paused
+                ),
+            )
 
     def leave(self, now: float) -> None:
         """Note that a stretch is over."""
-        self.wait(now)
-        begun, self._begun = self._begun, None
-        spent = None if begun is None else self._thread(now).since(begun)
-        if spent is None:
-            self._is_known = False
-        elif spent.delayed is None or self._delayed is None:
-            self._delayed = None
-        else:
-            self._delayed += spent.delayed
+        if self._resumed is not None:
+            self.wait(now)
+        begun, self._begun, self._paused = self._begun, None, None
+        self._add(self._thread(now), begun, _delayed)
+
+    def _add(
+        self,
+        times: ThreadTimes,
+        since: ThreadTimes | None,
+        more: Callable[[Spent, Spent], Spent],
+    ) -> None:
+        """Add what was spent since a reading of the same thread."""
+        spent = None if since is None else times.since(since)
+        total = self.total
+        self.total = None if spent is None or total is None else more(total, spent)
+
+
+def _delayed(total: Spent, spent: Spent) -> Spent:
+    if total.delayed is None or spent.delayed is None:
+        return total._replace(delayed=None)
+    return total._replace(delayed=total.delayed + spent.delayed)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..clock import SYSTEM, Clock
 from ..names import HandlerName
-from ..processor import ThreadTimes
+from ..processor import Spent
 from .fields import Statistics
 from .findings import Repeat
 from .histogram import buckets_of, doubles
@@ -211,7 +211,7 @@ class Store:
         if len(times.nested) >= times.full:
             self.notice(times)
 
-    def note_reading(self, times: Times, elapsed: float, spent: ThreadTimes) -> None:
+    def note_reading(self, times: Times, elapsed: float, spent: Spent) -> None:
         """Note where the time of a call went.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from ..names import HandlerName
-from ..processor import ThreadTimes
+from ..processor import Spent
 
 _MANY = 256
 _COMPUTES = 0.8
@@ -23,7 +23,7 @@ class Times:
 
     Attributes:
         name: see above.
-        readings: of each call that read them, its seconds and where the time of its thread went.
+        readings: of each call that read them, its seconds and where its time went.
         elapsed: seconds of each call that had no other recorded calls inside.
         nested: the same of those that had, and without these.
         last: when the last one began, on the monotonic clock.
@@ -35,6 +35,7 @@ class Times:
 
     __slots__ = (
         "_computes",
+        "_shortest_wait",
         "elapsed",
         "full",
         "in_a_row",
@@ -53,8 +54,9 @@ class Times:
         self.longest = inf
         self.full = 1
         self.in_a_row = 0
-        self.readings: list[tuple[float, ThreadTimes]] = []
+        self.readings: list[tuple[float, Spent]] = []
         self._computes = False
+        self._shortest_wait = inf
 
     def take(self) -> tuple[list[float], float]:
         """Return the seconds of each call until now, and those that all spent in themselves.
@@ -85,18 +87,27 @@ class Times:
         count = len(self.readings)
         readings = self.readings[:count]
         del self.readings[:count]
+        for _, spent in readings:
+            if spent.waited:
+                self._shortest_wait = min(self._shortest_wait, spent.waited)
         steady, ran = [], 0.0
-        for elapsed, times in readings:
-            own = min(max(times.ran, 0.0), elapsed)
-            if times.delayed is None:
-                # A busy machine takes the processor away from most calls, but not from all.
-                self._computes = self._computes or own >= _COMPUTES * elapsed
-                if not self._computes:
-                    continue
-                time = own
-            else:
-                # Some kernels count more than there was: it ran at least as long as it ran.
-                time = min(max(elapsed - times.delayed, own), elapsed)
-            steady.append(time)
-            ran += min(own, time)
+        for elapsed, spent in readings:
+            own = min(max(spent.ran, 0.0), elapsed)
+            time = self._steady(elapsed, own, spent)
+            if time is not None:
+                steady.append(time)
+                ran += min(own, time)
         return steady, ran
+
+    def _steady(self, elapsed: float, own: float, spent: Spent) -> float | None:
+        if spent.delayed is None:
+            # A busy machine takes the processor away from most calls, but not from all.
+            self._computes = self._computes or own >= _COMPUTES * elapsed
+            return own if self._computes else None
+        delayed = spent.delayed
+        if spent.waited:
+            # A timer runs on while its thread is late. What a call awaits takes as long as it took
+            # when it took the least.
+            delayed -= spent.late - min(spent.late, spent.waited - self._shortest_wait)
+        # Some kernels count more than there was: it ran at least as long as it ran.
+        return min(max(elapsed - delayed, own), elapsed)
