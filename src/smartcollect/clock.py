@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .processor import ThreadTimes, thread_times
+from .processor import ThreadClock, ThreadTimes
 
 
 def _untold(now: float) -> ThreadTimes:
@@ -37,7 +37,7 @@ def _system() -> Clock:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return Clock(module.perf_counter, module.time, thread_times(module.thread_time))
+    return Clock(module.perf_counter, module.time, ThreadClock(module.thread_time))
 
 
 SYSTEM = _system()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from typing import NamedTuple
+from weakref import WeakSet
 
 _FILE = "/proc/thread-self/schedstat"
 _GOOD_FOR = 0.0001
@@ -63,6 +64,14 @@ class ThreadTimes(NamedTuple):
         return self._replace(ran=inf)
 
 
+MOST_FILES = 32
+"""Threads that keep a file open at a time: an application may need the descriptors."""
+
+# Bound here: suites replace what is in `os`, and the end of the interpreter removes it. In a tuple:
+# those that exchange the file system look for the functions that a module holds.
+_OS = (os.open, os.close, os.fstat, os.path.samestat, getattr(os, "pread", None))
+
+
 class _Descriptor:
     """A thread's own file of scheduler statistics, open as long as the thread runs.
 
@@ -70,67 +79,84 @@ class _Descriptor:
         OSError: there is none.
     """
 
-    __slots__ = ("_close", "_is_same", "number")
+    __slots__ = ("_identity", "_os", "number")
+    open_files = 0
 
     def __init__(self) -> None:
-        self.number = os.open(_FILE, os.O_RDONLY | os.O_CLOEXEC)
-        # Bound here: suites replace what is in `os`, and the end of the interpreter removes it.
-        fstat, samestat = os.fstat, os.path.samestat
-        opened = fstat(self.number)
-        self._is_same: Callable[[int], bool] = lambda number: samestat(fstat(number), opened)
-        self._close = os.close
+        self._os = _OS
+        self.number = self._os[0](_FILE, os.O_RDONLY | os.O_CLOEXEC)
+        self._identity = self._os[2](self.number)
+        _Descriptor.open_files += 1
 
     def __del__(self) -> None:
         # An application that closed all descriptors may have opened another file by this number.
         with suppress(OSError, AttributeError):
-            if self._is_same(self.number):
-                self._close(self.number)
+            _, close, fstat, samestat, _ = self._os
+            _Descriptor.open_files -= 1
+            if samestat(fstat(self.number), self._identity):
+                close(self.number)
 
 
-def thread_times(thread_time: Callable[[], float]) -> Callable[[float], ThreadTimes]:
-    """Return a function that tells the times of the calling thread, given the time now.
+class _Reader(_local):
+    """The last reading of each thread, and the file that it came from."""
+
+    def __init__(self) -> None:
+        self.at = -inf
+        self.times = ThreadTimes(0.0, None, get_ident())
+        self.descriptor: _Descriptor | None = None
+        if _OS[-1] is not None and _Descriptor.open_files < MOST_FILES:
+            with suppress(OSError):  # another system, or no room
+                self.descriptor = _Descriptor()
+
+    def delayed(self) -> float | None:
+        """Return for how many seconds the thread waited for a processor, where that is told."""
+        pread = _OS[-1]
+        if self.descriptor is None or pread is None:
+            return None
+        try:
+            _, delayed, slices = pread(self.descriptor.number, 64, 0).split()
+            # Kernels that count nothing write zeros.
+            return int(delayed) / 1e9 if int(slices) else None
+        except (OSError, ValueError):  # the application closed it
+            self.descriptor = None
+            return None
+
+
+_readers: WeakSet[ThreadClock] = WeakSet()
+
+
+class ThreadClock:
+    """Tells the times of the calling thread, given the time now.
 
     Args:
         thread_time: the processor time of the calling thread, in seconds.
     """
-    # In a closure: suites that exchange the file system replace what a module holds of `os`.
-    pread = getattr(os, "pread", None)
 
-    class Reader(_local):
-        """The last reading of each thread, and the file that it came from."""
+    def __init__(self, thread_time: Callable[[], float]) -> None:
+        self._thread_time = thread_time
+        self._reader = _Reader()
+        _readers.add(self)
 
-        def __init__(self) -> None:
-            self.at = -inf
-            self.times = ThreadTimes(0.0, None, get_ident())
-            self.descriptor: _Descriptor | None = None
-            if pread is not None:
-                with suppress(OSError):  # another system, or no room
-                    self.descriptor = _Descriptor()
+    def forget(self) -> None:
+        """Open files anew: a child has those of its parent's threads."""
+        self._reader = _Reader()
 
-    reader = Reader()
-
-    def forget() -> None:
-        # A child has the descriptors of its parent's threads.
-        nonlocal reader
-        reader = Reader()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=forget)
-
-    def times(now: float) -> ThreadTimes:
-        mine = reader
+    def __call__(self, now: float) -> ThreadTimes:
+        """Return the times of this thread, read anew unless that was done just now."""
+        mine = self._reader
         past = now - mine.at
         if 0.0 <= past < _GOOD_FOR:
             ran, delayed, thread = mine.times
             return ThreadTimes(ran + past, delayed, thread)
-        delayed = None
-        if pread is not None and mine.descriptor is not None:
-            try:
-                delayed = int(pread(mine.descriptor.number, 64, 0).split()[1]) / 1e9
-            except (OSError, ValueError, IndexError):  # the application closed it
-                mine.descriptor = None
         mine.at = now
-        mine.times = ThreadTimes(thread_time(), delayed, mine.times.thread)
+        mine.times = ThreadTimes(self._thread_time(), mine.delayed(), mine.times.thread)
         return mine.times
 
-    return times
+
+def _after_fork_in_child() -> None:
+    for clock in list(_readers):
+        clock.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

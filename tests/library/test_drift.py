@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from smartcollect import HandlerName, HandlerStats, Profile, merge
 from smartcollect.profiles import Expectations, Run, compare, judge, load_runs, parse_rule
-from smartcollect.profiles.significance import corrected, outlying, scaled, spread
+from smartcollect.profiles.significance import corrected, of_median, outlying, scaled, spread
 from smartcollect.storage.histogram import buckets_of, doubles
 from smartcollect.storage.histogram import quantile as median_of
 
@@ -28,7 +28,7 @@ def stats(seconds, calls=20, ran=1.0, steady=True):
     times = [seconds * (1 + (number % 5 - 2) / 1000) for number in range(calls)]
     made.add(times, buckets_of(doubles(times)), 0.0)
     if steady:
-        made.add_steady(times, buckets_of(doubles(times)), sum(times) * ran)
+        made.add_readings(times, sum(times), sum(times) * ran, sum(times))
     return made
 
 
@@ -56,7 +56,7 @@ def accused(old, new, *rules, **more):
 def test_a_machine_that_is_slower_accuses_nobody(machine):
     found = compare(run(), run(machine), [RULE])
     assert found.drift.computing == pytest.approx(machine, rel=0.02)
-    assert found.drift.handlers == 7
+    assert (found.drift.computers, found.drift.waiters) == (6, 1)
     assert not found.regressions
     assert [change.ratio for change in found.changes] == [pytest.approx(1, rel=0.03)] * 7
 
@@ -82,7 +82,44 @@ def test_five_that_wait_have_a_drift_of_their_own():
 
     old, new = run(**waiting(0.001)), run(1.3, waiting=1.5, **waiting(0.0015))
     assert accused(old, new) == []
-    assert compare(old, new).drift.waiting == pytest.approx(1.5, rel=0.02)
+    found = compare(old, new)
+    assert found.drift.waiting == pytest.approx(1.5, rel=0.02)
+    assert str(found.drift).startswith("this run took 1.31 times as long (6 handlers) and 1.")
+    # What they have in common is told, and fails on request.
+    assert found.slower_by([parse_rule("40%")]) == parse_rule("40%")
+    expected = Expectations(compare_fail=(parse_rule("drift:40%"),))
+    assert len(judge(new, expected, old).failures) == 1
+
+
+@pytest.mark.parametrize(("machine", "then"), [(1.0, 1.5), (1.5, 1.0)])
+def test_of_two_kinds_of_which_neither_has_five_no_drift_is_taken_out(machine, then):
+    def few_of_both(scale):
+        handlers = {HandlerName("api", f"c{one}"): stats(0.004 * scale) for one in range(3)}
+        handlers |= {HandlerName("api", f"w{one}"): stats(0.004, ran=0.01) for one in range(3)}
+        return Profile(handlers, run=HERE)
+
+    found = accused(few_of_both(machine), few_of_both(then))
+    # A machine that computes slower accuses what computes, and never what waits.
+    assert found == (["c0", "c1", "c2"] if then > machine else [])
+
+
+def test_what_waits_and_does_not_tell_so_is_known_by_the_other_run():
+    """A report of before there were steady times, and handlers that wait."""
+    old, new = run(1.3), run()
+    for one in old.handlers.values():
+        one.steady.clear()
+        one.steady_total = one.ran_total = one.read_total = 0.0
+    assert accused(old, new) == []
+
+
+def test_a_run_without_steady_times_is_left_out_where_others_have_them():
+    old = [run(), run(), run(), run()]
+    for one in old[0].handlers.values():
+        one.steady.clear()
+    found = compare(old, run(only=["h1"], factor=1.3), [RULE])
+    assert {change.field for change in found.changes} == {"steady_time"}
+    assert [change.name.handler for change in found.regressions] == ["h1"]
+    assert "60 and 20 calls" in found.regressions[0].why
 
 
 def test_one_that_does_both_drifts_in_part():
@@ -100,7 +137,7 @@ def few(number, factor=1.0):
 
 def test_four_handlers_tell_no_drift():
     found = compare(few(4), few(4, 1.5), [RULE])
-    assert (found.drift.computing, found.drift.waiting, found.drift.handlers) == (1, 1, 4)
+    assert found.drift == (1, 1, 4, 0)
     assert str(found.drift) == "4 handlers can tell how the machine drifted, 5 are needed"
     assert len(found.regressions) == 4
     assert compare(few(5), few(5, 1.5), [RULE]).regressions == ()
@@ -115,7 +152,7 @@ def test_handlers_that_are_called_rarely_or_take_no_time_tell_nothing():
 
     found = compare(run(**rare(1), **tiny(1)), run(**rare(3), **tiny(3)), [RULE])
     assert found.drift.computing == pytest.approx(1, rel=0.01)
-    assert found.drift.handlers == 7
+    assert found.drift.computers == 6
 
 
 @pytest.mark.parametrize(("text", "fails"), [("drift:30%", True), ("drift:50%", False)])
@@ -225,7 +262,11 @@ def test_of_a_folder_the_newest_reports_count(tmp_path):
         (tmp_path / f"{number}.json").write_text(document(made.to_dict()))
     (tmp_path / "notes.txt").write_text("no report")
     found = load_runs(tmp_path)
-    assert [one.run.created for one in found] == [float(number) for number in range(3, 23)]
+    assert [one.run.created for one in found] == [float(number) for number in range(23)]
+    elsewhere = [replace(one, run=one.run._replace(machine={"cpu": "other"})) for one in found]
+    broken = [replace(one, incomplete=("1 worker lost",)) for one in found]
+    compared = compare([*found, *elsewhere, *broken], few(1), [RULE])
+    assert (compared.runs, compared.left_out, compared.incomplete) == (20, 23, ())
     (tmp_path / "5.json").write_text("{}")
     with pytest.raises(ValueError, match=r"5\.json: no smartcollect/profile"):
         load_runs(tmp_path)
@@ -308,6 +349,13 @@ def test_the_spread_is_a_standard_deviation():
     assert spread([*values, *[50.0] * 100]) == pytest.approx(0.05, rel=0.08)
 
 
+@pytest.mark.parametrize("number", [2, 3, 5, 8, 12])
+def test_the_spread_of_few_values_is_on_average_that_of_many(number):
+    draw = random.Random(6)
+    found = [spread([draw.gauss(1.0, 0.02) for _ in range(number)]) for _ in range(5_000)]
+    assert sum(found) / len(found) == pytest.approx(0.02, rel=0.06)
+
+
 def test_outliers_are_as_likely_as_normal_runs_say():
     """Against draws: how often a run exceeds the median of five by so much."""
     draw = random.Random(4)
@@ -317,10 +365,11 @@ def test_outliers_are_as_likely_as_normal_runs_say():
             draw.gauss(1, 0.05) - median(draw.gauss(1, 0.05) for _ in range(5)) > growth
             for _ in range(tries)
         )
-        assert hits / tries == pytest.approx(outlying(growth, 0.05, 5), abs=0.012)
-    assert outlying(math.inf, 0.05, 5) == 0
-    assert outlying(0.0, 0.05, 5) == pytest.approx(0.5)
-    assert outlying(0.05, 0.05, 10**9) == pytest.approx(1 - NormalDist().cdf(1), rel=1e-3)
+        assert hits / tries == pytest.approx(outlying(growth, of_median(0.05, 5)), abs=0.012)
+    assert outlying(math.inf, 0.05) == 0
+    assert outlying(0.0, 0.05) == pytest.approx(0.5)
+    assert outlying(0.05, 0.03, 0.04) == pytest.approx(1 - NormalDist().cdf(1), rel=1e-3)
+    assert (outlying(0.1, 0.0), outlying(0.0, 0.0)) == (0, 1)
 
 
 def test_the_waiting_of_processes_adds_up():

@@ -19,6 +19,7 @@ from smartswitch import Switcher
 from support import FakeTime
 
 from smartcollect import CallLog, collecting
+from smartcollect.recording import tool
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 12), reason="sys.monitoring came with Python 3.12"
@@ -777,3 +778,29 @@ def test_types_of_what_is_made_stay():
             types.AsyncGeneratorType,
         ]
         made[1].close()
+
+
+def test_the_last_watcher_goes_while_the_next_one_comes(monkeypatch):
+    """The collector may find the last code that is listened to at any moment."""
+    before, after = Switcher("before"), Switcher("after")
+
+    @before
+    def first(): ...
+
+    @after
+    def second(): ...
+
+    old = CallLog()
+    old.attach(before)
+    acquire = tool.acquire
+
+    def acquire_and_lose(callbacks):
+        found = acquire(callbacks)
+        monkeypatch.undo()
+        old.detach(before)
+        return found
+
+    monkeypatch.setattr(tool, "acquire", acquire_and_lose)
+    with collecting(after) as log:
+        second()
+    assert log.stats()["second"]["calls"] == 1

@@ -268,7 +268,7 @@ def test_a_report_of_the_first_version(timed, pytester, run):
     plain = json.loads(path.read_text())
     del plain["waiting"]
     for one in plain["handlers"]:
-        for name in ("steady", "steady_total", "ran_total", "steady_time"):
+        for name in ("steady", "steady_total", "ran_total", "read_total", "steady_time"):
             del one[name]
     path.write_text(json.dumps(plain))
     timed(work=0.002)

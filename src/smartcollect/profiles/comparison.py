@@ -17,16 +17,28 @@ from .drift import Drift
 from .levels import FEWEST, STEADY_FROM, Handlers, Level, ratio
 from .profile import Profile
 from .rules import BEST, DRIFT, Rule
-from .significance import QUARTILES, SIGNIFICANT, corrected, outlying, scaled, slower, spread
+from .significance import (
+    QUARTILES,
+    SIGNIFICANT,
+    corrected,
+    of_median,
+    outlying,
+    scaled,
+    slower,
+    spread,
+)
 
 MINIMUM = 0.0001
 """The smallest growth of a time that counts unless another is asked for, in seconds."""
+RUNS = 20
+"""Of so many earlier runs, the last ones that fit, is a baseline made."""
 _RUNS = 3
 """Runs whose spread can be told."""
 _LEAST_SPREAD = 0.01
-_TYPICAL = (BEST, "p50_time", "avg_time")
 _OF_ALL = 0.8
 """The share of what a rule allows that each quartile of the calls has to be slower by."""
+_LIKE = 5
+"""Handlers whose growths tell how far such lie apart."""
 
 
 class Change(NamedTuple):
@@ -35,9 +47,10 @@ class Change(NamedTuple):
     Attributes:
         name: the handler.
         field: the statistic.
-        before, after: its values, times in seconds; ``before`` is the median of several runs.
-        ratio: ``after`` to ``before``, the drift of the machine taken out; infinite where there was
-            nothing before.
+        before, after: its values, times in seconds; ``before`` is the median of several runs. Of
+            ``steady_time`` they are means of the quartiles, not medians, which jump more.
+        ratio: ``after`` to ``before``, the drift of the machine taken out of both; infinite where
+            there was nothing before.
         p: how likely code that is no slower looks at least as slow, corrected for the number of
             handlers; ``None`` for what is exact, such as counts, and where nothing can be told.
         spread: of the runs of the baseline, a standard deviation as a share of ``before``;
@@ -64,7 +77,7 @@ class Comparison:
     Attributes:
         changes: regressions first, then by ratio, the largest first.
         added: handlers that are called now only.
-        removed: handlers that were called then only.
+        removed: handlers that were called in the last of the earlier runs only.
         drift: how much longer everything took than then, which is taken out of the ratios.
         runs: how many earlier runs it is compared with.
         elsewhere: how the machines differ, a text for each difference; regressions of profiles of
@@ -102,7 +115,7 @@ class Comparison:
         if self.elsewhere:
             return None
         of_times = [rule for rule in rules if rule.is_of_time]
-        broken = [rule for rule in of_times if self.drift.computing > rule.allowed]
+        broken = [rule for rule in of_times if self.drift.largest > rule.allowed]
         return max(broken, key=lambda rule: rule.percent, default=None)
 
 
@@ -117,13 +130,14 @@ def compare(
     The machine's drift, the median ratio of the handlers' times, is taken out of all times. Then a
     growth is a regression when it is over the percentage of its rule and, for times, over
     ``minimum`` too, and more than chance: the rank test of `slower` on the calls says so, and with
-    three earlier runs and more also the spread of these. Of ``total_time`` and ``self_time`` it
-    is enough that there are as many more calls. Of ``steady_time``, ``p50_time`` and ``avg_time``
-    all quartiles of the calls have to be slower: a machine that is slower for a while makes some
-    calls slower, and not all.
+    three earlier runs and more also the spread of these, or that of handlers like it in this run.
+    With fewer runs, all quartiles of the calls have to be slower for ``steady_time`` and
+    ``p50_time``: a machine that is slower for a while makes some calls slower, and not all. Of
+    ``total_time`` and ``self_time`` it is enough that there are as many more calls.
 
     Args:
-        old: the baseline: an earlier run, or several.
+        old: the baseline: an earlier run, or several, of which the last `RUNS` of this machine
+            count that are complete.
         new: what is compared with it.
         rules: what may grow by how much; where there is none, ``steady_time`` is shown.
         minimum: the smallest growth of a time that counts, in seconds.
@@ -133,23 +147,27 @@ def compare(
         ()
     """
     olds = (old,) if isinstance(old, Profile) else tuple(old)
-    differences = [_differences(one, new) for one in olds]
-    same = [one for one, differs in zip(olds, differences, strict=True) if not differs]
-    runs = [one.called() for one in same or olds]
+    here = [one for one in olds if not _differences(one, new)]
+    # Of a run that is not complete nobody knows what is missing.
+    whole = [one for one in here or olds if not one.incomplete] or here or olds
+    kept = whole[-RUNS:]
+    runs = [one.called() for one in kept]
     rules = tuple(dict.fromkeys(rules))
-    baseline = _Baseline(runs, new.called(), rules if same else (), minimum)
+    baseline = _Baseline(runs, new.called(), rules if here else (), minimum)
     fields = dict.fromkeys(rule.field for rule in rules if rule.field != DRIFT) or (BEST,)
     changes = [change for field in fields for change in baseline.changes(field)]
-    then, now = set().union(*runs), new.called().keys()
+    then: set[HandlerName] = set().union(*runs)
+    now = new.called().keys()
+    last: Iterable[HandlerName] = runs[-1] if runs else ()
     return Comparison(
         tuple(sorted(changes, key=lambda change: (not change.regression, -change.ratio))),
         tuple(sorted(now - then)),
-        tuple(sorted(then - now)),
+        tuple(sorted(set(last) - now)),
         baseline.drift,
         len(runs),
-        () if same or not olds else differences[-1],
-        len(olds) - len(runs),
-        tuple(dict.fromkeys(text for one in same or olds for text in one.incomplete)),
+        _differences(olds[-1], new) if olds and not here else (),
+        len(olds) - len(here) if here else 0,
+        tuple(dict.fromkeys(text for one in kept for text in one.incomplete)),
     )
 
 
@@ -184,18 +202,15 @@ class _Baseline:
             # The mean of the quartiles: a median jumps if a machine is slow for half of a run.
             levels = zip(*(level.then(name) for level in self._quartiles), strict=True)
             return [fmean(times) for times in levels]
-        return self._medians(name, field)
-
-    def _now(self, name: HandlerName, field: str) -> float:
-        """Return the same statistic of the new run."""
-        if field == BEST:
-            return fmean(level.now(name) for level in self._quartiles)
-        return _value(self._new[name], field) / self._level.factor(name)
-
-    def _medians(self, name: HandlerName, field: str) -> list[float]:
         if STATISTICS[field].kind is Kind.TIME:
             return self._level.undrifted(name, lambda run: _value(run[name], field))
-        return [_value(run[name], field) for run in self._runs if name in run]
+        return [_value(run[name], field) for run in self._with(name)]
+
+    def _now(self, name: HandlerName, field: str) -> float:
+        """Return the same statistic of the new run, as it was measured."""
+        if field == BEST:
+            return fmean(level.now(name) for level in self._quartiles) * self._level.factor(name)
+        return _value(self._new[name], field)
 
     def _spread_of_all(self) -> float:
         """Return the spread of a handler that is like the others."""
@@ -210,36 +225,78 @@ class _Baseline:
         """Return how one statistic of each handler differs."""
         names = sorted(name for name in self._new if any(name in run for run in self._runs))
         found = [self._change(name, field) for name in names]
-        chances = iter(corrected([one.p for one in found if one.p is not None]))
+        if STATISTICS[field].kind is Kind.TIME:
+            noise = self._noise(found)
+            found = [
+                change._replace(p=self._chance(change, noise[change.name]))
+                if self._can_tell(change.name)
+                else change
+                for change in found
+            ]
+        known = [one.p for one in found if one.p is not None]
+        self._tests = len(known)
+        chances = iter(corrected(known))
         found = [one if one.p is None else one._replace(p=next(chances)) for one in found]
         return [self._judged(change, field) for change in found]
 
     def _change(self, name: HandlerName, field: str) -> Change:
-        new = self._new[name]
         shown = self._level.field(name) if field == BEST else field
-        before, after = median(self._medians(name, shown)), _value(new, shown)
+        values = self._then(name, shown)
+        before, after = median(values), self._now(name, shown)
         change = Change(name, shown, before, after, ratio(before, after), None, None, False, "")
         if STATISTICS[field].kind is not Kind.TIME:
             return change
-        values = self._then(name, shown)
-        grown = ratio(median(values), self._now(name, shown))
-        known = p = None
-        if new.calls >= FEWEST and self._calls(name) >= FEWEST:
-            p = self._chance(name, shown)
-            if len(values) >= _RUNS:
-                known = max(spread(values), self._pooled)
-                p = max(p, outlying(grown - 1, known, len(values), self._disagreement(name)))
-        return change._replace(ratio=grown, p=p, spread=known)
+        grown = ratio(before, after / self._level.factor(name))
+        told = len(values) >= _RUNS and self._can_tell(name)
+        known = max(spread(values), self._pooled) if told else None
+        return change._replace(ratio=grown, spread=known)
 
-    def _disagreement(self, name: HandlerName) -> float:
-        """Return by how much the quartiles of the calls grew differently, as a share."""
-        ratios = [level.ratio(name) for level in self._quartiles]
-        return pstdev(ratios) if math.isfinite(sum(ratios)) else 0.0
+    def _can_tell(self, name: HandlerName) -> bool:
+        return self._new[name].calls >= FEWEST and self._calls(name) >= FEWEST
+
+    def _noise(self, changes: Sequence[Change]) -> dict[HandlerName, float]:
+        """Return how far the growths of handlers that are like each one lie apart.
+
+        Most handlers did not change: what they differ by is what chance does in these runs. Those
+        that compute are like one another, and so are those that wait.
+        """
+        telling = [
+            change
+            for change in changes
+            if change.before >= STEADY_FROM and self._can_tell(change.name)
+        ]
+        kinds: dict[bool, list[float]] = {True: [], False: []}
+        for change in telling:
+            kinds[self._level.computes(change.name)].append(change.ratio)
+        every = [change.ratio for change in telling]
+        noise = {
+            kind: spread(ratios if len(ratios) >= _LIKE else every) if len(every) >= _LIKE else 0.0
+            for kind, ratios in kinds.items()
+        }
+        return {change.name: noise[self._level.computes(change.name)] for change in changes}
+
+    def _chance(self, change: Change, noise: float) -> float:
+        """Return p: that of the rank test or, if larger, that of the spread of the runs."""
+        p = self._rank_test(change.name, change.field)
+        if change.spread is None:
+            return p
+        runs = len(self._with(change.name))
+        ratios = self._quartiles_of(change.name)
+        # How far the mean of the quartiles is known, if they grew differently.
+        doubt = pstdev(ratios) / math.sqrt(len(ratios)) if math.isfinite(sum(ratios)) else 0.0
+        return max(p, outlying(change.ratio - 1, max(noise, of_median(change.spread, runs)), doubt))
+
+    def _quartiles_of(self, name: HandlerName) -> list[float]:
+        """Return how much longer the quartiles of the calls of a handler take."""
+        return [level.ratio(name) for level in self._quartiles]
 
     def _calls(self, name: HandlerName) -> int:
-        return sum(run[name].calls for run in self._runs if name in run)
+        return sum(run[name].calls for run in self._with(name))
 
-    def _chance(self, name: HandlerName, field: str) -> float:
+    def _with(self, name: HandlerName) -> list[Handlers]:
+        return [run for run in self._runs if self._level.has(run, name)]
+
+    def _rank_test(self, name: HandlerName, field: str) -> float:
         """Return p of the rank test on the calls, the drift taken out."""
 
         def taken(run: Handlers, number: int | None) -> tuple[Mapping[int, int], list[float]]:
@@ -248,7 +305,7 @@ class _Baseline:
 
         olds = enumerate(self._runs)
         return slower(
-            scaled(taken(run, number) for number, run in olds if name in run),
+            scaled(taken(run, number) for number, run in olds if self._level.has(run, name)),
             scaled([taken(self._new, None)]),
         )
 
@@ -260,14 +317,22 @@ class _Baseline:
         # The strictest one: what it lets pass, the others do too.
         rule = min(rules, key=lambda rule: rule.percent)
         grown, allowed = _signed(change.ratio), f"{rule.percent:g} % allowed"
+        if not change.before and change.after:
+            grown = "it was none"
         if STATISTICS[field].kind is not Kind.TIME:
             broken = change.after > change.before * rule.allowed
             return change._replace(regression=broken, why=f"{grown}, {allowed}")
-        if change.p is None:
-            few = min(self._calls(change.name), self._new[change.name].calls)
-            return change._replace(why=f"{plural(few, 'call')}: {_UNTOLD}")
+        then, now = self._calls(change.name), self._new[change.name].calls
+        if change.p is None or slower({0: then}, {1: now}) * self._tests > SIGNIFICANT:
+            among = f" among {self._tests} handlers" if change.p is not None else ""
+            return change._replace(why=f"{plural(min(then, now), 'call')}{among}: {_UNTOLD}")
         if change.ratio <= rule.allowed:
             return change._replace(why=f"{grown}, {allowed}")
+        more_calls = now / median(run[change.name].calls for run in self._with(change.name))
+        if STATISTICS[field].sums and more_calls > rule.allowed and _more(change) >= self._minimum:
+            # A sum grows with the number of calls too, which is not noise.
+            why = f"{grown} ({allowed}), {_signed(more_calls)} calls"
+            return change._replace(regression=True, why=why)
         doubt = self._doubt(change, field, rule)
         if doubt:
             return change._replace(why=f"{grown}, but {doubt}")
@@ -280,20 +345,17 @@ class _Baseline:
         name = change.name
         if _more(change) < self._minimum:
             return f"less than {duration(self._minimum)} more"
-        calls = [run[name].calls for run in self._runs if name in run]
-        if STATISTICS[field].sums and self._new[name].calls > median(calls) * rule.allowed:
-            return ""  # a sum grows with the number of calls too, which is not noise
         if change.p is not None and change.p > SIGNIFICANT:
             return f"may be chance: {self._evidence(change)}"
-        if field in _TYPICAL:
-            least = min(level.ratio(name) for level in self._quartiles)
+        if change.spread is None and field in (BEST, "p50_time"):
+            least = min(self._quartiles_of(name))
             if least <= 1 + _OF_ALL * rule.percent / 100:
                 return f"not all calls are slower: a quartile of them by {_signed(least)}"
         return ""
 
     def _evidence(self, change: Change) -> str:
         name = change.name
-        runs = sum(name in run for run in self._runs)
+        runs = len(self._with(name))
         calls = f"{self._calls(name):,} and {plural(self._new[name].calls, 'call')}"
         told = "" if change.spread is None else f"{runs} runs spread by {percent(change.spread)}, "
         return f"p {change.p:.4f}, {told}{calls}"

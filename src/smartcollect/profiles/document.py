@@ -163,14 +163,7 @@ def _repeat(document: Mapping[str, Any]) -> Repeat:
 
 def _phase(document: Mapping[str, Any]) -> Phase:
     handlers = {
-        _name(one): Usage(
-            count(one["calls"]),
-            count(one["errors"]),
-            time(one["total_time"]),
-            # Reports of the first version had none.
-            count(one.get("read", 0)),
-            time(one.get("steady_total", 0.0)),
-        )
+        _name(one): Usage(count(one["calls"]), count(one["errors"]), time(one["total_time"]))
         for one in document["handlers"]
     }
     return Phase(text(document["outcome"]), time(document["duration"]), MappingProxyType(handlers))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from statistics import median
 from typing import NamedTuple
 
 from ..text import plural
 
 _ENOUGH = 5
-_COMPUTES, _WAITS = 0.5, 0.25
+COMPUTES, _WAITS = 0.5, 0.25
 _LEAST = 0.01
 
 
@@ -30,67 +30,65 @@ class Drift(NamedTuple):
 
     A machine that is busy, or hot, computes slower; what waits for a timer or for another machine
     takes as long as ever. So the drift of handlers that compute is taken out of what computes, and
-    that of those that wait, where enough of them tell it, out of what waits.
+    that of those that wait out of what waits; each where enough handlers tell it.
 
     Attributes:
         computing, waiting: the factors; 1.0 where none is taken out.
-        handlers: how many told them.
+        computers, waiters: how many handlers told them.
     """
 
     computing: float
     waiting: float
-    handlers: int
+    computers: int
+    waiters: int
 
     def __str__(self) -> str:
-        if not self.is_known:
-            return (
-                f"{plural(self.handlers, 'handler')} can tell how the machine drifted, "
-                f"{_ENOUGH} are needed"
-            )
-        return f"this run took {self.computing:.2f} times as long ({self.handlers} handlers)"
+        told = []
+        if self.computers >= _ENOUGH:
+            told.append(f"{self.computing:.2f} times as long ({self.computers} handlers)")
+        if self.waiters >= _ENOUGH:
+            told.append(f"{self.waiting:.2f} times as long to wait ({self.waiters} handlers)")
+        if told:
+            return f"this run took {' and '.join(told)}"
+        handlers = plural(max(self.computers, self.waiters), "handler")
+        return f"{handlers} can tell how the machine drifted, {_ENOUGH} are needed"
 
     @property
     def is_known(self) -> bool:
         """Whether enough handlers tell it."""
-        return self.handlers >= _ENOUGH
+        return max(self.computers, self.waiters) >= _ENOUGH
+
+    @property
+    def largest(self) -> float:
+        """The larger one of the two factors."""
+        return max(self.computing, self.waiting)
 
     @classmethod
     def of(cls, ratios: Collection[Ratio]) -> Drift:
         """Return the drift that the handlers of two runs tell: their median ratio.
 
-        With fewer than five there is none: a change of a few would pass for the machine's.
+        With fewer than five of a kind there is none: a change of a few would pass for the
+        machine's.
 
         Example:
             >>> Drift.of([Ratio(1.1, 1.0)] * 5).computing
             1.1
         """
-        if len(ratios) < _ENOUGH:
-            return cls(1.0, 1.0, len(ratios))
-        every = median(one.ratio for one in ratios)
+        computers = [one for one in ratios if one.computing >= COMPUTES]
+        waiters = [one for one in ratios if one.computing < _WAITS]
+        computing = waiting = 1.0
         # Of one that does both, what the other part would have changed is taken out first.
-        computing = _of(
-            (one.ratio - (1 - one.computing)) / one.computing
-            for one in ratios
-            if one.computing >= _COMPUTES
-        )
-        known = every if computing is None else computing
-        waiting = _of(
-            (one.ratio - one.computing * known) / (1 - one.computing)
-            for one in ratios
-            if one.computing < _WAITS
-        )
-        if waiting is None:
-            waiting = known if computing is None else 1.0
-        return cls(max(known, _LEAST), max(waiting, _LEAST), len(ratios))
+        if len(computers) >= _ENOUGH:
+            computing = median((one.ratio - 1 + one.computing) / one.computing for one in computers)
+        if len(waiters) >= _ENOUGH:
+            waiting = median(
+                (one.ratio - one.computing * computing) / (1 - one.computing) for one in waiters
+            )
+        return cls(max(computing, _LEAST), max(waiting, _LEAST), len(computers), len(waiters))
 
     def factor(self, computing: float) -> float:
         """Return the factor for a handler that computes for a share of its time."""
         return computing * self.computing + (1 - computing) * self.waiting
 
 
-NONE = Drift(1.0, 1.0, 0)
-
-
-def _of(ratios: Iterable[float]) -> float | None:
-    found = list(ratios)
-    return median(found) if len(found) >= _ENOUGH else None
+NONE = Drift(1.0, 1.0, 0, 0)

@@ -26,16 +26,11 @@ def load(path: str | os.PathLike[str]) -> Profile:
     return Profile.from_dict(document)
 
 
-RUNS = 20
-"""Of so many runs in a folder, the newest ones, is a baseline made."""
-
-
 def load_runs(path: Path) -> list[Profile]:
-    """Return the profiles in a report file, or in the newest report files of a folder.
+    """Return the profiles in a report file, or in the report files of a folder, oldest first.
 
     Args:
-        path: a file, or a folder whose ``.json`` files are reports: the `RUNS` that were created
-            last count.
+        path: a file, or a folder whose ``.json`` files are reports.
 
     Returns:
         At least one profile of a file; none where the folder is empty.
@@ -51,7 +46,7 @@ def load_runs(path: Path) -> list[Profile]:
             found.append(load(file))
         except ValueError as error:
             raise ValueError(f"{file.name}: {error}") from None
-    return sorted(found, key=lambda one: 0.0 if one.run is None else one.run.created)[-RUNS:]
+    return sorted(found, key=lambda one: 0.0 if one.run is None else one.run.created)
 
 
 def _refuse(word: str) -> None:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from ..names import HandlerName
 from ..storage.histogram import quantile
 from ..storage.statistics import HandlerStats
-from .drift import NONE, Drift, Ratio
+from .drift import COMPUTES, NONE, Drift, Ratio
 from .rules import BEST
 
 FEWEST = 3
@@ -38,13 +38,8 @@ class Level:
     def __init__(self, runs: Sequence[Handlers], new: Handlers, share: float) -> None:
         self._runs, self._new, self._share = runs, new, share
         names: set[HandlerName] = set().union(*runs)
-        self._steady = {
-            name: all(run[name].is_steady for run in (*runs, new) if name in run) for name in names
-        }
-        # That of the new run is another one where the machine drifted.
-        self._computing = {
-            name: median(run[name].computing for run in self._with(name)) for name in names
-        }
+        self._steady = {name for name in names if self._is_steady(name)}
+        self._computing = {name: self._share_of_computing(name) for name in names}
         # What all runs that have the handler came to: each run drifts from that.
         usual = {name: median(self._time(name, run) for run in self._with(name)) for name in names}
         self.drifts = [self._drift(usual, run) if len(runs) > 1 else NONE for run in runs]
@@ -53,7 +48,23 @@ class Level:
 
     def field(self, name: HandlerName) -> str:
         """Return the statistic that is known of the handler in all runs, the steadiest one."""
-        return BEST if self._steady[name] else "p50_time"
+        return BEST if name in self._steady else "p50_time"
+
+    def has(self, run: Handlers, name: HandlerName) -> bool:
+        """Tell whether a run has what the others are compared by, of a handler."""
+        return name in run and (name not in self._steady or run[name].is_steady)
+
+    def _is_steady(self, name: HandlerName) -> bool:
+        if name in self._new and not self._new[name].is_steady:
+            return False
+        return any(run[name].is_steady for run in self._runs if name in run)
+
+    def _share_of_computing(self, name: HandlerName) -> float:
+        # That of the new run is another one where the machine drifted.
+        known = [share for run in self._with(name) if (share := run[name].computing) is not None]
+        if not known and name in self._new:
+            known = [share for share in [self._new[name].computing] if share is not None]
+        return median(known) if known else 1.0  # what is short computes, mostly
 
     def factor(self, name: HandlerName, run: int | None = None) -> float:
         """Return what the drift multiplies the time of a handler by.
@@ -73,6 +84,10 @@ class Level:
         """Return the time of the new run, the drift taken out."""
         return self._time(name, self._new) / self.factor(name)
 
+    def computes(self, name: HandlerName) -> bool:
+        """Tell whether the handler computes most of its time."""
+        return self._computing[name] >= COMPUTES
+
     def ratio(self, name: HandlerName) -> float:
         """Return how much longer the calls of the new run take, the drift taken out."""
         return ratio(self._before[name], self.now(name))
@@ -87,23 +102,23 @@ class Level:
         return [
             time(run) / drift.factor(self._computing[name])
             for run, drift in zip(self._runs, self.drifts, strict=True)
-            if name in run
+            if self.has(run, name)
         ]
 
     def _with(self, name: HandlerName) -> list[Handlers]:
-        return [run for run in self._runs if name in run]
+        return [run for run in self._runs if self.has(run, name)]
 
     def _time(self, name: HandlerName, run: Handlers) -> float:
         # Like is compared with like.
         stats = run[name]
-        return quantile(stats.steady if self._steady[name] else stats.histogram, self._share)
+        return quantile(stats.steady if name in self._steady else stats.histogram, self._share)
 
     def _drift(self, before: Mapping[HandlerName, float], run: Handlers) -> Drift:
         return Drift.of(
             [
                 Ratio(self._time(name, run) / time, self._computing[name])
                 for name, time in before.items()
-                if time >= STEADY_FROM and name in run and run[name].calls >= FEWEST
+                if time >= STEADY_FROM and self.has(run, name) and run[name].calls >= FEWEST
             ]
         )
 

@@ -37,15 +37,11 @@ class Usage(NamedTuple):
         calls: calls that ended.
         errors: those that raised.
         total_time: seconds in all calls.
-        read: calls that read their steady time.
-        steady_total: seconds of the steady times of these.
     """
 
     calls: int
     errors: int
     total_time: float
-    read: int = 0
-    steady_total: float = 0.0
 
     def plus(self, other: Usage) -> Usage:
         """Both together."""
@@ -53,8 +49,6 @@ class Usage(NamedTuple):
             self.calls + other.calls,
             self.errors + other.errors,
             self.total_time + other.total_time,
-            self.read + other.read,
-            self.steady_total + other.steady_total,
         )
 
 

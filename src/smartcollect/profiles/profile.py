@@ -77,13 +77,7 @@ class Profile:
             duration: how long it took, in seconds.
         """
         used = {
-            name: Usage(
-                stats.calls,
-                stats.errors,
-                stats.total_time,
-                stats.steady.total(),
-                stats.steady_total,
-            )
+            name: Usage(stats.calls, stats.errors, stats.total_time)
             for name, stats in self.called().items()
         }
         phases = {phase: Phase(outcome, duration, MappingProxyType(used))}

@@ -13,6 +13,8 @@ SIGNIFICANT = 0.05
 _NORMAL = NormalDist()
 _SIGMAS = 1.4826
 """Standard deviations of a normal distribution in its median absolute deviation."""
+_OF_FEW = (1.196, 1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107)
+"""What the deviation of two to nine values is too small by (Croux and Rousseeuw, 1992)."""
 
 
 def slower(old: Mapping[int, int], new: Mapping[int, int]) -> float:
@@ -83,37 +85,52 @@ def spread(values: Sequence[float]) -> float:
     It is worked out from the median absolute deviation, which a few outliers do not change.
 
     Args:
-        values: at least one, not negative.
+        values: at least two, not negative.
 
     Example:
         >>> round(spread([1.0, 1.01, 1.02, 1.03, 9.0]), 4)
-        0.0145
+        0.0175
     """
-    middle = median(values)
+    middle, number = median(values), len(values)
     if not middle:
         return 0.0
-    return _SIGMAS * median(abs(value - middle) for value in values) / middle
+    few = number - 2 < len(_OF_FEW)
+    correction = _OF_FEW[number - 2] if few else number / (number - 0.8)
+    return correction * _SIGMAS * median(abs(value - middle) for value in values) / middle
 
 
-def outlying(growth: float, spread: float, runs: int, doubt: float = 0.0) -> float:
-    """Return how likely a run differs so much from the median of others by chance.
+def of_median(spread: float, runs: int) -> float:
+    """Return the spread of the difference between a run and the median of others.
+
+    The variance of a median of normally distributed values is pi / 2 times that of their mean.
 
     Args:
-        growth: by how much it is more, as a share of that median.
-        spread: of single runs, a standard deviation, as a share too.
-        runs: how many there are.
-        doubt: how far the growth itself is known, a standard deviation as a share.
+        spread: of single runs, a standard deviation.
+        runs: how many others there are.
+
+    Example:
+        >>> round(of_median(0.05, 5), 4)
+        0.0573
+    """
+    return spread * math.sqrt(1 + math.pi / (2 * runs))
+
+
+def outlying(growth: float, *spreads: float) -> float:
+    """Return how likely chance makes a handler grow so much.
+
+    Args:
+        growth: by how much it grew, as a share.
+        spreads: what growths are spread by, standard deviations as shares, each by itself.
 
     Returns:
         p, from 0 to 1.
 
     Example:
-        >>> round(outlying(0.1, 0.05, 5), 3)
-        0.045
+        >>> round(outlying(0.1, 0.05), 3), round(outlying(0.1, 0.03, 0.04), 3)
+        (0.023, 0.023)
     """
-    # The variance of a median of normally distributed values is pi / 2 times that of their mean.
-    error = math.hypot(spread * math.sqrt(1 + math.pi / (2 * runs)), doubt)
-    return 1 - _NORMAL.cdf(growth / error)
+    error = math.hypot(*spreads)
+    return 1 - _NORMAL.cdf(growth / error) if error else float(growth <= 0)
 
 
 def corrected(chances: Sequence[float]) -> list[float]:

@@ -44,7 +44,7 @@ class Recording(Protocol):
     reads: bool
 
     def took(self, elapsed: float) -> None: ...
-    def read(self, elapsed: float, spent: Spent) -> None: ...
+    def read(self, elapsed: float, spent: Spent, readings: int = 2) -> None: ...
     def details(
         self,
         frame: Frame,
@@ -137,13 +137,13 @@ class DeferredCall:
         frame[PARENT] = parent
         if not self._told:
             self._tell()
+        if self._spending is not None:
+            self._spending.enter(self.probe.store.now())
         resumed = self._resumed = self.probe.store.now()
         if frame[START] is None:
             frame[START] = resumed
         if parent is not None:
             inner_of(parent).started(resumed)
-        if self._spending is not None:
-            self._spending.enter(resumed)
 
     def wait(self) -> None:
         """Note that it awaits something, while its time goes on."""
@@ -170,8 +170,9 @@ class DeferredCall:
         frame = self.frame
         probe, start = self.probe, frame[START]
         span = self._stopped - start
-        if self._spending is not None and self._spending.total is not None:
-            probe.read(self._spent, self._spending.total)
+        spending = self._spending
+        if spending is not None and spending.total is not None:
+            probe.read(self._spent, spending.total, spending.readings)
         elif self._spent >= LONG:
             probe.took(self._spent)
         details = Details._make(

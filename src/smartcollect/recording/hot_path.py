@@ -17,7 +17,7 @@ from ..text import MAX_TEXT
 from ..values.containment import FILE, NO_ROOM, is_foreign
 from ..values.failure import Failure
 from ..values.snapshot import MAX_BITS, UNKNOWN
-from .nesting import FIELDS, INNER, READING, START, SUSPENDED, current, innermost, task_name
+from .nesting import FIELDS, INNER, START, SUSPENDED, current, innermost, task_name
 from .spending import LONG
 
 # What the text below names in quotes: constants of the code that is made of it.
@@ -73,6 +73,7 @@ _FRAME = {
     "args": "kept",
     "kwargs": "keywords",
     "references": "references",
+    "reading": "reading",
 }
 # Before 3.12 nothing is seen by events, and what runs is what the context tells.
 _OUTER = "innermost(before)" if sys.version_info >= (3, 12) else "before"
@@ -91,7 +92,7 @@ DEF code(*args, **kwargs):
     outer = {_OUTER}
     if outer is suspended:
         return AWAIT target(*args, **kwargs)
-    parent, references, capture = None, (), probe.capture
+    parent, references, reading, capture = None, (), None, probe.capture
     kept, keywords = args, capture.nothing
     try:
         if outer is not None:
@@ -108,6 +109,8 @@ DEF code(*args, **kwargs):
                 kept, keywords = capture.small(args, kwargs)
                 if kwargs and parent is not None:
                     references = capture.references(args, kwargs, kept, keywords, RECEIVER)
+        if probe.reads:
+            reading = READ
     except Exception as failure:
         if not isinstance(failure, NO_ROOM) and is_foreign(failure):
             raise
@@ -116,8 +119,6 @@ DEF code(*args, **kwargs):
     frame = {_FRAME_TEXT}
     try:
         token = enter(frame)
-        if probe.reads:
-            frame[{READING}] = READ
         start = frame[{START}] = now()
         if parent is not None:
             probe.started(parent, start)
@@ -149,7 +150,7 @@ DEF code(*args, **kwargs):
         if (
             outer is not None
             or frame[{INNER}] is not None
-            or frame[{READING}] is not None
+            or reading is not None
             or end - start >= {LONG}
             or store.call_sites
         ):

@@ -9,7 +9,6 @@ from inspect import CO_COROUTINE
 from types import CodeType, FunctionType
 from typing import Any
 
-from ..storage.store import Store
 from ..values.parameters import Parameters
 from . import tool
 from .nesting import dismiss
@@ -65,12 +64,15 @@ class Observation:
 
     def settle(self) -> None:
         """Decide whether there is more to do when a call starts than it takes mostly."""
-        probe: Probe | None = None
-        store: Store | None = None
         plain = self.is_coroutine or not self.code.co_flags & STEPPING
-        if plain and len(self.probes) == 1 and not self.probes[0].reads:
-            probe, store = self.probes[0], self.probes[0].store
-        hots[id(self.code)] = probe, store, self.parameters, self.is_coroutine
+        while True:
+            probes, probe, store = self.probes, None, None
+            if plain and len(probes) == 1 and not probes[0].reads:
+                probe, store = probes[0], probes[0].store
+            hots[id(self.code)] = probe, store, self.parameters, self.is_coroutine
+            # A call that ends in another thread may decide the same meanwhile.
+            if probes is self.probes:
+                return
 
     def __del__(self) -> None:
         known = observations.get(id(self.code))

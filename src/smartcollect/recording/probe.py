@@ -36,7 +36,7 @@ from .nesting import (
 )
 from .rules import Rules
 from .settings import LogSettings
-from .spending import LONG
+from .spending import A_READING, COST_SHARE, LONG
 
 _frame = sys._getframe
 # Not the application's own generator: a suite that seeds `random` must draw the same numbers.
@@ -46,7 +46,8 @@ Bound = tuple[Any, ...]
 """What the hot path begins with: probe, store, target, clock, and two ways to the pending calls."""
 
 
-_ALL = 64
+_MOST = 100
+"""Readings that may be made up for: after a few long calls some short ones are read too."""
 
 
 class Observed(Protocol):
@@ -70,14 +71,13 @@ class Probe:
         draw: a number from 0.0 to 1.0, by which it is decided.
         capture: what is remembered of values; it may change at any time.
         times: counts the calls of which nothing but the time is kept.
-        reads: whether the next call reads where the time of its thread goes: see `took`.
+        reads: whether the next call reads where its time goes, as long as that is cheap.
         observed: returns what is to be told when that changes, if anything is.
     """
 
     __slots__ = (
         "__weakref__",
-        "_left_out",
-        "_read",
+        "_credit",
         "_subject",
         "capture",
         "draw",
@@ -97,7 +97,7 @@ class Probe:
         self.times = Times(name)
         self.reads = False
         self.observed: Callable[[], Observed | None] = lambda: None
-        self._read = self._left_out = 0
+        self._credit = 0.0
         # What is watched may come to its end meanwhile.
         own = type(subject) is FunctionType
         self._subject: Callable[[], Any] = weakref.ref(subject) if own else lambda: subject
@@ -203,19 +203,20 @@ class Probe:
     # -- where the time of its thread went ------------------------------------------------------
 
     def took(self, elapsed: float) -> None:
-        """Decide whether the next call reads, after one that took ``elapsed`` seconds.
+        """Decide whether the next call reads, after one that took ``elapsed`` seconds."""
+        self._credit = min(self._credit + COST_SHARE * elapsed, _MOST * A_READING)
+        self._let_read(self._credit > 0.0)
 
-        To read takes some microseconds: so only calls do that come after one of `LONG` seconds,
-        and of many a part, which becomes smaller: 64 of the first 64, 1,100 of 10,000.
+    def read(self, elapsed: float, spent: Spent, readings: int = 2) -> None:
+        """Note where the time of a call went, whose thread spent it so.
+
+        Args:
+            elapsed: its seconds.
+            spent: where they went.
+            readings: how many that took.
         """
-        self._left_out -= 1
-        self._let_read(elapsed >= LONG and self._left_out <= 0)
-
-    def read(self, elapsed: float, spent: Spent) -> None:
-        """Note where the time of a call went, whose thread spent it so."""
         self.store.note_reading(self.times, elapsed, spent)
-        self._read += 1
-        self._left_out = 1 + self._read // _ALL
+        self._credit -= readings * A_READING
         self.took(elapsed)
 
     def _let_read(self, reads: bool) -> None:

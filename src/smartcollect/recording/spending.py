@@ -7,7 +7,12 @@ from collections.abc import Callable
 from ..processor import Spent, ThreadTimes
 
 LONG = 0.0005
-"""From how many seconds on a call is worth it: to read the clocks takes some microseconds."""
+"""From how many seconds on a call makes the next ones read their clocks."""
+A_READING = 0.000004
+"""What a reading takes, in seconds."""
+COST_SHARE = 0.015
+"""The share of its time that a handler may spend on readings."""
+_CHEAP = 16
 
 
 class Spending:
@@ -25,34 +30,53 @@ class Spending:
         seen: whether somebody tells when it awaits.
 
     Attributes:
-        total: where its time went; ``None`` where a stretch ended in another thread than it began.
+        total: where its time went; ``None`` where a stretch ended in another thread than it began,
+            or there are so many of them that to read each is dear.
+        readings: how many there were.
     """
 
-    __slots__ = ("_begun", "_paused", "_resumed", "_seen", "_thread", "total")
+    __slots__ = ("_begun", "_paused", "_resumed", "_seen", "_since", "_thread", "readings", "total")
 
     def __init__(
         self, thread: Callable[[float], ThreadTimes], reading: ThreadTimes | None, seen: bool
     ) -> None:
         self._thread, self._seen = thread, seen
         self._begun = self._resumed = reading
-        self._paused: tuple[float, ThreadTimes] | None = None
+        self._paused: tuple[float, ThreadTimes | None] | None = None
         self.total: Spent | None = Spent(0.0, 0.0)
+        self.readings = int(reading is not None)
+        self._since: float | None = None
+
+    def _read(self, now: float) -> ThreadTimes | None:
+        """Return what the clock says, unless it was asked too often already."""
+        if self.total is None:
+            return None
+        if self._since is None:
+            self._since = now
+        self.readings += 1
+        allowed = COST_SHARE * (now - self._since)
+        if self.readings > _CHEAP and self.readings * A_READING > allowed:
+            self.total = None
+            return None
+        return self._thread(now)
 
     def enter(self, now: float) -> None:
         """Note that a stretch begins."""
-        times = self._thread(now)
-        self._begun = self._resumed = times if self._seen else times.unseen()
+        self._begun = self._resumed = self._first(now)
+
+    def _first(self, now: float) -> ThreadTimes | None:
+        times = self._read(now)
+        return times if self._seen or times is None else times.unseen()
 
     def wait(self, now: float) -> None:
         """Note that it awaits something, in the middle of a stretch."""
-        times = self._thread(now)
-        resumed, self._resumed = self._resumed, None
-        self._paused = now, times
-        self._add(times, resumed, lambda total, spent: total._replace(ran=total.ran + spent.ran))
+        times = self._read(now)
+        resumed, self._resumed, self._paused = self._resumed, None, (now, times)
+        self._add(times, resumed, _ran)
 
     def resume(self, now: float) -> None:
         """Note that it runs on after it awaited something."""
-        self._resumed = times = self._thread(now)
+        self._resumed = times = self._first(now)
         if self._paused is not None:
             paused, before = self._paused
             self._add(
@@ -65,21 +89,27 @@ class Spending:
 
     def leave(self, now: float) -> None:
         """Note that a stretch is over."""
-        if self._resumed is not None:
-            self.wait(now)
-        begun, self._begun, self._paused = self._begun, None, None
-        self._add(self._thread(now), begun, _delayed)
+        times = self._read(now)
+        resumed, begun = self._resumed, self._begun
+        self._resumed = self._begun = self._paused = None
+        if resumed is not None:
+            self._add(times, resumed, _ran)
+        self._add(times, begun, _delayed)
 
     def _add(
         self,
-        times: ThreadTimes,
+        times: ThreadTimes | None,
         since: ThreadTimes | None,
         more: Callable[[Spent, Spent], Spent],
     ) -> None:
         """Add what was spent since a reading of the same thread."""
-        spent = None if since is None else times.since(since)
+        spent = None if since is None or times is None else times.since(since)
         total = self.total
         self.total = None if spent is None or total is None else more(total, spent)
+
+
+def _ran(total: Spent, spent: Spent) -> Spent:
+    return total._replace(ran=total.ran + spent.ran)
 
 
 def _delayed(total: Spent, spent: Spent) -> Spent:

@@ -24,6 +24,7 @@ EVERYWHERE = ("PY_UNWIND", "PY_THROW")
 """Events that are sent for all code or for none."""
 
 _identity: int | None = None
+_callbacks: Mapping[str, Callable[..., object]] = {}
 _warned = False
 
 
@@ -32,9 +33,10 @@ def acquire(callbacks: Mapping[str, Callable[..., object]]) -> bool:
 
     The first time that it does not, warn.
     """
-    global _identity, _warned
+    global _identity, _warned, _callbacks
     if _monitoring is None:
         return False
+    _callbacks = callbacks
     if _identity is not None:
         return True
     for identity in IDENTITIES:
@@ -70,6 +72,9 @@ def release() -> None:
 
 def listen(code: CodeType, *events: str) -> None:
     """Have these events sent for ``code`` from now on, and no others of `STEPS`."""
+    if events and _identity is None:
+        # The collector has just found the last code that was listened to, after `acquire`.
+        acquire(_callbacks)
     if _identity is not None:
         _monitoring.set_local_events(_identity, code, _flag(*events))
 

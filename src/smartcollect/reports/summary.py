@@ -224,6 +224,7 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
             + "; ".join(found.elsewhere)
         )
     title = f"compared with {_baseline(found, layout)}"
+    failed = found.slower_by([rule for rule in layout.compare_fail if rule.field == DRIFT])
     without = "not judged without --smartcollect-compare-fail"
     return Section(
         title,
@@ -243,7 +244,7 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
         lines,
         tone="failure" if found.regressions else "",
         essential=bool(found.regressions or found.elsewhere or found.incomplete),
-        brief=f"{title}: {'no regression' if layout.compare_fail else without}",
+        brief="" if failed else f"{title}: {'no regression' if layout.compare_fail else without}",
     )
 
 

@@ -238,14 +238,14 @@ class Store:
             # In this order: a call that ends meanwhile is counted here, or noticed anew.
             times.full = 1
             elapsed, own = times.take()
-            steady, ran = times.take_readings()
-            if elapsed or steady:
+            readings = times.take_readings()
+            if elapsed or readings.read:
                 self._is_empty = False
                 stats = self._recent.stats_of(times.name)
             if elapsed:
                 stats.add(elapsed, buckets_of(doubles(elapsed)), times.last + to_wall, own)
-            if steady:
-                stats.add_steady(steady, buckets_of(doubles(steady)), ran)
+            if readings.read:
+                stats.add_readings(*readings)
 
     def _complete(self) -> None:
         """Fold all calls until now."""

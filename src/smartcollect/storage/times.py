@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from typing import NamedTuple
 
 from ..names import HandlerName
 from ..processor import Spent
@@ -10,6 +11,17 @@ from ..processor import Spent
 _MANY = 256
 _COMPUTES = 0.8
 """The share of its time on a processor from which on a call does nothing but compute."""
+_OF_CALLS = 0.25
+"""The share of such calls from which on a handler does nothing else."""
+
+
+class Readings(NamedTuple):
+    """What some calls came to that read where their time went; see `HandlerStats.add_readings`."""
+
+    steady: list[float]
+    total: float
+    ran: float
+    read: float
 
 
 class Times:
@@ -34,7 +46,8 @@ class Times:
     """
 
     __slots__ = (
-        "_computes",
+        "_computed",
+        "_read",
         "_shortest_wait",
         "elapsed",
         "full",
@@ -55,7 +68,7 @@ class Times:
         self.full = 1
         self.in_a_row = 0
         self.readings: list[tuple[float, Spent]] = []
-        self._computes = False
+        self._read = self._computed = 0
         self._shortest_wait = inf
 
     def take(self) -> tuple[list[float], float]:
@@ -77,8 +90,8 @@ class Times:
             self.longest = max(elapsed)
         return elapsed, own
 
-    def take_readings(self) -> tuple[list[float], float]:
-        """Return the steady seconds of each call that was read, and those that all ran.
+    def take_readings(self) -> Readings:
+        """Return what the calls came to that were read until now.
 
         The steady time of a call is its time without that in which its thread waited for a
         processor. Where nothing tells how long that was, it is what a call ran on one, of a
@@ -87,23 +100,25 @@ class Times:
         count = len(self.readings)
         readings = self.readings[:count]
         del self.readings[:count]
-        for _, spent in readings:
+        for elapsed, spent in readings:
+            self._read += 1
+            # A busy machine takes the processor away from most calls, but not from all.
+            self._computed += spent.ran >= _COMPUTES * elapsed
             if spent.waited:
                 self._shortest_wait = min(self._shortest_wait, spent.waited)
-        steady, ran = [], 0.0
+        found, total, ran = [], 0.0, 0.0
         for elapsed, spent in readings:
             own = min(max(spent.ran, 0.0), elapsed)
-            time = self._steady(elapsed, own, spent)
-            if time is not None:
-                steady.append(time)
-                ran += min(own, time)
-        return steady, ran
+            steady = self._steady(elapsed, own, spent)
+            if steady is not None:
+                found.append(steady)
+            total += elapsed if steady is None else steady
+            ran += own if steady is None else min(own, steady)
+        return Readings(found, total, ran, sum(elapsed for elapsed, _ in readings))
 
     def _steady(self, elapsed: float, own: float, spent: Spent) -> float | None:
         if spent.delayed is None:
-            # A busy machine takes the processor away from most calls, but not from all.
-            self._computes = self._computes or own >= _COMPUTES * elapsed
-            return own if self._computes else None
+            return own if self._computed >= _OF_CALLS * self._read else None
         delayed = spent.delayed
         if spent.waited:
             # A timer runs on while its thread is late. What a call awaits takes as long as it took
