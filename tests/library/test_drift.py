@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartcollect import HandlerName, HandlerStats, Profile, merge
-from smartcollect.profiles import Expectations, Run, compare, judge, load_runs, parse_rule
+from smartcollect.profiles import Expectations, Run, compare, judge, load_runs, parse_rule, slower
 from smartcollect.profiles.significance import corrected, of_median, outlying, scaled, spread
 from smartcollect.storage.histogram import buckets_of, doubles
 from smartcollect.storage.histogram import quantile as median_of
@@ -293,10 +293,18 @@ def test_p_is_corrected_for_the_number_of_handlers():
             one.add(times, buckets_of(doubles(times)), 0.0)
         return Profile(made, run=HERE)
 
-    old, new = noisy(), noisy()
-    found = compare(old, new, [parse_rule("p50_time:10%")])
-    assert not found.regressions
-    assert sum(change.ratio > 1.1 for change in found.changes) > 50
+    accused = by_calls = 0
+    for _ in range(5):
+        old, new = noisy(), noisy()
+        found = compare(old, new, [parse_rule("p50_time:10%")])
+        accused += len(found.regressions)
+        for change in found.changes:
+            name = change.name
+            p = slower(old.handlers[name].histogram, new.handlers[name].histogram)
+            by_calls += change.ratio > 1.1 and p <= 0.05
+    # Of two thousand.
+    assert by_calls > 80
+    assert accused <= 5
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))

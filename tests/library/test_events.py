@@ -689,12 +689,12 @@ def test_a_fork_in_the_middle_of_a_call():
 @pytest.fixture
 def taken(request):
     """Identities that other tools have."""
-    tools = [tool for tool in request.param if sys.monitoring.get_tool(tool) is None]
-    for tool in tools:
-        sys.monitoring.use_tool_id(tool, "other")
+    identities = [one for one in request.param if sys.monitoring.get_tool(one) is None]
+    for identity in identities:
+        sys.monitoring.use_tool_id(identity, "other")
     yield
-    for tool in tools:
-        sys.monitoring.free_tool_id(tool)
+    for identity in identities:
+        sys.monitoring.free_tool_id(identity)
 
 
 @pytest.mark.parametrize("taken", [(4,), (4, 3), (4, 3, 5)], indirect=True)

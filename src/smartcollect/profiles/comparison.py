@@ -35,6 +35,9 @@ RUNS = 20
 _RUNS = 3
 """Runs whose spread can be told."""
 _LEAST_SPREAD = 0.01
+_LEAST_DISPERSION = 0.1
+_SIGMAS = 1 / 1.349
+"""Standard deviations of a normal distribution between its quartiles."""
 _OF_ALL = 0.8
 """The share of what a rule allows that each quartile of the calls has to be slower by."""
 _LIKE = 5
@@ -51,8 +54,9 @@ class Change(NamedTuple):
             ``steady_time`` they are means of the quartiles, not medians, which jump more.
         ratio: ``after`` to ``before``, the drift of the machine taken out of both; infinite where
             there was nothing before.
-        p: how likely code that is no slower looks at least as slow, corrected for the number of
-            handlers; ``None`` for what is exact, such as counts, and where nothing can be told.
+        p: how likely code that is no slower looks at least as slow: by the ranks of its calls or,
+            if that is larger, by how much it grew, corrected for the number of handlers; ``None``
+            for what is exact, such as counts, and where nothing can be told.
         spread: of the runs of the baseline, a standard deviation as a share of ``before``;
             ``None`` where they are fewer than three.
         regression: whether it grew by more than a rule allows, and that is real.
@@ -226,17 +230,14 @@ class _Baseline:
         names = sorted(name for name in self._new if any(name in run for run in self._runs))
         found = [self._change(name, field) for name in names]
         if STATISTICS[field].kind is Kind.TIME:
-            noise = self._noise(found)
-            found = [
-                change._replace(p=self._chance(change, noise[change.name]))
-                if self._can_tell(change.name)
-                else change
-                for change in found
-            ]
-        known = [one.p for one in found if one.p is not None]
-        self._tests = len(known)
-        chances = iter(corrected(known))
-        found = [one if one.p is None else one._replace(p=next(chances)) for one in found]
+            telling = [change for change in found if self._can_tell(change.name)]
+            noise = self._noise(telling)
+            chances = corrected([self._chance(change, noise[change.name]) for change in telling])
+            likely = {
+                change.name: max(p, self._rank_test(change.name, change.field))
+                for change, p in zip(telling, chances, strict=True)
+            }
+            found = [change._replace(p=likely.get(change.name)) for change in found]
         return [self._judged(change, field) for change in found]
 
     def _change(self, name: HandlerName, field: str) -> Change:
@@ -260,11 +261,7 @@ class _Baseline:
         Most handlers did not change: what they differ by is what chance does in these runs. Those
         that compute are like one another, and so are those that wait.
         """
-        telling = [
-            change
-            for change in changes
-            if change.before >= STEADY_FROM and self._can_tell(change.name)
-        ]
+        telling = [change for change in changes if change.before >= STEADY_FROM]
         kinds: dict[bool, list[float]] = {True: [], False: []}
         for change in telling:
             kinds[self._level.computes(change.name)].append(change.ratio)
@@ -276,15 +273,29 @@ class _Baseline:
         return {change.name: noise[self._level.computes(change.name)] for change in changes}
 
     def _chance(self, change: Change, noise: float) -> float:
-        """Return p: that of the rank test or, if larger, that of the spread of the runs."""
-        p = self._rank_test(change.name, change.field)
+        """Return how likely chance makes a handler grow so much, one handler alone."""
+        name, growth = change.name, change.ratio - 1
+        then, now = self._calls(name), self._new[name].calls
+        # A few calls do not tell well how far they lie apart.
+        dispersion = self._dispersion(name) * (1 + 3 / min(then, now))
+        # Times are spread in proportion: twice as long is as far away as half as long.
+        grown = math.log(change.ratio) if change.ratio > 0 else -math.inf
+        p = outlying(grown, dispersion * math.sqrt(1 / then + 1 / now))
         if change.spread is None:
             return p
-        runs = len(self._with(change.name))
-        ratios = self._quartiles_of(change.name)
+        ratios = self._quartiles_of(name)
         # How far the mean of the quartiles is known, if they grew differently.
         doubt = pstdev(ratios) / math.sqrt(len(ratios)) if math.isfinite(sum(ratios)) else 0.0
-        return max(p, outlying(change.ratio - 1, max(noise, of_median(change.spread, runs)), doubt))
+        between = of_median(change.spread, len(self._with(name)))
+        return max(p, outlying(growth, max(noise, between), doubt))
+
+    def _dispersion(self, name: HandlerName) -> float:
+        """Return how far calls of one run lie apart: a standard deviation, as a share."""
+        low, middle, high = (level.now(name) for level in self._quartiles)
+        before = [median(level.then(name)) for level in self._quartiles]
+        apart = [(high - low) / middle] if middle else []
+        apart += [(before[2] - before[0]) / before[1]] if before[1] else []
+        return max([_SIGMAS * one for one in apart] + [_LEAST_DISPERSION])
 
     def _quartiles_of(self, name: HandlerName) -> list[float]:
         """Return how much longer the quartiles of the calls of a handler take."""
@@ -323,9 +334,8 @@ class _Baseline:
             broken = change.after > change.before * rule.allowed
             return change._replace(regression=broken, why=f"{grown}, {allowed}")
         then, now = self._calls(change.name), self._new[change.name].calls
-        if change.p is None or slower({0: then}, {1: now}) * self._tests > SIGNIFICANT:
-            among = f" among {self._tests} handlers" if change.p is not None else ""
-            return change._replace(why=f"{plural(min(then, now), 'call')}{among}: {_UNTOLD}")
+        if change.p is None:
+            return change._replace(why=f"{plural(min(then, now), 'call')}: {_UNTOLD}")
         if change.ratio <= rule.allowed:
             return change._replace(why=f"{grown}, {allowed}")
         more_calls = now / median(run[change.name].calls for run in self._with(change.name))
