@@ -40,13 +40,15 @@ SUITE = """
 
 
 @pytest.fixture
-def timed(pytester):
+def timed(pytester, monkeypatch):
     """Writes the suite, and its report as a baseline; its handlers take as long as it is told."""
 
     def write(work=0.001, third="old", delay=0.0, others=0, machine=1.0):
         suite = SUITE.format(work=work, third=third, delay=delay, others=others, machine=machine)
         pytester.makepyfile(timing=TIMING, test_timed=suite)
 
+    # The file is written anew within a second, and may be as long as it was.
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     pytester.makeconftest("import timing")
     pytester.makeini("[pytest]\npythonpath = .")
     write()
