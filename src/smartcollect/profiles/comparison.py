@@ -208,7 +208,7 @@ class _Baseline:
             return [fmean(times) for times in levels]
         if STATISTICS[field].kind is Kind.TIME:
             return self._level.undrifted(name, lambda run: _value(run[name], field))
-        return [_value(run[name], field) for run in self._with(name)]
+        return [_value(run[name], field) for run in self._level.having(name)]
 
     def _now(self, name: HandlerName, field: str) -> float:
         """Return the same statistic of the new run, as it was measured."""
@@ -286,13 +286,13 @@ class _Baseline:
         ratios = self._quartiles_of(name)
         # How far the mean of the quartiles is known, if they grew differently.
         doubt = pstdev(ratios) / math.sqrt(len(ratios)) if math.isfinite(sum(ratios)) else 0.0
-        between = of_median(change.spread, len(self._with(name)))
+        between = of_median(change.spread, len(self._level.having(name)))
         return max(p, outlying(growth, max(noise, between), doubt))
 
     def _dispersion(self, name: HandlerName) -> float:
         """Return how far calls of one run lie apart: a standard deviation, as a share."""
         low, middle, high = (level.now(name) for level in self._quartiles)
-        before = [median(level.then(name)) for level in self._quartiles]
+        before = [level.before[name] for level in self._quartiles]
         apart = [(high - low) / middle] if middle else []
         apart += [(before[2] - before[0]) / before[1]] if before[1] else []
         return max([_SIGMAS * one for one in apart] + [_LEAST_DISPERSION])
@@ -302,10 +302,7 @@ class _Baseline:
         return [level.ratio(name) for level in self._quartiles]
 
     def _calls(self, name: HandlerName) -> int:
-        return sum(run[name].calls for run in self._with(name))
-
-    def _with(self, name: HandlerName) -> list[Handlers]:
-        return [run for run in self._runs if self._level.has(run, name)]
+        return sum(run[name].calls for run in self._level.having(name))
 
     def _rank_test(self, name: HandlerName, field: str) -> float:
         """Return p of the rank test on the calls, the drift taken out."""
@@ -338,7 +335,7 @@ class _Baseline:
             return change._replace(why=f"{plural(min(then, now), 'call')}: {_UNTOLD}")
         if change.ratio <= rule.allowed:
             return change._replace(why=f"{grown}, {allowed}")
-        more_calls = now / median(run[change.name].calls for run in self._with(change.name))
+        more_calls = now / median(run[change.name].calls for run in self._level.having(change.name))
         if STATISTICS[field].sums and more_calls > rule.allowed and _more(change) >= self._minimum:
             # A sum grows with the number of calls too, which is not noise.
             why = f"{grown} ({allowed}), {_signed(more_calls)} calls"
@@ -365,7 +362,7 @@ class _Baseline:
 
     def _evidence(self, change: Change) -> str:
         name = change.name
-        runs = len(self._with(name))
+        runs = len(self._level.having(name))
         calls = f"{self._calls(name):,} and {plural(self._new[name].calls, 'call')}"
         told = "" if change.spread is None else f"{runs} runs spread by {percent(change.spread)}, "
         return f"p {change.p:.4f}, {told}{calls}"

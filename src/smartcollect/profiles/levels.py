@@ -33,6 +33,7 @@ class Level:
     Attributes:
         drifts: of the earlier runs.
         drift: of the new one.
+        before: the median of the earlier runs by handler, the drift of each taken out.
     """
 
     def __init__(self, runs: Sequence[Handlers], new: Handlers, share: float) -> None:
@@ -41,10 +42,10 @@ class Level:
         self._steady = {name for name in names if self._is_steady(name)}
         self._computing = {name: self._share_of_computing(name) for name in names}
         # What all runs that have the handler came to: each run drifts from that.
-        usual = {name: median(self._time(name, run) for run in self._with(name)) for name in names}
+        usual = {name: median(self._time(name, run) for run in self.having(name)) for name in names}
         self.drifts = [self._drift(usual, run) if len(runs) > 1 else NONE for run in runs]
-        self._before = {name: median(self.then(name)) for name in names}
-        self.drift = self._drift(self._before, new)
+        self.before = {name: median(self.then(name)) for name in names}
+        self.drift = self._drift(self.before, new)
 
     def field(self, name: HandlerName) -> str:
         """Return the statistic that is known of the handler in all runs, the steadiest one."""
@@ -61,7 +62,7 @@ class Level:
 
     def _share_of_computing(self, name: HandlerName) -> float:
         # That of the new run is another one where the machine drifted.
-        known = [share for run in self._with(name) if (share := run[name].computing) is not None]
+        known = [share for run in self.having(name) if (share := run[name].computing) is not None]
         if not known and name in self._new:
             known = [share for share in [self._new[name].computing] if share is not None]
         return median(known) if known else 1.0  # what is short computes, mostly
@@ -90,7 +91,7 @@ class Level:
 
     def ratio(self, name: HandlerName) -> float:
         """Return how much longer the calls of the new run take, the drift taken out."""
-        return ratio(self._before[name], self.now(name))
+        return ratio(self.before[name], self.now(name))
 
     def undrifted(self, name: HandlerName, time: Callable[[Handlers], float]) -> list[float]:
         """Return a time of each earlier run that has the handler, its drift taken out.
@@ -100,12 +101,13 @@ class Level:
             time: tells that of a run, in seconds.
         """
         return [
-            time(run) / drift.factor(self._computing[name])
-            for run, drift in zip(self._runs, self.drifts, strict=True)
+            time(run) / self.factor(name, number)
+            for number, run in enumerate(self._runs)
             if self.has(run, name)
         ]
 
-    def _with(self, name: HandlerName) -> list[Handlers]:
+    def having(self, name: HandlerName) -> list[Handlers]:
+        """Return the earlier runs that have what a handler is compared by."""
         return [run for run in self._runs if self.has(run, name)]
 
     def _time(self, name: HandlerName, run: Handlers) -> float:

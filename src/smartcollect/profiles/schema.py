@@ -84,7 +84,7 @@ def _number(kind: Kind, description: str) -> _Schema:
     return {**_KINDS[kind], "description": description}
 
 
-LATER = ("waiting", "steady_time", "steady", "steady_total", "ran_total", "read_total")
+_LATER = ("waiting", "steady_time", "steady", "steady_total", "ran_total", "read_total")
 """What reports of the first days of this version have not."""
 
 
@@ -92,7 +92,7 @@ def _object(**properties: _Schema) -> _Schema:
     return {
         "type": "object",
         "properties": properties,
-        "required": [name for name in properties if name not in LATER],
+        "required": [name for name in properties if name not in _LATER],
         "additionalProperties": False,
     }
 

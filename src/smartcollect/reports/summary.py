@@ -303,8 +303,8 @@ def _totals(profile: Profile) -> Section:
         f"in {plural(len(profile.tests), 'test')}"
     )
     share = profile.waiting.share
-    busy = f"{share:.0%} of the run this process waited for a processor"
-    return Section(lines=[line, busy.replace("%", " %")] if share >= BUSY else [line])
+    busy = f"{share * 100:.0f} % of the run this process waited for a processor"
+    return Section(lines=[line, busy] if share >= BUSY else [line])
 
 
 def _compared(verdict: Verdict) -> set[HandlerName]:

@@ -70,7 +70,7 @@ class HandlerStats:
         self.histogram: Counter[int] = Counter()
         self.steady: Counter[int] = Counter()
         self.steady_total = self.ran_total = self.read_total = 0.0
-        # Those that people read, until there are more calls: they ask again and again.
+        # What people read, until there are more calls: they ask again and again.
         self._percentiles: list[float] | None = None
 
     def add(
@@ -115,6 +115,7 @@ class HandlerStats:
             ran: seconds that all of them ran on a processor.
             read: seconds of all of them.
         """
+        self._percentiles = None
         self.steady.update(buckets_of(doubles(steady)))
         self.steady_total += total
         self.ran_total += ran
@@ -203,8 +204,8 @@ class HandlerStats:
     def statistics(self) -> Statistics:
         """The numbers that people read: times in seconds, ``last_call`` in Unix seconds."""
         if self._percentiles is None:
-            self._percentiles = self._worked_out((0.50, 0.95, 0.99))
-        median, high, highest = self._percentiles
+            self._percentiles = [*self._worked_out((0.50, 0.95, 0.99)), self.steady_time()]
+        median, high, highest, steady = self._percentiles
         calls = self.calls
         return {
             "calls": calls,
@@ -213,7 +214,7 @@ class HandlerStats:
             "total_time": self.total_time,
             "self_time": self.self_time,
             "avg_time": self.total_time / calls if calls else 0.0,
-            "steady_time": self.steady_time(),
+            "steady_time": steady,
             "min_time": self.min_time if calls else 0.0,
             "p50_time": median,
             "p95_time": high,
