@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import time
-
 import pytest
+from services import free_port, program, serving
 from support import table
 
 SERVER = """
@@ -143,23 +138,11 @@ def test_it(url):
 @pytest.fixture
 def redis_server(tmp_path, monkeypatch):
     """A server of Redis on a port of its own."""
-    command = shutil.which("redis-server")
-    if command is None:
-        missing = "redis-server is not installed"
-        pytest.fail(missing) if os.environ.get("SMARTCOLLECT_SERVICES") else pytest.skip(missing)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path))
-    with subprocess.Popen([command, *options], stdout=subprocess.DEVNULL) as server:
-        for _ in range(200):
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
+    with serving([program("redis-server"), *options], port, tmp_path / "redis.log"):
         monkeypatch.setenv("REDIS_PORT", str(port))
         yield
-        server.terminate()
 
 
 @pytest.mark.parametrize("package", SUITES)
