@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .profiles.merge import merge
     from .profiles.profile import Profile
     from .reports.stats import Stats
-    from .sinks.batch import Batch
+    from .sinks.batch import Batch, Delivery
     from .sinks.subscription import Sink, Subscription
     from .storage.fields import Statistics
     from .storage.rows import Entry, TracedEntry
@@ -26,6 +26,7 @@ _HOMES = {
     "Batch": "sinks.batch",
     "CallLog": "log",
     "CollectPlugin": "plugin",
+    "Delivery": "sinks.batch",
     "Entry": "storage.rows",
     "HandlerName": "names",
     "HandlerStats": "storage.statistics",
@@ -44,6 +45,7 @@ __all__ = [
     "Batch",
     "CallLog",
     "CollectPlugin",
+    "Delivery",
     "Entry",
     "HandlerName",
     "HandlerStats",

@@ -303,7 +303,12 @@ class CallLog(Assertions):
         self.recorder.store.clear()
 
     def subscribe(
-        self, sink: Sink, every: float | str = "10s", max_queue: int = 100_000
+        self,
+        sink: Sink,
+        every: float | str = "10s",
+        max_queue: int = 100_000,
+        calls: str = "all",
+        slower_than: float | str = "100ms",
     ) -> Subscription:
         """Give every call from now on to a sink, in batches, from a worker thread.
 
@@ -313,18 +318,22 @@ class CallLog(Assertions):
         itself, with what is called there.
 
         Args:
-            sink: an object with ``write(batch)``, which takes a `Batch`, and maybe ``close()``.
+            sink: an object with ``write(batch)``, which takes a `Delivery`, and maybe ``close()``.
             every: how much time passes between two batches: seconds, or text such as ``"10s"``.
             max_queue: how many calls may wait for the sink. Calls that find no room are dropped:
-                ``Subscription.dropped`` and ``Batch.dropped`` count them, and the statistics in
-                ``Batch.profile`` still have them.
+                ``Subscription.dropped`` and ``Delivery.dropped`` count them, and the statistics in
+                ``Delivery.profile`` still have them.
+            calls: the calls that the sink is given one by one: ``"all"``, ``"slow"``, ``"failed"``,
+                ``"slow or failed"`` or ``"none"``. The statistics count every call.
+            slower_than: the time from which on a call is slow: seconds, or text.
 
         Returns:
             A `Subscription` with ``dropped``, ``failures``, ``flush()`` and ``close()``.
 
         Raises:
             TypeError: ``sink`` has no ``write``, or a value has the wrong type.
-            ValueError: ``every`` is not a duration above zero, or ``max_queue`` is negative.
+            ValueError: ``every`` is not a duration above zero, ``max_queue`` is negative, or
+                ``calls`` or ``slower_than`` is something else.
 
         Example:
             >>> class Printer:
@@ -342,6 +351,7 @@ class CallLog(Assertions):
             >>> subscription.close()
             double 42
         """
+        from .sinks.selection import Selection
         from .sinks.subscription import Subscription
 
         if not callable(getattr(sink, "write", None)):
@@ -351,7 +361,12 @@ class CallLog(Assertions):
             raise ValueError(f"every: {every!r} is not above zero")
         recorder = self.recorder
         subscription = Subscription(
-            recorder.store, recorder.rules, sink, pause, whole_number("max_queue", max_queue)
+            recorder.store,
+            recorder.rules,
+            sink,
+            pause,
+            whole_number("max_queue", max_queue),
+            Selection.of(calls, slower_than),
         )
         recorder.subscriptions.add(subscription)
         subscription.finalizer = weakref.finalize(recorder, subscription.retire)

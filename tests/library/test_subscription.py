@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -590,3 +591,95 @@ def test_a_fork_while_a_sink_is_closed(sw):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     done.set()
     closing.join()
+
+
+def test_calls_are_counted_by_the_minute_in_which_they_began(time, sw, subscribe):
+    sink = Keeping()
+    minute = int(time.clock.wall() // 60) + 1
+    time.now += minute * 60 - time.clock.wall()
+    subscription = subscribe(sink)
+    begun = time.clock.wall()
+
+    @sw
+    def wait(seconds):
+        time.sleep(seconds)
+
+    for seconds in (59.5, 1.0, 0.25, 100.0, 0.5):
+        wait(seconds)
+    subscription.flush()
+    (batch,) = sink.batches
+    counted = {
+        number: [
+            (name.handler, stats.calls, stats.total_time) for name, stats in one.called().items()
+        ]
+        for number, one in batch.minutes.items()
+    }
+    assert counted == {
+        minute: [("wait", 2, 60.5)],
+        minute + 1: [("wait", 2, 100.25)],
+        minute + 2: [("wait", 1, 0.5)],
+    }
+    assert merge(batch.minutes.values()).to_dict() == batch.profile.to_dict()
+    assert (batch.since, batch.until) == (begun, time.clock.wall())
+    time.sleep(1)
+    wait(1)
+    subscription.flush()
+    assert sink.batches[1].since == batch.until
+    assert sink.batches[1].minutes.keys() == {minute + 2}
+
+
+def test_of_more_than_an_hour_the_oldest_minutes_are_counted_together(time, sw, subscribe):
+    sink = Keeping()
+    subscription = subscribe(sink)
+    for _ in range(100):
+        sw.handlers[0](1)
+        time.sleep(60)
+        sw.collect.stats()
+    subscription.flush()
+    (batch,) = sink.batches
+    assert len(batch.minutes) == 60
+    calls = [
+        sum(one.calls for one in batch.minutes[key].handlers.values())
+        for key in sorted(batch.minutes)
+    ]
+    assert calls == [41, *[1] * 59]
+
+
+@pytest.mark.parametrize(
+    ("calls", "given"),
+    [
+        ("all", ["fast", "slow", "broken", "slow and broken"]),
+        ("slow", ["slow", "slow and broken"]),
+        ("failed", ["broken", "slow and broken"]),
+        ("slow or failed", ["slow", "broken", "slow and broken"]),
+        ("none", []),
+    ],
+)
+@pytest.mark.parametrize("max_history", [0, 1000])
+def test_a_sink_is_given_the_calls_that_it_wants(time, subscribe, sw, calls, given, max_history):
+    sw.collect.configure.max_history = max_history
+    sink = Keeping()
+    subscription = subscribe(sink, calls=calls, slower_than="100ms", max_queue=3)
+
+    @sw
+    def wait(what):
+        time.sleep(0.2 if "slow" in what else 0.1)
+        if "broken" in what:
+            raise ValueError
+
+    for what in ("fast", "slow", "broken", "slow and broken"):
+        with contextlib.suppress(ValueError):
+            wait(what)
+    subscription.flush()
+    assert sink.args == [(what,) for what in given[:3]]
+    assert sink.counted == 4
+    assert subscription.dropped == len(given[3:])
+
+
+def test_calls_that_nobody_knows_are_refused(sw):
+    with pytest.raises(
+        ValueError, match="calls: 'quick' is unknown; choose from all, slow, failed"
+    ):
+        sw.collect.subscribe(Keeping(), calls="quick")
+    with pytest.raises(ValueError, match="slower_than: 'soon' is not a duration"):
+        sw.collect.subscribe(Keeping(), calls="slow", slower_than="soon")

@@ -1,11 +1,12 @@
-"""``Batch``: calls that ended, and what they came to."""
+"""``Batch``: calls that ended, and what they came to; ``Delivery``: one that a sink is given."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
+from ..profiles.merge import merge
 from ..profiles.profile import Profile
 from ..recording.rules import Rules, serialized
 from ..reports.exports import export_calls, heading, stats_of
@@ -23,31 +24,21 @@ def profile_of(summary: Summary, rules: Rules) -> Profile:
 class Batch:
     """Calls that ended in some span of time, and what they came to.
 
-    `CallLog.drain` returns one, and sinks are given one after the other. Entries are made when
-    they are asked for, so a sink that reads ``profile`` only does not pay for them.
+    `CallLog.drain` returns one. Entries are made when they are asked for: reading ``profile`` only
+    does not pay for them.
 
     Args:
         rows: returns the calls.
         profile: what they came to, those included that ``rows`` does not have.
         rules: how they were recorded.
-        dropped: how many calls found no room.
 
     Attributes:
         profile: the statistics of all calls of the batch, its slowest calls, exceptions and
             repeats: a `Profile`, which merges with those of other batches.
-        dropped: how many calls are in ``profile`` but not among ``calls``, because the queue of the
-            subscription was full.
     """
 
-    def __init__(
-        self,
-        rows: Callable[[], Iterable[Row]],
-        profile: Profile,
-        rules: Rules,
-        dropped: int = 0,
-    ) -> None:
+    def __init__(self, rows: Callable[[], Iterable[Row]], profile: Profile, rules: Rules) -> None:
         self.profile = profile
-        self.dropped = dropped
         self._taken = rows
         self._rules = rules
 
@@ -57,7 +48,8 @@ class Batch:
         return sum(stats.calls for stats in self.profile.handlers.values())
 
     @cached_property
-    def _rows(self) -> list[Row]:
+    def rows(self) -> list[Row]:
+        """The calls as plain rows; see `smartcollect.storage.rows.Call`."""
         snapshot = self._rules.new_snapshot()
         return [serialized(row, snapshot) for row in self._taken()]
 
@@ -65,12 +57,12 @@ class Batch:
     def history(self) -> list[Entry]:
         """The calls, in the order in which they ended, as `CallLog.history` returns them."""
         context = self._rules.settings.include_context
-        return [entry_of(row, context) for row in self._rows]
+        return [entry_of(row, context) for row in self.rows]
 
     @property
     def calls(self) -> list[TracedEntry]:
         """The same with everything that is known of them: thread, task, parent call, end."""
-        return list(map(traced_entry_of, self._rows))
+        return list(map(traced_entry_of, self.rows))
 
     def export(self, path: str | os.PathLike[str], format: str | None = None) -> None:
         """Write the batch to a file, whole or not at all, as `CallLog.export` does.
@@ -87,3 +79,38 @@ class Batch:
         rules = self._rules
         head = heading(rules.settings.to_dict(), rules.snapshot.failures, stats_of(called))
         export_calls(path, format, head, self.history)
+
+
+class Delivery(Batch):
+    """A `Batch` as a sink is given it: what was called since the one before.
+
+    Args:
+        rows: returns the calls that the sink wants.
+        minutes: what all calls came to, by Unix minute.
+        rules: how they were recorded.
+        dropped: how many calls found no room.
+        since, until: Unix seconds.
+
+    Attributes:
+        minutes: the profiles that ``profile`` is merged from: by Unix minute (Unix seconds divided
+            by 60), what the calls that began in it came to.
+        dropped: how many calls are in ``profile`` but not among ``calls``, because the queue of the
+            subscription was full.
+        since: when the batch before was taken, or the subscription was made, in Unix seconds.
+        until: when this batch was taken.
+    """
+
+    def __init__(
+        self,
+        rows: Callable[[], Iterable[Row]],
+        minutes: Mapping[int, Profile],
+        rules: Rules,
+        dropped: int,
+        since: float,
+        until: float,
+    ) -> None:
+        super().__init__(rows, merge(minutes.values()), rules)
+        self.minutes = minutes
+        self.dropped = dropped
+        self.since = since
+        self.until = until

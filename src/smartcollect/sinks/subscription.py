@@ -12,17 +12,17 @@ from threading import Lock
 from typing import Protocol
 
 from ..clock import SYSTEM
-from ..profiles.parts import SLOWEST
 from ..recording.nesting import SUSPENDED, current, suspended
 from ..recording.recorder import Recorder
 from ..recording.rules import Rules
+from ..storage.minutes import Minutes
 from ..storage.packed import Packed
 from ..storage.ring import Columns
 from ..storage.rows import Row
 from ..storage.store import Store
-from ..storage.tally import Tally
 from ..values.snapshot import CONTAINED
-from .batch import Batch, profile_of
+from .batch import Delivery, profile_of
+from .selection import Selection
 from .worker import worker
 
 _LONGEST_PAUSE = 300.0
@@ -32,14 +32,14 @@ _log = logging.getLogger("smartcollect")
 class Sink(Protocol):
     """A place for calls to go. It may have a ``close()`` too, which is called at the end."""
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Delivery) -> None:
         """Take a batch. One that raises is given the same batch again, later."""
 
 
 class Subscription:
     """Hands the calls of a log to a sink, from the worker thread and never from a caller's.
 
-    Calls wait in a bounded queue, and what they came to in a tally that is always complete. A
+    Calls wait in a bounded queue, and what they came to in tallies that are always complete. A
     sink that raises is reported once, to the logger ``smartcollect``; it is tried again with a
     growing pause, and never reaches the application.
 
@@ -49,6 +49,7 @@ class Subscription:
         sink: where they go.
         every: seconds between two batches.
         max_queue: how many calls may wait.
+        wanted: the calls that the sink is given one by one.
 
     Attributes:
         dropped: calls that found no room in the queue, or were never taken until the end.
@@ -56,17 +57,24 @@ class Subscription:
         due: when the next batch is to be written, on the monotonic clock.
         closed: whether it is closed.
         finalizer: what retires it when its log is gone.
-        tally: see `storage.store.Subscriber`.
+        minutes: see `storage.store.Subscriber`.
     """
 
     def __init__(
-        self, store: Store, rules: Rules, sink: Sink, every: float, max_queue: int
+        self,
+        store: Store,
+        rules: Rules,
+        sink: Sink,
+        every: float,
+        max_queue: int,
+        wanted: Selection,
     ) -> None:
         self._store = store
         self._rules = rules
         self._sink = sink
         self._every = every
         self._max_queue = max_queue
+        self._wanted = wanted
         self._closing = False
         self.closed = False
         self.finalizer: weakref.finalize[..., Recorder] | None = None
@@ -79,7 +87,8 @@ class Subscription:
 
     def forget(self) -> None:
         """Start afresh, with nothing to write."""
-        self.tally = Tally(SLOWEST)
+        self.minutes = self._store.new_minutes()
+        self._since = self._store.clock.wall()
         self.dropped = 0
         self.failures = 0
         self._queue: deque[Packed] = deque()
@@ -87,40 +96,48 @@ class Subscription:
         self._waiting = 0
         self._sending = 0
         self._told = 0
-        self._unsent: Batch | None = None
+        self._unsent: Delivery | None = None
         self._failed_in_a_row = 0
         self._writing = Lock()  # one batch at a time
 
     def put(self, calls: Columns) -> None:
-        """Take calls, as many as there is room for."""
-        number = len(calls.columns[0])
+        """Take those calls that are wanted, as many as there is room for."""
+        wanted = self._wanted.of_calls(calls)
+        if wanted is None:
+            return
+        number = len(wanted.columns[0])
         room = max(0, min(number, self._max_queue - self._waiting - self._sending))
         self.dropped += number - room
         if room:
-            self._queue.append(Packed(calls, room))
+            self._queue.append(Packed(wanted, room))
             self._waiting += room
 
-    def _take(self) -> tuple[Tally, Iterable[Packed], int]:
+    def _take(self) -> tuple[Minutes, Iterable[Packed], int]:
         """Return what came since the last time, and how many calls found no room."""
-        tally, self.tally = self.tally, Tally(SLOWEST)
+        minutes, self.minutes = self.minutes, self._store.new_minutes()
         queue, self._queue = self._queue, deque()
         self._sending, self._waiting = self._waiting, 0
         dropped, self._told = self.dropped - self._told, self.dropped
-        return tally, queue, dropped
+        return minutes, queue, dropped
 
-    def _next(self) -> Batch | None:
+    def _next(self) -> Delivery | None:
         """Return all that was called since the last time, if anything was."""
         taken = self._store.settle(self._take)
         if taken is None:
             return None
-        tally, queue, dropped = taken
-        if not any(stats.calls for stats in tally.handlers.values()):
+        minutes, queue, dropped = taken
+        profiles = {
+            minute: profile_of(tally.summary(), self._rules)
+            for minute, tally in minutes.tallies.items()
+        }
+        if not any(profile.called() for profile in profiles.values()):
             return None
 
         def rows() -> Iterable[Row]:
             return chain.from_iterable(packed.rows() for packed in queue)
 
-        return Batch(rows, profile_of(tally.summary(), self._rules), self._rules, dropped)
+        since, self._since = self._since, self._store.clock.wall()
+        return Delivery(rows, profiles, self._rules, dropped, since, self._since)
 
     # -- where they go --------------------------------------------------------------------------
 
@@ -190,7 +207,7 @@ class Subscription:
                 pause = self._every * 2**self._failed_in_a_row
                 self.due = SYSTEM.monotonic() + min(pause, max(self._every, _LONGEST_PAUSE))
 
-    def _write(self, batch: Batch) -> bool:
+    def _write(self, batch: Delivery) -> bool:
         """Give the sink a batch; false, and the batch is kept, where it fails."""
         self._unsent = batch
         try:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
+from .histogram import doubles
 from .rows import DETAILS, ELAPSED, NAME, START, THREAD, Row
 
 
@@ -27,6 +28,17 @@ class Columns(NamedTuple):
     elapsed: bytes
     longest: float
     to_wall: float
+
+    @classmethod
+    def of(cls, columns: list[list[Any]], to_wall: float) -> Columns:
+        """Return the calls of some columns; one call at least."""
+        start, elapsed = columns[START], columns[ELAPSED]
+        return cls(columns, doubles(start), doubles(elapsed), max(elapsed), to_wall)
+
+    def at(self, indexes: Sequence[int]) -> Columns:
+        """Return some of the calls; one at least."""
+        columns = [[column[index] for index in indexes] for column in self.columns]
+        return self.of(columns, self.to_wall)
 
 
 class _Nones:

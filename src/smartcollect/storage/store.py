@@ -16,8 +16,9 @@ from ..processor import Spent
 from .fields import Statistics
 from .findings import Repeat
 from .histogram import buckets_of, doubles
+from .minutes import Minutes, minute_of
 from .ring import Columns, Ring
-from .rows import ELAPSED, START, WIDTH, Call, Row
+from .rows import WIDTH, Call, Row
 from .statistics import HandlerStats
 from .tally import Summary, Tally
 from .times import Times
@@ -46,10 +47,10 @@ class Subscriber(Protocol):
     """What a store hands calls to, under its lock, in the thread of whoever folds them.
 
     Attributes:
-        tally: what the calls came to that it was not given yet; the store merges into it.
+        minutes: what the calls came to that it was not given yet; the store merges into it.
     """
 
-    tally: Tally
+    minutes: Minutes
 
     def put(self, calls: Columns) -> None:
         """Take a copy of calls, without waiting."""
@@ -85,6 +86,7 @@ class Store:
         thread: its clock of the calling thread.
         slow_from: seconds; calls that took no longer are not among the slowest that are kept.
         slow: seconds; of calls that took no longer, `Times` are enough: nobody wants their rows.
+        since: Unix seconds, from which on the statistics count calls.
     """
 
     def __init__(self, max_history: int, top: int = 0, clock: Clock = SYSTEM) -> None:
@@ -112,16 +114,21 @@ class Store:
         self._is_empty = True
         self._ring = Ring(self._max_history)
         self._tally = Tally(self._top)
+        self.since = self.clock.wall()
         self._set_slow()
         # A destructor may clear its log in the middle of a fold, which goes on with what is there.
         if not (self._folding and self._subscribers):
             self._recent = self._fresh()
 
-    def _fresh(self) -> Tally:
-        """Return the tally that a fold adds to: apart from that of the log where somebody else
-        has to be told of it too.
+    def _fresh(self) -> Tally | Minutes:
+        """Return what a fold adds to: the tally of the log, or something apart from that where
+        somebody else has to be told of it too.
         """
-        return Tally(self._top) if self._subscribers else self._tally
+        return self.new_minutes() if self._subscribers else self._tally
+
+    def new_minutes(self) -> Minutes:
+        """Return tallies by minute in which nothing is counted yet."""
+        return Minutes(self._top, minute_of(self.clock.wall()))
 
     # -- what comes in --------------------------------------------------------------------------
 
@@ -181,13 +188,7 @@ class Store:
         _make_room(_ROOM)
         columns = [pending[start:size:WIDTH] for start in range(WIDTH)]
         del pending[:size]
-        calls = Columns(
-            columns,
-            doubles(columns[START]),
-            doubles(columns[ELAPSED]),
-            max(columns[ELAPSED]),
-            self._measure(),
-        )
+        calls = Columns.of(columns, self._measure())
         self._recent.add(calls, self.slow_from)
         for subscriber in tuple(self._subscribers):
             subscriber.put(calls)
@@ -308,8 +309,11 @@ class Store:
             self._folding = True
             try:
                 recent, self._recent = self._recent, self._fresh()
-                for tally in (self._tally, *(one.tally for one in self._subscribers)):
-                    tally.merge(recent)
+                assert isinstance(recent, Minutes)
+                for tally in recent.tallies.values():
+                    self._tally.merge(tally)
+                for subscriber in self._subscribers:
+                    subscriber.minutes.merge(recent)
             finally:
                 self._folding = False
         return self._tally

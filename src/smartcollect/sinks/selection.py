@@ -1,0 +1,67 @@
+"""The calls that a sink wants to be given one by one."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import NamedTuple
+
+from ..storage.ring import Columns
+from ..storage.rows import DETAILS, ELAPSED, FAILURE
+from ..units import seconds
+
+
+class Selection(NamedTuple):
+    """The calls that a sink wants to be given; statistics count the others too.
+
+    Attributes:
+        slower_than: seconds; calls that took longer are wanted.
+        failed: whether calls that raised are wanted, however long they took.
+    """
+
+    slower_than: float
+    failed: bool
+
+    @classmethod
+    def of(cls, calls: str, slower_than: float | str) -> Selection:
+        """Return the selection that a user describes.
+
+        Args:
+            calls: ``"all"``, ``"slow"``, ``"failed"``, ``"slow or failed"`` or ``"none"``.
+            slower_than: what counts as slow: seconds, or text such as ``"100ms"``.
+
+        Raises:
+            TypeError, ValueError: a value is something else.
+
+        Example:
+            >>> Selection.of("slow", "100ms")
+            Selection(slower_than=0.1, failed=False)
+        """
+        limit = seconds(slower_than, "slower_than")
+        known = {
+            "all": cls(-inf, True),
+            "slow": cls(limit, False),
+            "failed": cls(inf, True),
+            "slow or failed": cls(limit, True),
+            "none": cls(inf, False),
+        }
+        if calls not in known:
+            raise ValueError(f"calls: {calls!r} is unknown; choose from {', '.join(known)}")
+        return known[calls]
+
+    def of_calls(self, calls: Columns) -> Columns | None:
+        """Return those of some calls that are wanted; ``None`` where none is."""
+        if self.slower_than == -inf:
+            return calls
+        details = calls.columns[DETAILS]
+        failed = self.failed and any(details)
+        if calls.longest <= self.slower_than and not failed:
+            return None
+        wanted = [
+            index
+            for index, (elapsed, detail) in enumerate(
+                zip(calls.columns[ELAPSED], details, strict=True)
+            )
+            if elapsed > self.slower_than
+            or (failed and detail is not None and detail[FAILURE] is not None)
+        ]
+        return calls.at(wanted) if wanted else None

@@ -1,0 +1,73 @@
+"""What calls came to, minute by minute."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from math import inf
+
+from ..names import HandlerName
+from .findings import Repeat
+from .ring import Columns
+from .rows import START
+from .statistics import HandlerStats
+from .tally import Tally
+
+_MOST = 60
+
+
+def minute_of(moment: float) -> int:
+    """Return the Unix minute of Unix seconds."""
+    return int(moment // 60)
+
+
+class Minutes:
+    """Tallies of calls by the Unix minute in which they began.
+
+    At most 60 minutes are told apart: where more wait for a sink, the oldest ones are counted
+    together.
+
+    Args:
+        top: how many of the slowest calls of a minute are kept.
+        minute: what counts for things that do not tell their time until the first call does.
+    """
+
+    def __init__(self, top: int, minute: int) -> None:
+        self.tallies: dict[int, Tally] = {}
+        self._top = top
+        self._latest = minute
+
+    def add(self, calls: Columns, slow_from: float = -inf) -> None:
+        """Count calls; see `Tally.add`."""
+        start, to_wall = calls.columns[START], calls.to_wall
+        first, last = minute_of(min(start) + to_wall), minute_of(max(start) + to_wall)
+        self._latest = last
+        if first == last:
+            self._of(last).add(calls, slow_from)
+            return
+        indexes: defaultdict[int, list[int]] = defaultdict(list)
+        for index, moment in enumerate(start):
+            indexes[minute_of(moment + to_wall)].append(index)
+        for minute, some in indexes.items():
+            self._of(minute).add(calls.at(some), slow_from)
+
+    def stats_of(self, name: HandlerName) -> HandlerStats:
+        """Return the statistics of a handler in the latest minute."""
+        return self._of(self._latest).stats_of(name)
+
+    def note_repeat(self, repeat: Repeat) -> None:
+        """Note, in the latest minute, a handler that one call called again and again."""
+        self._of(self._latest).note_repeat(repeat)
+
+    def merge(self, other: Minutes) -> None:
+        """Add what ``other`` counted, which is left as it is."""
+        for minute, tally in other.tallies.items():
+            self._of(minute).merge(tally)
+        while len(self.tallies) > _MOST:
+            oldest, older = sorted(self.tallies)[:2]
+            self.tallies[older].merge(self.tallies.pop(oldest))
+
+    def _of(self, minute: int) -> Tally:
+        tally = self.tallies.get(minute)
+        if tally is None:
+            tally = self.tallies[minute] = Tally(self._top)
+        return tally
