@@ -40,7 +40,11 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 @contextmanager
 def serving(
-    command: Sequence[str], port: int, log: Path, env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    port: int,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    user: str | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the end of the block, and begin once it listens.
 
@@ -49,9 +53,10 @@ def serving(
         port: where it listens for TCP connections.
         log: gets what it prints.
         env: its environment; that of this process when left out.
+        user: who runs it; the user of this process when left out.
     """
     with log.open("ab") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=output, env=env)
+        server = subprocess.Popen(command, stdout=output, stderr=output, env=env, user=user)
     with server:
         try:
             until = time.monotonic() + _PATIENCE

@@ -1,0 +1,237 @@
+"""``Database``: connections to a database that several programs and processes share.
+
+A connection is made for each piece of work and closed after it. So none is ever shared over a
+fork, a server that went away is asked anew, and a file that was moved is not written any more.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, func, insert, select
+from sqlalchemy import inspect as inspected
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from . import schema
+
+_PATIENCE = 30  # seconds that a write waits for that of another process
+_LOCK = 0x736D6172_74636F6C  # "smartcol": of PostgreSQL's advisory locks, the one of our schema
+_SQLITE, _POSTGRESQL = "sqlite", "postgresql+psycopg"
+_DRIVERS = {
+    "sqlite": _SQLITE,
+    "sqlite+pysqlite": _SQLITE,
+    "postgres": _POSTGRESQL,
+    "postgresql": _POSTGRESQL,
+    _POSTGRESQL: _POSTGRESQL,
+}
+_POLITE: dict[str, Any] = {
+    "connect_timeout": 10,
+    "tcp_user_timeout": 1000 * _PATIENCE,
+    "fallback_application_name": "smartcollect",
+    "client_encoding": "utf8",
+}
+"""How libpq connects, unless the URL says something else."""
+_FORMS = "sqlite:///calls.db or postgresql://user:password@host/database"
+_PASSWORD = re.compile(r"(:[^:@/]*):[^@]*@")
+
+
+class WrongDatabase(ValueError):
+    """A database that this program cannot use: of something else, or of a newer program."""
+
+
+class Database:
+    """A database by its URL. To make one checks the URL and connects to nothing.
+
+    Args:
+        url: ``sqlite:///calls.db``, or ``postgresql://user:password@host/database``.
+
+    Attributes:
+        url: the same, complete.
+
+    Raises:
+        TypeError: ``url`` is not text.
+        ValueError: it is not the URL of a database, or of one that keeps nothing.
+        ModuleNotFoundError: the driver is not installed.
+    """
+
+    def __init__(self, url: str | URL) -> None:
+        self.url = _checked(url)
+        self._engines: dict[tuple[int, bool], Engine] = {}
+
+    def __str__(self) -> str:
+        return self.url.render_as_string(hide_password=True)
+
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database."""
+        name = self.url.database
+        is_file = self.url.drivername == _SQLITE and name and not name.startswith("file:")
+        return Path(name) if is_file and name else None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Connect to write: the tables are there, and up to date.
+
+        Begin each transaction with ``with connection.begin():``. In SQLite it waits for those of
+        other processes from its start on.
+
+        Raises:
+            WrongDatabase: a newer program made the tables, and they suit older ones no more.
+            sqlalchemy.exc.DBAPIError: the database cannot be reached or written.
+        """
+        with self._engine(writes=True).connect() as connection:
+            _prepare(connection, str(self))
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Connect to read, in one transaction, which sees nothing that is written meanwhile.
+
+        Raises:
+            FileNotFoundError: there is no such SQLite file; none is made.
+            WrongDatabase: nothing was written yet, or a newer program made the tables.
+            sqlalchemy.exc.DBAPIError: the database cannot be reached or read.
+        """
+        if self.file is not None and not self.file.exists():
+            raise FileNotFoundError(f"there is no database {str(self.file)!r}")
+        with self._engine(writes=False).connect() as connection:
+            with connection.begin():
+                version = _version(connection)
+            if version is None:
+                raise WrongDatabase(f"{self} has no tables of smartcollect")
+            if not _suits(version, str(self)):
+                with self.writing():  # brings it up to date
+                    pass
+            with connection.begin():
+                yield connection
+
+    def _engine(self, writes: bool) -> Engine:
+        # Engines have locks, which another thread may hold while this process is forked.
+        key = os.getpid(), writes
+        if key not in self._engines:
+            self._engines[key] = _made(self.url, writes)
+        return self._engines[key]
+
+
+def _checked(url: str | URL) -> URL:
+    if not isinstance(url, (str, URL)):
+        raise TypeError(f"url: {url!r} is not text; give a URL such as {_FORMS}")
+    try:
+        made = make_url(url)
+    except (ArgumentError, ValueError):
+        shown = _PASSWORD.sub(r"\1:***@", str(url))
+        raise ValueError(f"url: {shown!r} is not the URL of a database, such as {_FORMS}") from None
+    driver = _DRIVERS.get(made.drivername)
+    shown = made.render_as_string(hide_password=True)
+    if driver is None:
+        raise ValueError(f"url: {shown!r} is not supported; use {_FORMS}")
+    made = made.set(drivername=driver)
+    if driver == _POSTGRESQL:
+        try:
+            import_module("psycopg")
+        except ImportError as error:
+            raise ModuleNotFoundError(
+                f"{shown} needs psycopg: pip install 'smartcollect[database]' ({error})",
+                name="psycopg",
+            ) from None
+        return made
+    if made.host:
+        raise ValueError(f"url: {shown!r} has a host; a file has three slashes: {_FORMS}")
+    if not made.database or ":memory:" in made.database or "mode=memory" in made.database:
+        raise ValueError(f"url: {shown!r} would be gone with its connection; name a file: {_FORMS}")
+    # Another thread connects, when the program may have changed its directory.
+    if made.database.startswith("file:"):
+        return made
+    return made.set(database=os.path.abspath(made.database))
+
+
+def _made(url: URL, writes: bool) -> Engine:
+    if url.drivername == _SQLITE:
+        options: dict[str, Any] = {"timeout": _PATIENCE}
+    else:
+        options = {name: value for name, value in _POLITE.items() if name not in url.query}
+    engine = create_engine(url, poolclass=NullPool, connect_args=options)
+    if url.drivername != _SQLITE:
+        return engine if writes else engine.execution_options(postgresql_readonly=True)
+
+    # SQLAlchemy's own recipe: sqlite3 begins no transactions, the hook does.
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys = ON" if writes else "PRAGMA query_only = ON")
+        if writes:
+            _write_ahead(connection)
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    """Let readers read while somebody writes, and commit without waiting for the disk."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+# -- the schema -------------------------------------------------------------------------------
+
+
+def _version(connection: Connection) -> str | None:
+    """Return the version of the tables; ``None`` where there are none."""
+    if not inspected(connection).has_table(schema.version.name):
+        return None
+    return connection.execute(select(schema.version.c.version_num)).scalar()
+
+
+def _suits(version: str | None, name: str) -> bool:
+    """Tell whether the tables are as new as this program needs them."""
+    if version is None:
+        return False
+    has, knows = _numbers(version), _numbers(schema.VERSION)
+    if has[0] > knows[0]:
+        raise WrongDatabase(
+            f"{name} has version {version} of the schema, and this smartcollect knows "
+            f"{schema.VERSION}: use a newer smartcollect"
+        )
+    return has >= knows
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")
+    return int(major), int(minor)
+
+
+def _prepare(connection: Connection, name: str) -> None:
+    with connection.begin():
+        if _suits(_version(connection), name):
+            return
+        # SQLite's transactions exclude each other anyway.
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        version = _version(connection)
+        if version is None:
+            _create(connection, name)
+        elif not _suits(version, name):
+            from .upgrade import upgrade
+
+            upgrade(connection, version)
+
+
+def _create(connection: Connection, name: str) -> None:
+    there = set(inspected(connection).get_table_names()) & set(schema.metadata.tables)
+    if there:
+        raise WrongDatabase(
+            f"{name} has tables of something else: {', '.join(sorted(there))}; use a database or a "
+            "schema of its own"
+        )
+    schema.metadata.create_all(connection, checkfirst=False)
+    connection.execute(insert(schema.version).values(version_num=schema.VERSION))

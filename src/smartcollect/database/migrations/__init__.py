@@ -1,0 +1,1 @@
+"""Changes of the schema, a module for each, as Alembic runs them."""

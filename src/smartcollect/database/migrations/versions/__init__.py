@@ -1,0 +1,1 @@
+"""The migrations. Each changes a database of the version ``down_revision`` to ``revision``."""

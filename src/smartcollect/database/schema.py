@@ -1,0 +1,120 @@
+"""The tables of a database, and the version of their schema.
+
+Times are Unix seconds and durations are seconds, both double precision. The schema is the same in
+SQLite and PostgreSQL; ``docs/howto/database.md`` describes it for those who query it themselves.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+VERSION = "1.0"
+"""The version of the schema that this program makes and knows: ``major.minor``.
+
+Migrations within a major number only add: tables, indexes, and columns that may be left out. So a
+program that knows an older minor version goes on writing what it knows, and only another major
+version keeps it out. The newest file in ``migrations/versions`` has the same number.
+"""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only where the type is spelled INTEGER.
+Key = BigInteger().with_variant(Integer(), "sqlite")
+
+version = Table(
+    "smartcollect_version",
+    metadata,
+    Column("version_num", String(32), primary_key=True),
+)
+"""One row: the version of the schema that the database has."""
+
+handlers = Table(
+    "handlers",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("switcher", Text, nullable=False),
+    Column("handler", Text, nullable=False),
+    UniqueConstraint("switcher", "handler"),
+)
+
+writers = Table(
+    "writers",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("token", String(32), nullable=False, unique=True),
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("program", Text, nullable=False),  # version of smartcollect
+    Column("started", Double, nullable=False),
+    Column("written", Double, nullable=False),  # when its last batch was
+    Column("batch", BigInteger, nullable=False),  # the number of that batch
+    Column("dropped", BigInteger, nullable=False),
+)
+"""The processes that write calls, a row for each subscription."""
+
+minutes = Table(
+    "minutes",
+    metadata,
+    Column("minute", BigInteger, primary_key=True),  # Unix seconds divided by 60
+    Column("writer", Key, ForeignKey("writers.id"), primary_key=True),
+    Column("handler", Key, ForeignKey("handlers.id"), primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("total_time", Double, nullable=False),
+    Column("self_time", Double, nullable=False),
+    Column("min_time", Double, nullable=False),
+    Column("max_time", Double, nullable=False),
+    Column("last_call", Double),
+    Column("histogram", Text, nullable=False),
+    Column("steady", Text),
+    Column("steady_total", Double),
+    Column("ran_total", Double),
+    Column("read_total", Double),
+    Index(None, "handler", "minute"),
+)
+"""What the calls of a handler that began in one minute came to, as one writer counted them."""
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("handler", Key, nullable=False),  # no foreign keys: to check them takes half the time
+    Column("writer", Key, nullable=False),
+    Column("timestamp", Double, nullable=False),
+    Column("ended", Double, nullable=False),
+    Column("elapsed", Double, nullable=False),
+    Column("self_time", Double, nullable=False),
+    Column("thread", BigInteger, nullable=False),
+    Column("task", Text),
+    Column("call", BigInteger),
+    Column("parent", BigInteger),
+    Column("call_site", Text),
+    Column("args", Text, nullable=False),
+    Column("kwargs", Text, nullable=False),
+    Column("result", Text),
+    Column("exception_type", Text),
+    Column("exception_message", Text),
+    Column("traceback", Text),
+    Index(None, "timestamp"),
+    Index(None, "handler", "timestamp"),
+)
+"""The calls that were kept. ``call`` and ``parent`` are numbers of one writer's process."""

@@ -1,0 +1,28 @@
+"""Brings the tables of an older program up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, update
+
+from . import schema
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def upgrade(connection: Connection, version: str) -> None:
+    """Run the migrations that the database lacks, in the transaction of the caller.
+
+    Args:
+        connection: to the database.
+        version: what it has.
+    """
+    steps = list(ScriptDirectory(str(MIGRATIONS)).iterate_revisions("head", version))
+    with Operations.context(MigrationContext.configure(connection)):
+        for step in reversed(steps):
+            step.module.upgrade()
+    connection.execute(update(schema.version).values(version_num=schema.VERSION))
