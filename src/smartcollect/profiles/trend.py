@@ -1,0 +1,221 @@
+"""Trends: in which of many runs the calls or the time of a handler changed for good."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from statistics import fmean, median
+from typing import NamedTuple
+
+from ..names import HandlerName
+from .drift import NONE, Drift, Ratio
+from .levels import STEADY_FROM
+from .levels import ratio as ratio_of
+from .rules import BEST
+from .significance import of_normal
+
+CONFIRMING = 3
+"""Runs in a row that confirm a step."""
+_FEWEST = 6
+_LEVEL = 20
+_RECENT = 500
+_BLOCK = 10
+_SHORTEST = 1e-9
+_LEAST = math.log(1.05)
+_SURE = 5.0
+"""Standard deviations that a step of times is larger than: one in two million is chance."""
+_LEAST_SPREAD = 0.01
+_TELLING = 50
+
+
+class Step(NamedTuple):
+    """A change that three runs in a row confirm.
+
+    Attributes:
+        name: the handler.
+        field: the statistic: ``calls``, ``errors`` or ``steady_time``.
+        before, after: its values; times are seconds, with the machine's drift taken out.
+        created: when the first run with the new value was made, in Unix seconds.
+        commit: the commit of that run; ``""`` where it is not known.
+    """
+
+    name: HandlerName
+    field: str
+    before: float
+    after: float
+    created: float
+    commit: str
+
+    @property
+    def ratio(self) -> float:
+        """``after`` to ``before``; infinite where there was nothing before."""
+        return ratio_of(self.before, self.after)
+
+
+@dataclass
+class Series:
+    """What runs tell of one handler, the oldest run first.
+
+    Attributes:
+        runs: which of the runs called it, by their index.
+        calls, errors: how often.
+        times: the steady time of each run, in seconds.
+        computing: the share of its time that it runs on a processor; NaN where that is not known.
+    """
+
+    runs: list[int] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
+    errors: list[int] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    computing: list[float] = field(default_factory=list)
+
+    def share_of_computing(self) -> float:
+        """Return the share of its time that the handler computes, usually."""
+        known = [share for share in self.computing if not math.isnan(share)]
+        return median(known) if known else 1.0  # what is short computes, mostly
+
+
+@dataclass(frozen=True)
+class Trend:
+    """How one handler developed over many runs, the oldest run first.
+
+    Attributes:
+        name: the handler.
+        created: when each run that called it was made, in Unix seconds.
+        commits: the commit of each; ``""`` where it is not known.
+        calls, errors: how often each run called it, and how often it raised.
+        times: its steady time in each run, in seconds, with the machine's drift taken out.
+        steps: the changes that three runs in a row confirm, the oldest first.
+    """
+
+    name: HandlerName
+    created: tuple[float, ...]
+    commits: tuple[str, ...]
+    calls: tuple[int, ...]
+    errors: tuple[int, ...]
+    times: tuple[float, ...]
+    steps: tuple[Step, ...]
+
+
+def trends(
+    handlers: Mapping[HandlerName, Series],
+    created: Sequence[float],
+    commits: Sequence[str],
+    wanted: Sequence[HandlerName],
+) -> list[Trend]:
+    """Return how handlers developed over many runs of one machine.
+
+    Counts make a step when three runs in a row have the same new count and those before had the
+    same one, too. Times make a step when the mean of three runs differs by 5 % or more, by more
+    than five standard deviations, and each of the three by half of that at least. The runs' own
+    spread is worked out from the differences of successive runs (von Neumann, 1941), which a step
+    in between does not change.
+
+    Args:
+        handlers: all handlers; together they tell the drift of the machine.
+        created: when each run was made, in Unix seconds.
+        commits: the commit of each run.
+        wanted: the handlers that are asked for.
+    """
+    drifts = _drifts(handlers, len(created))
+    found = []
+    for name in wanted:
+        series = handlers[name]
+        factors = _factors(drifts, series.share_of_computing())
+        times = [time / factors[run] for run, time in zip(series.runs, series.times, strict=True)]
+        steps = [
+            (index, Step(name, what, before, after, created[run], commits[run]))
+            for what, found_steps in (
+                ("calls", _count_steps(series.calls)),
+                ("errors", _count_steps(series.errors)),
+                (BEST, _time_steps(times)),
+            )
+            for index, before, after in found_steps
+            for run in [series.runs[index]]
+        ]
+        steps.sort(key=lambda step: step[0])
+        found.append(
+            Trend(
+                name,
+                tuple([created[run] for run in series.runs]),
+                tuple([commits[run] for run in series.runs]),
+                tuple(series.calls),
+                tuple(series.errors),
+                tuple(times),
+                tuple(step for _, step in steps),
+            )
+        )
+    return found
+
+
+def _drifts(handlers: Mapping[HandlerName, Series], runs: int) -> list[Drift]:
+    """Return how much slower each run was as a whole than the handlers usually are."""
+    usual = {name: median(series.times) for name, series in handlers.items() if series.runs}
+    telling = [name for name, time in usual.items() if time >= STEADY_FROM]
+    # Handlers that came or went tell of some runs only. Fifty tell as well as all do.
+    telling.sort(key=lambda name: (-len(handlers[name].runs), -usual[name]))
+    ratios: list[list[Ratio]] = [[] for _ in range(runs)]
+    for name in telling[:_TELLING]:
+        series, computing = handlers[name], handlers[name].share_of_computing()
+        for run, time in zip(series.runs, series.times, strict=True):
+            ratios[run].append(Ratio(time / usual[name], computing))
+    return [Drift.of(known) if known else NONE for known in ratios]
+
+
+def _factors(drifts: Sequence[Drift], computing: float) -> list[float]:
+    # `Drift.factor` for each of a million runs of handlers would take half of all the time.
+    waiting = 1 - computing
+    return [computing * drift[0] + waiting * drift[1] for drift in drifts]
+
+
+def _count_steps(counts: Sequence[int]) -> Iterator[tuple[int, float, float]]:
+    """Yield the index of each step of counts, with the count before it and from it on."""
+    if counts.count(counts[0]) == len(counts):
+        return  # as most are
+    changes = [0, *accumulate(before != after for before, after in pairwise(counts))]
+    for index in range(CONFIRMING, len(counts) - CONFIRMING + 1):
+        before, after = counts[index - 1], counts[index]
+        if before == after or changes[index + CONFIRMING - 1] != changes[index]:
+            continue
+        if changes[index - 1] != changes[index - CONFIRMING]:
+            continue
+        # A count that changes every few runs is not one that the code determines.
+        first = max(0, index - _LEVEL)
+        if changes[index - 1] - changes[first] <= (index - first) // 10:
+            yield index, before, after
+
+
+def _time_steps(times: Sequence[float]) -> Iterator[tuple[int, float, float]]:
+    """Yield the index of each step of times, with the time before it and from it on, in seconds."""
+    # Times are spread in proportion: twice as long is as far away as half as long.
+    logs = [math.log(time or _SHORTEST) for time in times]
+    sums = [0.0, *accumulate(logs)]
+    blocks = [median(logs[first : first + _BLOCK]) for first in range(0, len(logs), _BLOCK)]
+    start, index = 0, _FEWEST
+    while index + CONFIRMING <= len(logs):
+        after = (sums[index + CONFIRMING] - sums[index]) / CONFIRMING
+        block = index // _BLOCK - 1
+        # A rough look passes over most of what is no step.
+        rough = blocks[block] if block * _BLOCK >= start else math.inf
+        first = max(start, index - _LEVEL)
+        if abs(after - rough) >= _LEAST / 2 and _is_step(logs, first, index):
+            yield index, math.exp(median(logs[first:index])), math.exp(after)
+            start, index = index, index + CONFIRMING
+        else:
+            index += 1
+
+
+def _is_step(logs: Sequence[float], first: int, index: int) -> bool:
+    level = median(logs[first:index])
+    confirming = logs[index : index + CONFIRMING]
+    grown = fmean(confirming) - level
+    if abs(grown) < _LEAST or any((one - level) / grown < 0.5 for one in confirming):
+        return False
+    recent = logs[max(0, index - _RECENT) : index]
+    differences = [abs(after - before) for before, after in pairwise(recent)]
+    # Of few runs nobody knows well how far they lie apart.
+    spread = of_normal(median(differences)) / math.sqrt(2) * (1 + 1 / len(recent))
+    error = math.sqrt(1 / CONFIRMING + math.pi / 2 / (index - first))
+    return abs(grown) >= _SURE * max(spread, _LEAST_SPREAD) * error
