@@ -90,6 +90,7 @@ class Session:
 def _run(config: pytest.Config, machine: Mapping[str, str]) -> Run:
     from smartcollect.profiles.machine import fingerprint
     from smartcollect.profiles.parts import Run
+    from smartcollect.profiles.revision import revision
 
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
@@ -102,4 +103,5 @@ def _run(config: pytest.Config, machine: Mapping[str, str]) -> Run:
         command=("pytest", *map(str, config.invocation_params.args)),
         machine={**fingerprint(), **machine},
         versions=versions,
+        revision=revision(config.rootpath),
     )

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +13,9 @@ from support import FakeTime
 
 from smartcollect import HandlerName, HandlerStats, Profile, merge
 from smartcollect.clock import Clock
+from smartcollect.profiles import Revision, Run, schema
 from smartcollect.profiles.parts import SLOWEST, SlowCall
+from smartcollect.profiles.revision import revision
 from smartcollect.storage.findings import Repeat
 from smartcollect.storage.histogram import bucket_of
 from smartcollect.storage.rows import Call
@@ -126,3 +132,57 @@ def test_a_wall_clock_that_is_set_changes_later_calls_only():
         store.add(Call(A, now, 0.5, (), {}, None, thread=0))
         store.calls()
     assert [call.start for call in store.calls()] == [1001.0, 1002.0, 5003.0, 2004.0]
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """Runs git in a repository with one commit."""
+    for name in [name for name in os.environ if name.startswith(("GIT_", "GITHUB_", "CI_"))]:
+        monkeypatch.delenv(name)
+
+    def git(*words):
+        options = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        done = subprocess.run(
+            ["git", *options, *words], cwd=tmp_path, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init", "-q", "-b", "main")
+    (tmp_path / "app.py").write_text("1")
+    git("add", "app.py")
+    git("commit", "-q", "-m", "first")
+    return git
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_the_revision_of_the_code(repository, tmp_path, monkeypatch):
+    commit = repository("rev-parse", "HEAD")
+    (tmp_path / "notes.txt").write_text("git does not know this file")
+    (tmp_path / "folder").mkdir()
+    assert revision(tmp_path / "folder") == (commit, "main", False)
+    (tmp_path / "app.py").write_text("2")
+    assert revision(tmp_path) == (commit, "main", True)
+    repository("checkout", "-q", "--detach")
+    assert revision(tmp_path) == (commit, "", True)
+    monkeypatch.setenv("GITHUB_HEAD_REF", "")
+    monkeypatch.setenv("GITHUB_REF_NAME", "topic")
+    assert revision(tmp_path) == (commit, "topic", True)
+    repository("checkout", "-q", "--orphan", "empty")
+    assert revision(tmp_path) is None
+    monkeypatch.setenv("PATH", "")
+    assert revision(tmp_path) is None
+
+
+def test_the_revision_is_told_by_reports():
+    run = Run(1.0, ("pytest",), {"cpu": "x"}, {}, Revision("abc", "main", True))
+    profile = Profile(run=run)
+    written = profile.to_dict()
+    assert written["run"]["revision"] == {"commit": "abc", "branch": "main", "dirty": True}
+    assert Profile.from_dict(written) == profile
+    jsonschema.validate(written, schema())
+    del written["run"]["revision"]
+    assert Profile.from_dict(written).run == run._replace(revision=None)
+    jsonschema.validate(written, schema())
+    written["run"]["revision"] = {"commit": 7, "branch": "", "dirty": False}
+    with pytest.raises(ValueError, match="damaged smartcollect/profile"):
+        Profile.from_dict(written)

@@ -28,10 +28,13 @@ from .parts import SlowCall as SlowCall
 from .parts import Usage as Usage
 from .parts import Waiting as Waiting
 from .profile import Profile as Profile
+from .revision import Revision as Revision
 from .rules import Rule as Rule
 from .rules import parse_rule as parse_rule
 from .schema import schema as schema
 from .significance import slower as slower
+from .trend import Step as Step
+from .trend import Trend as Trend
 from .verdict import Expectations as Expectations
 from .verdict import Verdict as Verdict
 from .verdict import judge as judge

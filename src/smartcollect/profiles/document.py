@@ -11,6 +11,7 @@ from ..names import HandlerName
 from ..storage.findings import Raised, Repeat
 from ..storage.statistics import HandlerStats
 from .parts import NO_WAITING, Phase, Run, SlowCall, Usage, Waiting
+from .revision import Revision
 
 SCHEMA = "smartcollect/profile"
 VERSION = 1
@@ -53,6 +54,7 @@ def written(profile: Profile) -> dict[str, Any]:
             "command": list(run.command),
             "machine": dict(run.machine),
             "versions": dict(run.versions),
+            "revision": None if run.revision is None else run.revision._asdict(),
         },
         "complete": not profile.incomplete,
         "incomplete": list(profile.incomplete),
@@ -175,7 +177,15 @@ def _run(document: Mapping[str, Any]) -> Run:
         tuple(map(text, document["command"])),
         _texts(document["machine"]),
         _texts(document["versions"]),
+        # Reports of the first version had none.
+        _revision(document.get("revision")),
     )
+
+
+def _revision(document: Mapping[str, Any] | None) -> Revision | None:
+    if document is None:
+        return None
+    return Revision(text(document["commit"]), text(document["branch"]), flag(document["dirty"]))
 
 
 def _waiting(document: Mapping[str, Any]) -> Waiting:

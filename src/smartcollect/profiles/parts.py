@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..names import HandlerName
+from .revision import Revision
 
 SLOWEST = 50
 """How many of the slowest calls a profile keeps."""
@@ -109,9 +110,11 @@ class Run(NamedTuple):
         command: the command line.
         machine: what the times depend on; those of equal machines can be compared.
         versions: of Python and of the packages that took part.
+        revision: that of the code, where git tells it.
     """
 
     created: float
     command: tuple[str, ...]
     machine: Mapping[str, str]
     versions: Mapping[str, str]
+    revision: Revision | None = None

@@ -84,7 +84,10 @@ def _number(kind: Kind, description: str) -> _Schema:
     return {**_KINDS[kind], "description": description}
 
 
-_LATER = ("waiting", "steady_time", "steady", "steady_total", "ran_total", "read_total")
+_LATER = (
+    *("waiting", "steady_time", "steady", "steady_total", "ran_total", "read_total"),
+    "revision",
+)
 """What reports of the first days of this version have not."""
 
 
@@ -116,6 +119,17 @@ def _run() -> _Schema:
             "profiles of equal machines are compared"
         ),
         versions=texts("version by package"),
+        revision={
+            "description": "that of the code that was measured; null where git does not tell",
+            "anyOf": [
+                {"type": "null"},
+                _object(
+                    commit=_text("its full hash"),
+                    branch=_text("the branch; empty where it is not known"),
+                    dirty=_about("whether files differed from the commit", type="boolean"),
+                ),
+            ],
+        },
     )
 
 
