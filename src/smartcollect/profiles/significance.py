@@ -96,17 +96,7 @@ def spread(values: Sequence[float]) -> float:
         return 0.0
     few = number - 2 < len(_OF_FEW)
     correction = _OF_FEW[number - 2] if few else number / (number - 0.8)
-    return correction * of_normal(median(abs(value - middle) for value in values)) / middle
-
-
-def of_normal(deviation: float) -> float:
-    """Return the standard deviation of normally distributed values of a median deviation.
-
-    Example:
-        >>> of_normal(1.0)
-        1.4826
-    """
-    return _SIGMAS * deviation
+    return correction * _SIGMAS * median(abs(value - middle) for value in values) / middle
 
 
 def of_median(spread: float, runs: int) -> float:

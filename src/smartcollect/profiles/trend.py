@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from statistics import fmean, median
+from operator import itemgetter
+from statistics import NormalDist, fmean, median
 from typing import NamedTuple
 
 from ..names import HandlerName
@@ -14,11 +15,10 @@ from .drift import NONE, Drift, Ratio
 from .levels import STEADY_FROM
 from .levels import ratio as ratio_of
 from .rules import BEST
-from .significance import of_normal
 
 CONFIRMING = 3
 """Runs in a row that confirm a step."""
-_FEWEST = 6
+_FEWEST = 10
 _LEVEL = 20
 _RECENT = 500
 _BLOCK = 10
@@ -27,6 +27,10 @@ _LEAST = math.log(1.05)
 _SURE = 5.0
 """Standard deviations that a step of times is larger than: one in two million is chance."""
 _LEAST_SPREAD = 0.01
+_USUAL = 0.8
+"""The share of the differences of successive runs that tells their spread: outliers do not."""
+_OF_NORMAL = math.sqrt(2) * NormalDist().inv_cdf((1 + _USUAL) / 2)
+"""That quantile for times of which the standard deviation is 1."""
 _TELLING = 50
 
 
@@ -120,34 +124,32 @@ def trends(
         wanted: the handlers that are asked for.
     """
     drifts = _drifts(handlers, len(created))
-    found = []
-    for name in wanted:
+
+    def trend(name: HandlerName) -> Trend:
         series = handlers[name]
-        factors = _factors(drifts, series.share_of_computing())
-        times = [time / factors[run] for run, time in zip(series.runs, series.times, strict=True)]
+        times = _undrifted(series, drifts)
+        columns: dict[str, Sequence[float]] = {
+            "calls": series.calls,
+            "errors": series.errors,
+            BEST: times,
+        }
         steps = [
-            (index, Step(name, what, before, after, created[run], commits[run]))
-            for what, found_steps in (
-                ("calls", _count_steps(series.calls)),
-                ("errors", _count_steps(series.errors)),
-                (BEST, _time_steps(times)),
-            )
-            for index, before, after in found_steps
+            (index, Step(name, field, before, after, created[run], commits[run]))
+            for field, values in columns.items()
+            for index, before, after in (_time_steps if field == BEST else _count_steps)(values)
             for run in [series.runs[index]]
         ]
-        steps.sort(key=lambda step: step[0])
-        found.append(
-            Trend(
-                name,
-                tuple([created[run] for run in series.runs]),
-                tuple([commits[run] for run in series.runs]),
-                tuple(series.calls),
-                tuple(series.errors),
-                tuple(times),
-                tuple(step for _, step in steps),
-            )
+        return Trend(
+            name,
+            tuple([created[run] for run in series.runs]),
+            tuple([commits[run] for run in series.runs]),
+            tuple(series.calls),
+            tuple(series.errors),
+            tuple(times),
+            tuple(step for _, step in sorted(steps, key=itemgetter(0))),
         )
-    return found
+
+    return list(map(trend, wanted))
 
 
 def _drifts(handlers: Mapping[HandlerName, Series], runs: int) -> list[Drift]:
@@ -164,15 +166,17 @@ def _drifts(handlers: Mapping[HandlerName, Series], runs: int) -> list[Drift]:
     return [Drift.of(known) if known else NONE for known in ratios]
 
 
-def _factors(drifts: Sequence[Drift], computing: float) -> list[float]:
-    # `Drift.factor` for each of a million runs of handlers would take half of all the time.
+def _undrifted(series: Series, drifts: Sequence[Drift]) -> list[float]:
+    computing = series.share_of_computing()
     waiting = 1 - computing
-    return [computing * drift[0] + waiting * drift[1] for drift in drifts]
+    # `Drift.factor` for each of a million times would take half of all the time.
+    factors = [computing * drift[0] + waiting * drift[1] for drift in drifts]
+    return [time / factors[run] for run, time in zip(series.runs, series.times, strict=True)]
 
 
-def _count_steps(counts: Sequence[int]) -> Iterator[tuple[int, float, float]]:
+def _count_steps(counts: Sequence[float]) -> Iterator[tuple[int, float, float]]:
     """Yield the index of each step of counts, with the count before it and from it on."""
-    if counts.count(counts[0]) == len(counts):
+    if len(set(counts)) < 2:
         return  # as most are
     changes = [0, *accumulate(before != after for before, after in pairwise(counts))]
     for index in range(CONFIRMING, len(counts) - CONFIRMING + 1):
@@ -214,8 +218,8 @@ def _is_step(logs: Sequence[float], first: int, index: int) -> bool:
     if abs(grown) < _LEAST or any((one - level) / grown < 0.5 for one in confirming):
         return False
     recent = logs[max(0, index - _RECENT) : index]
-    differences = [abs(after - before) for before, after in pairwise(recent)]
+    differences = sorted(abs(after - before) for before, after in pairwise(recent))
     # Of few runs nobody knows well how far they lie apart.
-    spread = of_normal(median(differences)) / math.sqrt(2) * (1 + 1 / len(recent))
+    spread = differences[int(_USUAL * len(differences))] / _OF_NORMAL * (1 + 3 / len(recent))
     error = math.sqrt(1 / CONFIRMING + math.pi / 2 / (index - first))
     return abs(grown) >= _SURE * max(spread, _LEAST_SPREAD) * error

@@ -1,0 +1,139 @@
+"""Trends: a change is told once three runs in a row confirm it, and noise never is."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartcollect import HandlerName
+from smartcollect.profiles.trend import Series, trends
+
+WORK = HandlerName("app", "work")
+NAMES = [WORK, *(HandlerName("app", f"other{number}") for number in range(9))]
+
+
+def noisy(runs, spread=0.015, drift=0.0, seed=1):
+    """Handlers of 1 ms and more in some runs, on a machine that drifts."""
+    chance = random.Random(seed)
+    drifts = [math.exp(chance.gauss(0, drift)) for _ in range(runs)]
+    return {
+        name: Series(
+            list(range(runs)),
+            [5] * runs,
+            [0] * runs,
+            [(1 + number) / 1000 * one * math.exp(chance.gauss(0, spread)) for one in drifts],
+            [1.0] * runs,
+        )
+        for number, name in enumerate(NAMES)
+    }
+
+
+def steps(handlers, runs):
+    """All steps that are told, each with the number of the run where it began."""
+    found = trends(handlers, list(range(runs)), [f"c{run}" for run in range(runs)], list(handlers))
+    told = [step for trend in found for step in trend.steps]
+    assert all(step.commit == f"c{step.created}" for step in told)
+    return [(step.name, step.field, step.created) for step in told]
+
+
+@pytest.mark.parametrize("factor", [1.1, 0.9, 2.0])
+def test_a_step_is_told_with_the_third_run_that_has_it(factor):
+    found = 0
+    for seed in range(20):
+        handlers = noisy(43, spread=0.01, drift=0.1, seed=seed)
+        times = handlers[WORK].times
+        times[40:] = [time * factor for time in times[40:]]
+        found += steps(handlers, 43) == [(WORK, "steady_time", 40)]
+        for name in NAMES:
+            del handlers[name].times[-1], handlers[name].runs[-1], handlers[name].calls[-1]
+            del handlers[name].errors[-1], handlers[name].computing[-1]
+        assert steps(handlers, 42) == []
+    assert found >= 19
+
+
+def test_what_a_step_tells():
+    handlers = noisy(30, spread=0.0)
+    handlers[WORK].times[20:] = [0.0015] * 10
+    (trend,) = trends(handlers, [float(run) for run in range(30)], ["abc"] * 30, [WORK])
+    (step,) = trend.steps
+    assert (step.before, step.after) == pytest.approx((0.001, 0.0015))
+    assert step.ratio == pytest.approx(1.5)
+    assert trend.times == pytest.approx([0.001] * 20 + [0.0015] * 10)
+    assert (trend.calls, trend.errors, trend.created[3]) == ((5,) * 30, (0,) * 30, 3.0)
+
+
+@pytest.mark.parametrize("spread", [0.005, 0.02, 0.05])
+def test_noise_is_no_step(spread):
+    handlers = noisy(1_000, spread, drift=0.2)
+    chance = random.Random(7)
+    handlers[NAMES[1]].calls[:] = [chance.randint(4, 6) for _ in range(1_000)]
+    handlers[NAMES[2]].calls[:] = [5 + (chance.random() < 0.02) for _ in range(1_000)]
+    handlers[NAMES[3]].errors[:] = [chance.randint(0, 1) for _ in range(1_000)]
+    assert steps(handlers, 1_000) == []
+
+
+def test_one_slow_run_is_no_step():
+    handlers = noisy(60)
+    handlers[WORK].times[30] *= 10
+    handlers[WORK].calls[40] = 9
+    handlers[WORK].times[50:52] = [0.0015, 0.0015]
+    assert steps(handlers, 60) == []
+    # It does not hide one that follows it.
+    handlers[WORK].times[55:] = [0.0012] * 5
+    assert steps(handlers, 60) == [(WORK, "steady_time", 55)]
+
+
+def test_a_machine_that_becomes_slower_is_no_step():
+    handlers = noisy(200)
+    for series in handlers.values():
+        series.times[100:] = [time * 1.4 for time in series.times[100:]]
+    assert steps(handlers, 200) == []
+
+
+def test_several_steps():
+    handlers = noisy(200)
+    times = handlers[WORK].times
+    for first, factor in ((50, 1.2), (100, 1.2), (104, 0.7), (150, 1.1)):
+        times[first:] = [time * factor for time in times[first:]]
+    assert steps(handlers, 200) == [(WORK, "steady_time", run) for run in (50, 100, 104, 150)]
+
+
+@pytest.mark.parametrize(
+    ("calls", "began"),
+    [
+        ([4, 4, 4, 5, 5, 5], [3]),
+        ([4, 4, 5, 5, 5, 5], []),  # nobody knows what was usual
+        ([4, 4, 4, 4, 5, 5], []),
+        ([4, 4, 4, 4, 5, 5, 4, 4, 4, 4], []),
+        ([4, 4, 4, 5, 5, 5, 4, 4, 4], [3]),  # it changes often
+        ([4] * 25 + [5] + [4] * 10 + [6] * 3, [36]),
+        ([4, 5, 6] * 10 + [7] * 3, []),
+        ([0] * 10 + [1] * 3, [10]),
+        ([], []),
+    ],
+)
+def test_counts_are_compared_by_equality(calls, began):
+    runs = len(calls)
+    series = Series(list(range(runs)), calls, [0] * runs, [0.001] * runs, [math.nan] * runs)
+    assert steps({WORK: series}, runs) == [(WORK, "calls", run) for run in began]
+
+
+def test_a_handler_that_some_runs_did_not_call():
+    handlers = noisy(100)
+    series = handlers[WORK]
+    handlers[WORK] = Series(*[column[::2] for column in vars(series).values()])
+    handlers[WORK].times[30:] = [0.002] * 20
+    assert steps(handlers, 100) == [(WORK, "steady_time", 60)]
+
+
+@given(st.lists(st.floats(0, 1e3), max_size=40), st.data())
+def test_any_times(times, data):
+    runs = len(times)
+    counts = data.draw(st.lists(st.integers(0, 3), min_size=runs, max_size=runs))
+    series = Series(list(range(runs)), counts, counts, times, [math.nan] * runs)
+    for _, _, run in steps({WORK: series}, runs):
+        assert 3 <= run <= runs - 3
