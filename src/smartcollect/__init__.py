@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .database.history import History as History
+    from .database.history import history as history
     from .log import CallLog, collecting
     from .names import HandlerName
     from .plugin import CollectPlugin
@@ -30,6 +32,7 @@ _HOMES = {
     "Entry": "storage.rows",
     "HandlerName": "names",
     "HandlerStats": "storage.statistics",
+    "History": "database.history",
     "Profile": "profiles.profile",
     "SECRET_NAMES": "values.redaction",
     "Sink": "sinks.subscription",
@@ -38,6 +41,7 @@ _HOMES = {
     "Subscription": "sinks.subscription",
     "TracedEntry": "storage.rows",
     "collecting": "log",
+    "history": "database.history",
     "merge": "profiles.merge",
 }
 __all__ = [

@@ -373,6 +373,49 @@ class CallLog(Assertions):
         subscription.finalizer.atexit = False
         return subscription
 
+    def persist(
+        self,
+        url: str,
+        every: float | str = "10s",
+        calls: str = "slow",
+        keep: float | str | None = "30d",
+        max_queue: int = 100_000,
+        slower_than: float | str = "100ms",
+    ) -> Subscription:
+        """Write statistics, and the calls that are wanted, to a database from now on.
+
+        `subscribe` with a database: statistics of every call, minute by minute, and calls one by
+        one. The first write makes the tables. Any number of processes can write to one database,
+        and `smartcollect.history` reads what they wrote.
+
+        Args:
+            url: ``"sqlite:///calls.db"``, a file here; or
+                ``"postgresql://user:password@host/database"``.
+            every: how much time passes between two writes: seconds, or text such as ``"10s"``.
+            calls: the calls that are written one by one: ``"all"``, ``"slow"``, ``"failed"``,
+                ``"slow or failed"`` or ``"none"``.
+            keep: how long calls and statistics stay in the database: seconds, or text such as
+                ``"30d"``; ``None`` for ever.
+            max_queue: how many calls may wait to be written; see `subscribe`.
+            slower_than: the time from which on a call is slow: seconds, or text.
+
+        Returns:
+            A `Subscription` with ``dropped``, ``failures``, ``flush()`` and ``close()``. A database
+            that is away is a failure, and is tried again.
+
+        Raises:
+            ModuleNotFoundError: a library is missing: install ``smartcollect[database]``.
+            TypeError, ValueError: ``url`` or another value is something else.
+            FileNotFoundError: there is no folder for the file.
+
+        Example:
+            ``api.collect.persist("sqlite:///calls.db", calls="slow or failed", keep="7d")``
+        """
+        from .sinks.database import DatabaseSink
+
+        sink = DatabaseSink(url, keep)
+        return self.subscribe(sink, every, max_queue, calls, slower_than)
+
     # -- what is watched ------------------------------------------------------------------------
 
     def attach(self, target: Switcher | str) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 
 # Longest unit first, so that the table also tells how to print a duration.
 _SECONDS = {
+    "d": 86_400.0,
+    "h": 3_600.0,
     "min": 60.0,
     "s": 1.0,
     "ms": 1e-3,
@@ -17,14 +20,14 @@ _SECONDS = {
     "ns": 1e-9,
 }
 _TEXT = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([a-zµμ]+)?\s*")
-ACCEPTED = 'seconds as a number, or text such as "100ms" (units: ns, us, ms, s, min)'
+ACCEPTED = 'seconds as a number, or text such as "100ms" (units: ns, us, ms, s, min, h, d)'
 
 
 def seconds(value: float | str, name: str = "duration") -> float:
     """A duration in seconds.
 
     Args:
-        value: seconds as a number, or text with a unit: ``"100ms"``, ``"1.5 s"``, ``"20us"``.
+        value: seconds as a number, or text with a unit: ``"100ms"``, ``"1.5 s"``, ``"30d"``.
         name: what the duration is for; errors begin with it.
 
     Returns:
@@ -122,3 +125,37 @@ def moment(value: float) -> str:
         '2023-11-14 22:13:20 UTC'
     """
     return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def instant(value: float | str | datetime, name: str, now: float) -> float:
+    """Return a point in time in Unix seconds.
+
+    Args:
+        value: Unix seconds; a ``datetime``, of the local time zone unless it says another; or text:
+            how long ago, such as ``"1h"``, or a date as ISO 8601 writes it.
+        name: what the time is for; errors begin with it.
+        now: Unix seconds.
+
+    Raises:
+        TypeError, ValueError: ``value`` is something else.
+
+    Example:
+        >>> instant("1h", "since", now=1_700_000_000.0)
+        1699996400.0
+        >>> instant("2023-11-14T22:13:20Z", "since", now=0.0)
+        1700000000.0
+    """
+    accepted = 'Unix seconds, a datetime, or text such as "1h" (ago) or "2024-05-31 12:00"'
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return now - seconds(value)
+        with suppress(ValueError):
+            return datetime.fromisoformat(value).timestamp()
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        if math.isfinite(value):
+            return float(value)
+    else:
+        raise TypeError(f"{name}: {value!r} is not a time; accepted: {accepted}")
+    raise ValueError(f"{name}: {value!r} is not a time; accepted: {accepted}")

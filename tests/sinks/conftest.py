@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -44,7 +45,7 @@ class PostgreSQL:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self) -> None:
-        """Start the server, and return once it listens."""
+        """Start the server, and return once it takes connections."""
         settings = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
@@ -57,6 +58,11 @@ class PostgreSQL:
         command = self._command("postgres", *options)
         self._running = serving(command, self.port, self.folder / "log", user=user)
         self._running.__enter__()
+        # It listens before it takes connections.
+        ready = [program("pg_isready", *POSTGRESQL), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        until = time.monotonic() + 20
+        while subprocess.run(ready).returncode and time.monotonic() < until:
+            time.sleep(0.02)
 
     def stop(self) -> None:
         """Stop the server, and cut off who is connected."""

@@ -39,7 +39,7 @@ _POLITE: dict[str, Any] = {
 }
 """How libpq connects, unless the URL says something else."""
 _FORMS = "sqlite:///calls.db or postgresql://user:password@host/database"
-_PASSWORD = re.compile(r"(:[^:@/]*):[^@]*@")
+_PASSWORD = re.compile(r":(?!//).*@")
 
 
 class WrongDatabase(ValueError):
@@ -126,7 +126,7 @@ def _checked(url: str | URL) -> URL:
     try:
         made = make_url(url)
     except (ArgumentError, ValueError):
-        shown = _PASSWORD.sub(r"\1:***@", str(url))
+        shown = _PASSWORD.sub(":***@", str(url))
         raise ValueError(f"url: {shown!r} is not the URL of a database, such as {_FORMS}") from None
     driver = _DRIVERS.get(made.drivername)
     shown = made.render_as_string(hide_password=True)
@@ -159,15 +159,18 @@ def _made(url: URL, writes: bool) -> Engine:
         options = {name: value for name, value in _POLITE.items() if name not in url.query}
     engine = create_engine(url, poolclass=NullPool, connect_args=options)
     if url.drivername != _SQLITE:
-        return engine if writes else engine.execution_options(postgresql_readonly=True)
+        if writes:
+            return engine
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     # SQLAlchemy's own recipe: sqlite3 begins no transactions, the hook does.
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _: object) -> None:
         connection.isolation_level = None
-        connection.execute("PRAGMA foreign_keys = ON" if writes else "PRAGMA query_only = ON")
         if writes:
             _write_ahead(connection)
+        else:
+            connection.execute("PRAGMA query_only = ON")
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:

@@ -1,0 +1,53 @@
+"""The table ``handlers``: each handler's number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from sqlalchemy import Connection, select
+
+from ..names import HandlerName
+from ..text import CUT
+from . import schema
+from .bulk import insert_new
+from .packing import restored, storable
+
+_MOST = 1_000
+"""Bytes of a name. PostgreSQL's indexes take 2,700 in a row."""
+
+
+def read_handlers(connection: Connection) -> dict[HandlerName, int]:
+    """Return the number of each handler that was ever called."""
+    table = schema.handlers.c
+    return {
+        HandlerName(restored(switcher), restored(handler)): number
+        for number, switcher, handler in connection.execute(
+            select(table.id, table.switcher, table.handler)
+        )
+    }
+
+
+def number_handlers(connection: Connection, names: Iterable[HandlerName]) -> dict[HandlerName, int]:
+    """Return the number of each of ``names``; new ones are written, in the caller's transaction."""
+    shown = {name: HandlerName(_bounded(name.switcher), _bounded(name.handler)) for name in names}
+    known = read_handlers(connection)
+    # In order, because PostgreSQL stops two processes that wait for each other.
+    new = sorted(set(shown.values()) - known.keys())
+    if new:
+        insert_new(
+            connection,
+            schema.handlers,
+            [dict(zip(name._fields, map(storable, name), strict=True)) for name in new],
+        )
+        known = read_handlers(connection)
+    return {name: known[short] for name, short in shown.items()}
+
+
+def _bounded(name: str) -> str:
+    """Return a name, or its start and a digest where an index would refuse it."""
+    stored = storable(name).encode()
+    if len(stored) <= _MOST:
+        return name
+    digest = blake2b(stored, digest_size=16).hexdigest()
+    return f"{name[: _MOST // 10]}{CUT}{digest}"

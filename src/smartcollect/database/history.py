@@ -1,0 +1,212 @@
+"""``History``: the questions that a database of calls answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from math import ceil, floor
+from types import MappingProxyType
+from typing import overload
+
+from sqlalchemy import Connection, Select, select
+
+from ..checks import whole_number
+from ..clock import SYSTEM
+from ..names import HandlerName, find
+from ..profiles.profile import Profile
+from ..reports.exports import stats_of as by_short_name
+from ..reports.stats import Stats
+from ..storage.fields import Statistics
+from ..storage.rows import TracedEntry
+from ..storage.statistics import HandlerStats
+from ..units import instant, seconds
+from . import schema
+from .calls import entry_of
+from .engine import Database
+from .handlers import read_handlers
+from .minutes import stats_of
+
+Moment = float | str | datetime
+"""Unix seconds; a ``datetime``; or text: ``"1h"`` (ago), ``"2024-05-31 12:00"``."""
+
+
+def history(url: str) -> History:
+    """Return what `CallLog.persist` wrote to a database. Reading changes nothing there.
+
+    Args:
+        url: as it was given to ``persist``.
+
+    Raises:
+        ModuleNotFoundError: a library is missing: install ``smartcollect[database]``.
+        FileNotFoundError: there is no such SQLite file.
+        TypeError, ValueError: ``url`` is something else, or nothing was written there yet.
+        sqlalchemy.exc.DBAPIError: the database cannot be reached or read.
+
+    Example:
+        ``smartcollect.history("sqlite:///calls.db").stats(since="1h")``
+    """
+    return History(url)
+
+
+class History:
+    """The questions that a database of calls answers.
+
+    ``since`` and ``until`` are Unix seconds; a ``datetime``, local unless it has a time zone; or
+    text: how long ago, such as ``"1h"``, or a date as ISO 8601 writes it. Left out, there is no
+    limit.
+
+    Args:
+        url: as it was given to `CallLog.persist`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        self._closed = False
+        with self._database.reading():
+            pass
+
+    def handlers(self) -> list[HandlerName]:
+        """Return the handlers that were ever written, in order of their names."""
+        with self._reading() as connection:
+            return sorted(read_handlers(connection))
+
+    @overload
+    def stats(self, *, since: Moment | None = None, until: Moment | None = None) -> Stats: ...
+    @overload
+    def stats(
+        self, handler: str, since: Moment | None = None, until: Moment | None = None
+    ) -> Statistics: ...
+    def stats(
+        self,
+        handler: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+    ) -> Stats | Statistics:
+        """Return the statistics of the calls that began in a span, of all processes together.
+
+        They are kept by the minute: the minutes of ``since`` and ``until`` count as a whole.
+
+        Args:
+            handler: a selector or full name.
+            since, until: the span.
+
+        Returns:
+            As `CallLog.stats`: `Stats`, by handler, or those of ``handler`` alone.
+
+        Raises:
+            KeyError: there is no such handler; the error suggests the nearest.
+        """
+        with self._reading() as connection:
+            names = read_handlers(connection)
+            wanted = None if handler is None else find(names, handler)
+            merged = _merged(connection, names, wanted, *_span(since, until))
+        if wanted is not None:
+            return merged.get(wanted, HandlerStats()).statistics()
+        return by_short_name({name: stats.statistics() for name, stats in merged.items()})
+
+    def profile(self, since: Moment | None = None, until: Moment | None = None) -> Profile:
+        """Return the same statistics as a `Profile`, which merges and is compared.
+
+        Args:
+            since, until: the span; see `stats`.
+        """
+        with self._reading() as connection:
+            names = read_handlers(connection)
+            merged = _merged(connection, names, None, *_span(since, until))
+        return Profile(MappingProxyType({name: merged[name] for name in sorted(merged)}))
+
+    def calls(
+        self,
+        handler: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        errors: bool | None = None,
+        slower_than: float | str | None = None,
+        last: int | None = None,
+    ) -> list[TracedEntry]:
+        """Return the calls that were kept one by one, in the order in which they began.
+
+        Args:
+            handler: only those of this handler, by selector or full name.
+            since, until: only those that began in this span.
+            errors: ``True`` for failed calls only, ``False`` for successful ones only.
+            slower_than: only those that took longer: seconds, or text such as ``"100ms"``.
+            last: only so many of the newest.
+
+        Returns:
+            Entries, as sinks are given them; see `TracedEntry`.
+
+        Raises:
+            KeyError: there is no such handler; the error suggests the nearest.
+        """
+        table = schema.calls.c
+        start, end = _span(since, until)
+        wanted = select(schema.calls)
+        if start is not None:
+            wanted = wanted.where(table.timestamp >= start)
+        if end is not None:
+            wanted = wanted.where(table.timestamp < end)
+        if errors is not None:
+            failed = table.exception_type.is_not(None)
+            wanted = wanted.where(failed if errors else ~failed)
+        if slower_than is not None:
+            wanted = wanted.where(table.elapsed > seconds(slower_than, "slower_than"))
+        if last is not None:
+            wanted = wanted.limit(whole_number("last", last))
+        with self._reading() as connection:
+            names = read_handlers(connection)
+            if handler is not None:
+                wanted = wanted.where(table.handler == names[find(names, handler)])
+            by_number = {number: name for name, number in names.items()}
+            newest = wanted.order_by(table.timestamp.desc(), table.id.desc())
+            entries = [entry_of(by_number[row.handler], row) for row in connection.execute(newest)]
+        return entries[::-1]
+
+    def close(self) -> None:
+        """Answer no more questions."""
+        self._closed = True
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        if self._closed:
+            raise ValueError(f"the history of {self._database} is closed")
+        with self._database.reading() as connection:
+            yield connection
+
+
+def _span(since: Moment | None, until: Moment | None) -> tuple[float | None, float | None]:
+    now = SYSTEM.wall()
+    start = None if since is None else instant(since, "since", now)
+    end = None if until is None else instant(until, "until", now)
+    if start is not None and end is not None and start > end:
+        raise ValueError(f"since: {since!r} is later than until: {until!r}")
+    return start, end
+
+
+def _merged(
+    connection: Connection,
+    names: dict[HandlerName, int],
+    wanted: HandlerName | None,
+    start: float | None,
+    end: float | None,
+) -> dict[HandlerName, HandlerStats]:
+    table = schema.minutes
+    rows: Select[tuple[object, ...]] = select(table)
+    if wanted is not None:
+        rows = rows.where(table.c.handler == names[wanted])
+    if start is not None:
+        rows = rows.where(table.c.minute >= floor(start / 60))
+    if end is not None:
+        rows = rows.where(table.c.minute < ceil(end / 60))
+    by_number = {number: name for name, number in names.items()}
+    merged: dict[HandlerName, HandlerStats] = {}
+    for row in connection.execute(rows):
+        merged.setdefault(by_number[row.handler], HandlerStats()).merge(stats_of(row))
+    return merged

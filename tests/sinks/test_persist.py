@@ -1,0 +1,324 @@
+"""Calls in a database: what is written is read again, whatever comes in between."""
+
+from __future__ import annotations
+
+import math
+import time as clock
+from datetime import UTC, datetime
+
+import pytest
+from smartswitch import Switcher
+
+pytest.importorskip("sqlalchemy")
+from sqlalchemy import func, select
+
+import smartcollect
+from smartcollect import CallLog, HandlerName
+from smartcollect.database import pruning, schema
+from smartcollect.database.engine import Database
+
+FOREVER = "1000min"  # nothing is due by itself
+
+
+@pytest.fixture
+def api():
+    """A collected switcher with a handler that returns, and one that raises."""
+    api = Switcher("api").plug("collect")
+
+    @api
+    def show(value, **options):
+        return value
+
+    @api
+    def fail(value):
+        raise LookupError(value)
+
+    api.handlers = show, fail
+    return api
+
+
+@pytest.fixture
+def persist(api, url):
+    """Persists the calls of ``api``, and closes the subscriptions at the end."""
+    made = []
+
+    def persist(**options):
+        made.append(api.collect.persist(url, **{"every": FOREVER, "calls": "all", **options}))
+        return made[-1]
+
+    yield persist
+    for one in made:
+        one.close()
+
+
+def count(url, table):
+    with Database(url).reading() as connection:
+        return connection.execute(select(func.count()).select_from(table)).scalar()
+
+
+def test_calls_and_statistics_come_back(api, persist, url):
+    show, fail = api.handlers
+    subscription = persist()
+    told = []
+    api.collect.subscribe(type("Sink", (), {"write": lambda _, batch: told.append(batch)})())
+    for number in range(700):
+        show(number, key="x") if number % 3 else show(number)
+    with pytest.raises(LookupError):
+        fail("no")
+    subscription.flush()
+    next(iter(api.collect.recorder.subscriptions - {subscription})).close()
+    with smartcollect.history(url) as history:
+        assert sorted(history.calls(), key=lambda call: call["end"]) == told[0].calls
+        assert history.stats() == api.collect.stats()
+        assert history.stats("show") == history.stats("api.show") == api.collect.stats("show")
+        assert history.handlers() == [HandlerName("api", "fail"), HandlerName("api", "show")]
+        assert history.profile().handlers.keys() == told[0].profile.called().keys()
+        assert [call["args"] for call in history.calls(errors=True)] == [("no",)]
+        assert [call["args"] for call in history.calls(errors=False, last=2)] == [(698,), (699,)]
+        assert history.calls("show", last=1)[0]["handler"] == "show"
+    with pytest.raises(ValueError, match="closed"):
+        history.stats()
+
+
+HOSTILE = [
+    "NUL \0", "\ud800 alone", "\ud83d\ude00", "𝄞 é \\ \" ' % {} :name", '"quoted"', "", "\n\t\u2028",
+    math.inf, -math.inf, 1e-323, 0.1 + 0.2, -0.0, 2**1_000, -(2**63), True, None,
+    [1, [2.5, None], {"a": [True]}], {}, {"$float": "nan"}, {"$x": 1}, {1: "int", "1": "text"},
+    {None: 1, True: 2, 1.5: 3, "\0": 4, "\udcff": 5}, {"a": {"$dict": [[1, 2]]}}, "<Order>",
+]  # fmt: skip
+
+
+def test_whatever_was_recorded_comes_back_equal(api, persist, url):
+    show, fail = api.handlers
+    subscription = persist()
+    for value in HOSTILE:
+        show(value, option=value, **{"$tuple": value})
+        with pytest.raises(LookupError):
+            fail(value)
+    show(math.nan)
+    subscription.flush()
+    assert subscription.failures == 0
+    *calls, last = smartcollect.history(url).calls()
+    recorded = api.collect.history()[:-1]
+    assert len(calls) == 2 * len(HOSTILE)
+    for call, entry in zip(calls, recorded, strict=True):
+        assert {key: call[key] for key in entry} == entry
+        assert str(call) == str({**entry, **call})  # 1, 1.0 and True are equal
+    assert math.isnan(last["result"])
+
+
+def test_minutes_merge_exactly_over_batches_and_processes(api, persist, url):
+    show, _ = api.handlers
+    subscriptions = [persist(calls="none"), persist(calls="slow")]
+    for number in range(5):
+        for _ in range(50):
+            show(number)
+        for subscription in subscriptions[: 1 + number % 2]:
+            subscription.flush()
+    for subscription in subscriptions:
+        subscription.flush()
+    both = smartcollect.history(url).profile().handlers[HandlerName("api", "show")]
+    (mine,) = (stats for stats in api.collect.profile().called().values())
+    assert both.calls == 2 * mine.calls == 500
+    assert both.histogram == {bucket: 2 * calls for bucket, calls in mine.histogram.items()}
+    assert (both.min_time, both.max_time) == (mine.min_time, mine.max_time)
+    assert math.isclose(both.total_time, 2 * mine.total_time)
+    assert count(url, schema.writers) == 2
+    assert smartcollect.history(url).calls() == []
+
+
+def test_a_span_of_time(time, url):
+    api = Switcher("api").plug("collect")
+
+    @api
+    def wait(seconds):
+        time.sleep(seconds)
+
+    subscription = api.collect.persist(url, FOREVER, "all", keep=None, slower_than=0)
+    for seconds in (1, 59, 30, 40):
+        wait(seconds)
+    subscription.close()
+    start = 1_000_100.0
+    with smartcollect.history(url) as history:
+        assert history.stats("wait")["calls"] == 4
+        assert history.stats("wait", since=start)["total_time"] == 130
+        assert history.stats("wait", start + 1, start + 30)["total_time"] == 60
+        assert history.stats("wait", since=start + 60)["total_time"] == 70
+        assert history.stats("wait", since="1h")["calls"] == 0
+        assert history.stats(since="1h") == {}
+        assert history.calls(since="1h") == []
+        first, last = history.calls()[0], history.calls(last=1)[0]
+        assert (first["timestamp"], first["end"], last["timestamp"]) == (
+            start,
+            start + 1,
+            start + 90,
+        )
+        between = history.calls("wait", start + 1, datetime.fromtimestamp(start + 90, UTC))
+        assert [call["args"] for call in between] == [(59,), (30,)]
+        assert [call["args"] for call in history.calls(slower_than="35s")] == [(59,), (40,)]
+        aware = datetime.fromtimestamp(start + 61, UTC)
+        assert len(history.calls(since=aware)) == len(history.calls(since=str(aware))) == 1
+        naive = datetime.fromtimestamp(start + 61)
+        assert len(history.calls(since=naive)) == len(history.calls(since=str(naive))) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"handler": "shwo"}, KeyError, "did you mean 'show'"),
+        ({"since": "yesterday"}, ValueError, "since: 'yesterday' is not a time"),
+        ({"until": True}, TypeError, "until: True is not a time"),
+        ({"since": 2.0, "until": 1.0}, ValueError, "since: 2.0 is later"),
+    ],
+)
+def test_questions_that_have_no_answer(api, persist, url, arguments, error, message):
+    subscription = persist()
+    api.handlers[0](1)
+    subscription.flush()
+    for ask in (smartcollect.history(url).stats, smartcollect.history(url).calls):
+        with pytest.raises(error, match=message):
+            ask(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"url": 5}, TypeError, "url: 5 is not text"),
+        ({"url": "calls.db"}, ValueError, "url: 'calls.db' is not the URL of a database"),
+        ({"url": "mysql://host/base"}, ValueError, "'mysql://host/base' is not supported"),
+        ({"url": "sqlite://"}, ValueError, "name a file"),
+        ({"url": "sqlite:///:memory:"}, ValueError, "name a file"),
+        ({"url": "sqlite://calls.db"}, ValueError, "three slashes"),
+        (
+            {"url": "sqlite:////no/such/folder/calls.db"},
+            FileNotFoundError,
+            "no folder '/no/such/folder'",
+        ),
+        ({"calls": "some"}, ValueError, "calls: 'some' is unknown"),
+        ({"keep": "a month"}, ValueError, "keep: 'a month' is not a duration"),
+        ({"keep": 0}, ValueError, "keep: 0 keeps nothing"),
+        ({"every": 0}, ValueError, "every: 0"),
+        ({"slower_than": "x"}, ValueError, "slower_than: 'x'"),
+    ],
+)
+def test_bad_arguments_are_refused(tmp_path, arguments, error, message):
+    with pytest.raises(error, match=message):
+        CallLog().persist(**{"url": f"sqlite:///{tmp_path / 'x.db'}", **arguments})
+
+
+def test_a_password_is_in_no_message():
+    for url in ("postgresql+asyncpg://me:secret@host/x", "post gres://me:secret@host/x"):
+        with pytest.raises(ValueError, match=r"me:\*\*\*@host") as caught:
+            CallLog().persist(url)
+        assert "secret" not in str(caught.value)
+
+
+def test_old_calls_are_pruned_in_small_steps(api, persist, url, monkeypatch):
+    monkeypatch.setattr(pruning, "STEP", 10)
+    monkeypatch.setattr(pruning, "_AT_LEAST", 30)
+    show, _ = api.handlers
+    subscription = persist(keep=None)
+    for number in range(100):
+        show(number)
+    subscription.close()
+    deleted = []
+    executed = pruning._step
+    monkeypatch.setattr(pruning, "_step", lambda *of: deleted.append(executed(*of)) or deleted[-1])
+    now = clock.time() + 40 * 86_400
+    with Database(url).writing() as connection:
+        assert pruning.prune(connection, now - 30 * 86_400, written=10) == 50
+        assert deleted == [10] * 5
+        assert count(url, schema.calls) == 50
+        assert smartcollect.history(url).calls(last=1)[0]["args"] == (99,)
+        assert [call["args"] for call in smartcollect.history(url).calls()[:2]] == [(50,), (51,)]
+        for _ in range(3):
+            pruning.prune(connection, now - 30 * 86_400)
+    assert max(deleted) == 10
+    for table in (schema.calls, schema.minutes, schema.writers):
+        assert count(url, table) == 0
+    assert len(smartcollect.history(url).handlers()) == 1
+
+
+def test_a_write_prunes_what_is_older_than_it_keeps(api, persist, url):
+    show, _ = api.handlers
+    kept = persist(keep=None)
+    show("old")
+    kept.flush()
+    with Database(url).writing() as connection, connection.begin():
+        day = 86_400
+        table = schema.calls
+        connection.execute(table.update().values(timestamp=table.c.timestamp - 8 * day))
+        table = schema.minutes
+        connection.execute(table.update().values(minute=table.c.minute - 8 * 1440))
+    lasting, short = persist(keep="9d"), persist(keep="7d")
+    show("new")
+    lasting.flush()
+    assert {call["args"] for call in smartcollect.history(url).calls()} == {("old",), ("new",)}
+    short.flush()
+    assert {call["args"] for call in smartcollect.history(url).calls()} == {("new",)}
+    assert smartcollect.history(url).stats("show", until="2d")["calls"] == 0
+
+
+def test_a_batch_whose_commit_was_not_acknowledged_is_not_written_twice(api, persist, url):
+    show, _ = api.handlers
+    subscription = persist()
+    sink = subscription._sink
+    write, losing = sink.write, [True, True]
+
+    def lose(batch):
+        write(batch)
+        sink._batch = batch  # as if the connection broke in the middle of the commit
+        if losing.pop():
+            raise ConnectionError("lost")
+
+    sink.write = lose
+    for number in range(3):
+        show(number)
+    subscription.flush()
+    assert (subscription.failures, count(url, schema.calls)) == (1, 3)
+    losing[:] = [False, False]
+    show(3)
+    subscription.flush()
+    assert [call["args"] for call in smartcollect.history(url).calls()] == [(0,), (1,), (2,), (3,)]
+    assert smartcollect.history(url).stats("show")["calls"] == 4
+
+
+def test_a_batch_is_written_whole_or_not_at_all(api, persist, url, monkeypatch):
+    show, _ = api.handlers
+    subscription = persist()
+    show(1)
+    subscription.flush()
+    show(2)
+    with monkeypatch.context() as patched:
+        patched.setattr("smartcollect.sinks.database.write_calls", lambda *_: 1 / 0)
+        subscription.flush()
+    assert subscription.failures == 1
+    assert smartcollect.history(url).stats("show")["calls"] == count(url, schema.calls) == 1
+    subscription.flush()
+    assert smartcollect.history(url).stats("show")["calls"] == count(url, schema.calls) == 2
+
+
+def test_what_found_no_room_is_counted(api, persist, url):
+    subscription = persist(max_queue=3)
+    for number in range(10):
+        api.handlers[0](number)
+    subscription.flush()
+    with Database(url).reading() as connection:
+        (writer,) = connection.execute(select(schema.writers))
+    assert (writer.dropped, writer.batch, count(url, schema.calls)) == (7, 1, 3)
+    assert smartcollect.history(url).stats("show")["calls"] == 10
+
+
+def test_names_that_an_index_refuses(url):
+    names = [f"{'é' * 3_000}{number}" for number in range(2)] + ["nul \0", '"']
+    log = CallLog()
+    subscription = log.persist(url, FOREVER, "all")
+    for name in names:
+        log.recorder.store.add((HandlerName("api", name), 0.0, 0.5, (), {}, None, 1, None))
+    subscription.close()
+    assert subscription.failures == 0
+    with smartcollect.history(url) as history:
+        found = history.handlers()
+        assert len(set(found)) == 4
+        assert {HandlerName("api", "nul \0"), HandlerName("api", '"')} < set(found)
+        assert sum(one["calls"] for one in history.stats().values()) == 4
