@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import pytest
 
 if TYPE_CHECKING:
+    from smartcollect.database.kept_runs import KeptRuns
     from smartcollect.profiles.budgets import Budget
     from smartcollect.profiles.rules import Rule
 
@@ -42,6 +43,18 @@ def _path(text: str) -> Path:
     if not text.strip():
         raise ValueError("accepted: a file name")
     return Path(os.path.expanduser(os.path.expandvars(text)))
+
+
+def _runs(text: str) -> KeptRuns:
+    if "://" not in text:
+        raise ValueError("give the URL of a database, such as sqlite:///runs.db")
+    from smartcollect.database.kept_runs import KeptRuns
+
+    return KeptRuns(text)
+
+
+def _earlier(text: str) -> Path | KeptRuns:
+    return _runs(text) if "://" in text else _path(text)
 
 
 def _report(text: str) -> Path:
@@ -174,10 +187,19 @@ class Options:
         many=True,
         profiles=True,
     )
-    compare: tuple[Path, ...] = _option(
-        _path,
-        "compare with PATH: the .json report of an earlier run, or a folder of such reports; "
-        "three runs and more tell how far runs of the same code lie apart",
+    history: KeptRuns | None = _option(  # noqa: RUF009 - as all others
+        _runs,
+        "add the profile of a run of the whole suite to the database at URL, with its commit and "
+        "branch: sqlite:///runs.db, or postgresql://user:password@host/database",
+        "URL",
+        profiles=True,
+    )
+    compare: tuple[Path | KeptRuns, ...] = _option(
+        _earlier,
+        "compare with PATH: the .json report of an earlier run, a folder of such reports, or the "
+        "URL of a history: the last 10 runs of this machine, or as many as "
+        "sqlite:///runs.db?runs=5&branch=main says; three runs and more tell how far runs of the "
+        "same code lie apart",
         "PATH",
         many=True,
         profiles=True,
@@ -363,9 +385,12 @@ def _value(config: pytest.Config, option: Option) -> Any:
     values = []
     for source, text, below in _given(config, option):
         try:
-            value = option.parse(text)
-        except ValueError as error:
-            raise pytest.UsageError(f"{source}: {text!r} is not accepted; {error}") from None
+            value = option.parse(_relative_url(text, below))
+        except (ValueError, ModuleNotFoundError) as error:
+            from smartcollect.text import without_password
+
+            shown = without_password(text)
+            raise pytest.UsageError(f"{source}: {shown!r} is not accepted; {error}") from None
         values.append(below / value if isinstance(value, Path) else value)
     if not values:
         return option.default
@@ -388,6 +413,15 @@ def _given(config: pytest.Config, option: Option) -> Iterator[_Given]:
             yield _Given(f"{option.key} (ini file{line})", text, config.rootpath)
 
 
+def _relative_url(text: str, below: Path) -> str:
+    """Return ``text`` with the file of a SQLite database relative to a folder, as paths are."""
+    form = "sqlite:///"
+    # A fourth slash begins an absolute path.
+    if not text.startswith(form) or text.startswith(f"{form}/"):
+        return text
+    return f"{form}{below / text.removeprefix(form)}"
+
+
 def _on(config: pytest.Config, key: str) -> bool:
     return bool(_ini(config, key))
 
@@ -399,11 +433,19 @@ def _ini(config: pytest.Config, key: str) -> Any:
         raise pytest.UsageError(f"{key} (ini file): {error}") from None
 
 
-def refuse(config: pytest.Config, name: str, path: Path, why: str) -> pytest.UsageError:
-    """The error for a file that the option ``name`` cannot use."""
-    given = next(
-        (one for one in _given(config, BY_NAME[name]) if one.below / _path(one.text) == path),
-        None,
-    )
-    source = BY_NAME[name].flag if given is None else given.source
-    return pytest.UsageError(f"{source}: {str(path)!r} is not accepted; {why}")
+def refuse(
+    config: pytest.Config, given: Options, name: str, value: object, why: str
+) -> pytest.UsageError:
+    """Return the error for a file or a database that the option ``name`` cannot use.
+
+    Args:
+        config: of the run.
+        given: the options.
+        name: of the option.
+        value: what cannot be used, one of the values that were given.
+        why: what is wrong with it.
+    """
+    values = getattr(given, name)
+    index = values.index(value) if isinstance(values, tuple) else 0
+    source = list(_given(config, BY_NAME[name]))[index].source
+    return pytest.UsageError(f"{source}: {str(value)!r} is not accepted; {why}")

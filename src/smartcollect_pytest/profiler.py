@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Generator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from . import options, report
 from .capture import Capture
+from .history import History
 from .junit import Totals
 from .options import Options
 from .phases import Part, Parts
@@ -50,18 +50,18 @@ class Profiler:
         self._profile: Profile | None = None
         self._verdict: Verdict | None = None
         self._broken_hooks: list[str] = []
-        self._files: list[Path] = []
+        self._made: list[str] = []
         # Of what pytest writes to: later, something else may stand there.
         self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         self._worker = hasattr(config, "workerinput")
         self._parts = Parts(capture, self._worker, Totals() if given.junit else None)
         self._idle = any(config.getoption(name, False) for name in _NO_TEST_RUNS)
-        self._baseline = [] if self._worker else _baseline(config, given)
         if not self._worker:
+            self._history = History(config, given)
             for path in given.report:
                 refusal = report.refusal(path)
                 if refusal is not None:
-                    raise options.refuse(config, "report", path, refusal)
+                    raise options.refuse(config, given, "report", path, refusal)
 
     # -- where tests run -------------------------------------------------------------------------
 
@@ -164,6 +164,7 @@ class Profiler:
     def _finish(self) -> bool:
         """Judges the run and writes its files; whether it fails."""
         from smartcollect.profiles.verdict import Expectations, Verdict, judge
+        from smartcollect.text import short_path
 
         if self._capture.refusal and not self._capture.begun:
             self._verdict = Verdict(notes=(f"incomplete: {self._capture.refusal}",))
@@ -174,19 +175,22 @@ class Profiler:
             return "".join(profile.incomplete[:1]) or self._selection.left_out(self._config)
 
         missed, notes = self._watching.missed(), [*self._watching.notes(profile)]
-        if self._options.compare and not self._baseline:
-            folders = ", ".join(map(str, self._options.compare))
-            notes.append(f"nothing to compare with: there is no report in {folders}")
-        verdict = judge(profile, self._options.part(Expectations), self._baseline, partial, missed)
+        baseline, failures = self._history.baseline(profile)
+        if self._options.compare and not baseline and not failures:
+            notes.append(self._history.nothing())
+        verdict = judge(profile, self._options.part(Expectations), baseline, partial, missed)
         self._tell("pytest_smartcollect_profile", profile=profile)
-        self._verdict = verdict.failing(*self._broken_hooks).noting(*notes)
+        verdict = verdict.failing(*failures, *self._broken_hooks).noting(*notes)
+        self._verdict, added = self._history.add(verdict, profile, partial())
         for path in self._options.report:
             try:
                 report.write_report(path, profile, self._sections(whole=False))
             except OSError as error:
                 self._verdict = self._verdict.failing(f"{path}: not written: {error.strerror}")
             else:
-                self._files.append(path)
+                self._made.append(f"generated smartcollect report: {short_path(path)}")
+        if added:
+            self._made.append(added)
         return bool(self._verdict.failures)
 
     def _machine(self) -> dict[str, str]:
@@ -219,16 +223,4 @@ class Profiler:
         if not self._idle:
             verbosity = self._config.option.verbose
             writer = Terminal(terminalreporter, self._encoding)
-            writer.write(self._sections(verbosity > 0), self._files, verbosity < 0)
-
-
-def _baseline(config: pytest.Config, given: Options) -> list[Profile]:
-    found = []
-    for path in given.compare:
-        from smartcollect.profiles.files import load_runs
-
-        try:
-            found += load_runs(path)
-        except ValueError as error:
-            raise options.refuse(config, "compare", path, str(error)) from None
-    return found
+            writer.write(self._sections(verbosity > 0), self._made, verbosity < 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -35,12 +34,12 @@ class Terminal:
         self._writer = writer
         self._encoding = encoding
 
-    def write(self, sections: Iterable[Section], files: Iterable[Path], quiet: bool) -> None:
+    def write(self, sections: Iterable[Section], made: Iterable[str], quiet: bool) -> None:
         """Writes the ``smartcollect`` section.
 
         Args:
             sections: what is said.
-            files: the reports that were written.
+            made: what was written besides, a line each.
             quiet: whether what is not essential is left out.
         """
         from smartcollect.reports.summary import Section
@@ -56,10 +55,7 @@ class Terminal:
                 self._writer.write_line("")
             first = False
             self._write(section)
-        for file in files:
-            from smartcollect.text import short_path
-
-            title = f"generated smartcollect report: {short_path(file)}"
+        for title in made:
             self._writer.write_sep("-", self._shown(title))
 
     def _write(self, section: Section) -> None:

@@ -7,7 +7,6 @@ fork, a server that went away is asked anew, and a file that was moved is not wr
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -19,6 +18,7 @@ from sqlalchemy import inspect as inspected
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from ..text import short_path, without_password
 from . import schema
 
 _PATIENCE = 30  # seconds that a write waits for that of another process
@@ -39,7 +39,6 @@ _POLITE: dict[str, Any] = {
 }
 """How libpq connects, unless the URL says something else."""
 _FORMS = "sqlite:///calls.db or postgresql://user:password@host/database"
-_PASSWORD = re.compile(r":(?!//).*@")
 
 
 class WrongDatabase(ValueError):
@@ -66,6 +65,8 @@ class Database:
         self._engines: dict[tuple[int, bool], Engine] = {}
 
     def __str__(self) -> str:
+        if self.file is not None:
+            return f"sqlite:///{short_path(self.file)}"
         return self.url.render_as_string(hide_password=True)
 
     @property
@@ -126,7 +127,7 @@ def _checked(url: str | URL) -> URL:
     try:
         made = make_url(url)
     except (ArgumentError, ValueError):
-        shown = _PASSWORD.sub(":***@", str(url))
+        shown = without_password(str(url))
         raise ValueError(f"url: {shown!r} is not the URL of a database, such as {_FORMS}") from None
     driver = _DRIVERS.get(made.drivername)
     shown = made.render_as_string(hide_password=True)

@@ -1,8 +1,8 @@
-"""``History``: the questions that a database of calls answers."""
+"""``History``: the questions that a database of calls and of runs answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from math import ceil, floor
@@ -15,8 +15,10 @@ from ..checks import whole_number
 from ..clock import SYSTEM
 from ..names import HandlerName, find
 from ..profiles.profile import Profile
+from ..profiles.trend import trends
 from ..reports.exports import stats_of as by_short_name
 from ..reports.stats import Stats
+from ..reports.trends import Trends
 from ..storage.fields import Statistics
 from ..storage.rows import TracedEntry
 from ..storage.statistics import HandlerStats
@@ -26,16 +28,17 @@ from .calls import entry_of
 from .engine import Database
 from .handlers import read_handlers
 from .minutes import stats_of
+from .runs import Chosen, delete_runs, development, last_machine, last_runs
 
 Moment = float | str | datetime
 """Unix seconds; a ``datetime``; or text: ``"1h"`` (ago), ``"2024-05-31 12:00"``."""
 
 
 def history(url: str) -> History:
-    """Return what `CallLog.persist` wrote to a database. Reading changes nothing there.
+    """Return what `CallLog.persist` or ``--smartcollect-history`` wrote to a database.
 
     Args:
-        url: as it was given to ``persist``.
+        url: as it was given there.
 
     Raises:
         ModuleNotFoundError: a library is missing: install ``smartcollect[database]``.
@@ -50,7 +53,7 @@ def history(url: str) -> History:
 
 
 class History:
-    """The questions that a database of calls answers.
+    """The questions that a database of calls and of runs answers.
 
     ``since`` and ``until`` are Unix seconds; a ``datetime``, local unless it has a time zone; or
     text: how long ago, such as ``"1h"``, or a date as ISO 8601 writes it. Left out, there is no
@@ -162,6 +165,75 @@ class History:
             newest = wanted.order_by(table.timestamp.desc(), table.id.desc())
             entries = [entry_of(by_number[row.handler], row) for row in connection.execute(newest)]
         return entries[::-1]
+
+    # -- the history of runs --------------------------------------------------------------------
+
+    def runs(
+        self,
+        last: int | None = 10,
+        branch: str | None = None,
+        machine: Mapping[str, str] | None = None,
+    ) -> list[Profile]:
+        """Return the profiles of the runs that ``--smartcollect-history`` added, oldest first.
+
+        Args:
+            last: only so many of the newest; ``None`` for all.
+            branch: only those of this branch of the code.
+            machine: only those of this machine, as ``Profile.run.machine`` tells it.
+        """
+        number = None if last is None else whole_number("last", last)
+        with self._reading() as connection:
+            return last_runs(connection, number, Chosen(machine, branch))
+
+    def trend(
+        self,
+        handlers: str | None = None,
+        branch: str | None = None,
+        machine: Mapping[str, str] | None = None,
+    ) -> Trends:
+        """Return how handlers developed over all runs of one machine, and where they changed.
+
+        A change is told when three runs in a row confirm it: a step of the calls or the errors of a
+        run, or of the steady time, with the drift of the machine taken out.
+
+        Args:
+            handlers: a name, or a pattern such as ``"orders.*"``; all handlers when left out.
+            branch: only runs of this branch of the code.
+            machine: the machine; that of the newest run when left out.
+
+        Returns:
+            `Trends`, a list with a `Trend` for each handler, in order of their names. It prints its
+            steps as a table, and has them as ``steps``.
+
+        Raises:
+            KeyError: no run called such a handler; the error suggests the nearest.
+            ValueError: there is no such run.
+
+        Example:
+            ``print(smartcollect.history("sqlite:///runs.db").trend("orders.*", branch="main"))``
+        """
+        with self._reading() as connection:
+            if machine is None:
+                machine = last_machine(connection, branch)
+            known = development(connection, Chosen(machine, branch))
+        if not known.created:
+            which = "" if branch is None else f" of branch {branch!r}"
+            raise ValueError(f"{self._database} has no run{which}; see --smartcollect-history")
+        names = sorted(known.handlers)
+        wanted = [name for name in names if handlers is None or name.like(handlers)]
+        if not wanted and handlers is not None:
+            wanted = [find(names, handlers)]
+        return Trends(trends(*known, wanted))
+
+    def prune_runs(self, before: float | str | datetime) -> int:
+        """Delete the runs that were made before a time, and return how many those were.
+
+        Args:
+            before: Unix seconds, a ``datetime``, or text: ``"90d"`` (ago), ``"2024-05-31"``.
+        """
+        limit = instant(before, "before", SYSTEM.wall())
+        with self._database.writing() as connection, connection.begin():
+            return delete_runs(connection, limit)
 
     def close(self) -> None:
         """Answer no more questions."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -117,3 +119,23 @@ calls = Table(
     Index(None, "handler", "timestamp"),
 )
 """The calls that were kept. ``call`` and ``parent`` are numbers of one writer's process."""
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("created", Double, nullable=False),
+    Column("machine", Text, nullable=False),  # JSON: what times depend on
+    Column("revision", Text, nullable=False),  # the commit, or nothing
+    Column("branch", Text, nullable=False),
+    Column("dirty", Boolean, nullable=False),
+    Column("command", Text, nullable=False),  # JSON: its words
+    Column("versions", Text, nullable=False),  # JSON: by package
+    Column("incomplete", Text, nullable=False),  # JSON: what is missing
+    Column("times", LargeBinary, nullable=False),
+    Column("profile", LargeBinary, nullable=False),
+    Column("tests", LargeBinary, nullable=False),
+    Index(None, "machine", "created"),
+    Index(None, "created"),
+)
+"""The history of runs. What is binary is for ``smartcollect.history``: see `database.runs`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from .revision import Revision
 
 SCHEMA = "smartcollect/profile"
 VERSION = 1
+Tests = Mapping[str, Mapping[str, Phase]]
 
 
 class Profile(Protocol):
@@ -29,7 +30,7 @@ class Profile(Protocol):
     @property
     def repeats(self) -> tuple[Repeat, ...]: ...
     @property
-    def tests(self) -> Mapping[str, Mapping[str, Phase]]: ...
+    def tests(self) -> Tests: ...
     @property
     def run(self) -> Run | None: ...
     @property
@@ -65,10 +66,7 @@ def written(profile: Profile) -> dict[str, Any]:
         "uncalled": [
             name._asdict() for name, stats in sorted(profile.handlers.items()) if not stats.calls
         ],
-        "tests": [
-            {"test": test, "phases": {when: _phase_written(one) for when, one in phases.items()}}
-            for test, phases in profile.tests.items()
-        ],
+        "tests": written_tests(profile.tests),
         "slowest": [_named(call) for call in profile.slowest],
         "raised": [_named(one) for one in profile.raised],
         "repeats": [
@@ -76,6 +74,14 @@ def written(profile: Profile) -> dict[str, Any]:
             for one in profile.repeats
         ],
     }
+
+
+def written_tests(tests: Tests) -> list[dict[str, Any]]:
+    """Return the part of a profile about tests as JSON-able data, for `read_tests`."""
+    return [
+        {"test": test, "phases": {when: _phase_written(one) for when, one in phases.items()}}
+        for test, phases in tests.items()
+    ]
 
 
 def _phase_written(phase: Phase) -> dict[str, Any]:
@@ -118,19 +124,28 @@ def _fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "slowest": tuple(map(_slow_call, document["slowest"])),
         "raised": tuple(map(_raised, document["raised"])),
         "repeats": tuple(map(_repeat, document["repeats"])),
-        "tests": MappingProxyType(
-            {
-                text(one["test"]): MappingProxyType(
-                    {text(when): _phase(phase) for when, phase in one["phases"].items()}
-                )
-                for one in document["tests"]
-            }
-        ),
+        "tests": read_tests(document["tests"]),
         "run": None if run is None else _run(run),
         "incomplete": tuple(map(text, document["incomplete"])),
         # Reports of the first version had none.
         "waiting": _waiting(document["waiting"]) if "waiting" in document else NO_WAITING,
     }
+
+
+def read_tests(written: Iterable[Mapping[str, Any]]) -> Tests:
+    """Return what `written_tests` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: ``written`` is something else.
+    """
+    return MappingProxyType(
+        {
+            text(one["test"]): MappingProxyType(
+                {text(when): _phase(phase) for when, phase in one["phases"].items()}
+            )
+            for one in written
+        }
+    )
 
 
 def _name(document: Mapping[str, Any]) -> HandlerName:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 from operator import itemgetter
 from statistics import NormalDist, fmean, median
 from typing import NamedTuple
@@ -21,6 +21,7 @@ CONFIRMING = 3
 _FEWEST = 10
 _LEVEL = 20
 _RECENT = 500
+"""Runs that tell how far those of a handler lie apart."""
 _BLOCK = 10
 _SHORTEST = 1e-9
 _LEAST = math.log(1.05)
@@ -75,9 +76,24 @@ class Series:
     times: list[float] = field(default_factory=list)
     computing: list[float] = field(default_factory=list)
 
+    def extend(
+        self,
+        runs: Iterable[int],
+        calls: Iterable[int],
+        errors: Iterable[int],
+        times: Iterable[float],
+        computing: Iterable[float],
+    ) -> None:
+        """Add later runs; see the attributes."""
+        self.runs.extend(runs)
+        self.calls.extend(calls)
+        self.errors.extend(errors)
+        self.times.extend(times)
+        self.computing.extend(computing)
+
     def share_of_computing(self) -> float:
         """Return the share of its time that the handler computes, usually."""
-        known = [share for share in self.computing if not math.isnan(share)]
+        known = [share for share in self.computing[-_RECENT:] if not math.isnan(share)]
         return median(known) if known else 1.0  # what is short computes, mostly
 
 
@@ -154,15 +170,15 @@ def trends(
 
 def _drifts(handlers: Mapping[HandlerName, Series], runs: int) -> list[Drift]:
     """Return how much slower each run was as a whole than the handlers usually are."""
-    usual = {name: median(series.times) for name, series in handlers.items() if series.runs}
-    telling = [name for name, time in usual.items() if time >= STEADY_FROM]
     # Handlers that came or went tell of some runs only. Fifty tell as well as all do.
-    telling.sort(key=lambda name: (-len(handlers[name].runs), -usual[name]))
+    longest_known = sorted(handlers.values(), key=lambda series: len(series.runs), reverse=True)
+    telling = ((series, median(series.times)) for series in longest_known if series.runs)
+    long_ones = ((series, usual) for series, usual in telling if usual >= STEADY_FROM)
     ratios: list[list[Ratio]] = [[] for _ in range(runs)]
-    for name in telling[:_TELLING]:
-        series, computing = handlers[name], handlers[name].share_of_computing()
+    for series, usual in islice(long_ones, _TELLING):
+        computing = series.share_of_computing()
         for run, time in zip(series.runs, series.times, strict=True):
-            ratios[run].append(Ratio(time / usual[name], computing))
+            ratios[run].append(Ratio(time / usual, computing))
     return [Drift.of(known) if known else NONE for known in ratios]
 
 

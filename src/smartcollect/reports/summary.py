@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ..names import HandlerName, short_names
@@ -43,14 +42,14 @@ class Layout:
         sort: the field that the table of handlers is sorted by, as `sort_field` returns it.
         rows: how many handlers it shows; 0 for all.
         slowest: how many of the slowest calls it shows.
-        compare: the files and folders of the baseline.
+        compare: the files, folders and databases of the baseline.
         compare_fail: what may grow by how much, compared with that.
     """
 
     sort: str = "total_time"
     rows: int = 20
     slowest: int = 5
-    compare: tuple[Path, ...] = ()
+    compare: tuple[object, ...] = ()
     compare_fail: tuple[Rule, ...] = ()
 
 
@@ -270,8 +269,8 @@ def _drifted(found: Comparison, layout: Layout) -> Iterator[str]:
 
 
 def _baseline(found: Comparison, layout: Layout) -> str:
-    paths = ", ".join(map(short_path, layout.compare))
-    return paths if found.runs == 1 else f"{found.runs} runs: {paths}"
+    places = ", ".join(short_path(str(one)) for one in layout.compare)
+    return places if found.runs == 1 else f"{found.runs} runs: {places}"
 
 
 def _coverage(profile: Profile, names: Names, whole: bool) -> Section:

@@ -1,0 +1,214 @@
+"""The history of runs: the profile of each, and what all tell of each handler."""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, RowMapping, Select, delete, insert, select
+
+from ..names import HandlerName
+from ..profiles.document import read_tests, written_tests
+from ..profiles.packing import pack, unpack
+from ..profiles.parts import Run
+from ..profiles.profile import Profile
+from ..profiles.revision import Revision
+from ..profiles.trend import Series
+from . import schema
+from .handlers import number_handlers, read_handlers
+from .packing import packed, restored, storable, unpacked
+
+_runs = schema.runs
+
+
+def add_run(connection: Connection, profile: Profile) -> int:
+    """Write a run, in the transaction of the caller.
+
+    Args:
+        connection: to the database.
+        profile: what the run came to, and what made it.
+
+    Returns:
+        The number of the run.
+
+    Raises:
+        ValueError: the profile does not say what made it.
+    """
+    run = profile.run
+    if run is None:
+        raise ValueError("the profile does not say which run made it: its 'run' is None")
+    revision = run.revision or Revision("", "", False)
+    row = {
+        "created": run.created,
+        "machine": _machine(run.machine),
+        "revision": storable(revision.commit),
+        "branch": storable(revision.branch),
+        "dirty": revision.dirty,
+        "command": packed(list(run.command)),
+        "versions": packed(dict(run.versions)),
+        "incomplete": packed(list(profile.incomplete)),
+        "times": _times(profile, number_handlers(connection, profile.called())),
+        "profile": zlib.compress(pack(profile).encode()),
+        "tests": zlib.compress(packed(written_tests(profile.tests)).encode()),
+    }
+    number: int = connection.execute(insert(_runs).values(row).returning(_runs.c.id)).scalar_one()
+    return number
+
+
+class Chosen(NamedTuple):
+    """The runs that are asked for.
+
+    Attributes:
+        machine: that they ran on; ``None`` for any.
+        branch: of their code; ``None`` for any.
+    """
+
+    machine: Mapping[str, str] | None = None
+    branch: str | None = None
+
+    def of(self, query: Select[Any]) -> Select[Any]:
+        """Return a query of runs as one of those that are asked for."""
+        if self.machine is not None:
+            query = query.where(_runs.c.machine == _machine(self.machine))
+        if self.branch is not None:
+            query = query.where(_runs.c.branch == storable(self.branch))
+        return query
+
+
+def last_runs(
+    connection: Connection, number: int | None, chosen: Chosen, tests: bool = True
+) -> list[Profile]:
+    """Return the profiles of the last runs, oldest first.
+
+    Args:
+        connection: to the database.
+        number: how many at most; ``None`` for all.
+        chosen: which runs are asked for.
+        tests: whether to read what each test did, too.
+    """
+    columns = [column for column in _runs.c if tests or column.name != "tests"]
+    newest = chosen.of(select(*columns)).order_by(_runs.c.created.desc(), _runs.c.id.desc())
+    rows = connection.execute(newest.limit(number)).mappings().all()
+    return [_profile(row) for row in reversed(rows)]
+
+
+def last_machine(connection: Connection, branch: str | None) -> Mapping[str, str] | None:
+    """Return the machine of the newest run; ``None`` where there is no run."""
+    query = Chosen(branch=branch).of(select(_runs.c.machine))
+    text = connection.execute(query.order_by(_runs.c.created.desc()).limit(1)).scalar()
+    return None if text is None else unpacked(text)
+
+
+def delete_runs(connection: Connection, before: float) -> int:
+    """Delete old runs, in the transaction of the caller, and return how many those were.
+
+    Args:
+        connection: to the database.
+        before: Unix seconds; runs that were made earlier are deleted.
+    """
+    return connection.execute(delete(_runs).where(_runs.c.created < before)).rowcount
+
+
+class Development(NamedTuple):
+    """What runs tell of handlers, the oldest run first.
+
+    Attributes:
+        handlers: what they tell of each.
+        created: when each run was made, in Unix seconds.
+        commits: the commit of each; ``""`` where it is not known.
+    """
+
+    handlers: Mapping[HandlerName, Series]
+    created: Sequence[float]
+    commits: Sequence[str]
+
+
+def development(connection: Connection, chosen: Chosen) -> Development:
+    """Return what runs tell of handlers.
+
+    Args:
+        connection: to the database.
+        chosen: which runs are asked for.
+    """
+    query = chosen.of(select(_runs.c.created, _runs.c.revision, _runs.c.times))
+    rows = connection.execute(query.order_by(_runs.c.created, _runs.c.id)).all()
+    found: dict[int, Series] = {}
+    first = 0
+    # Most runs call the same handlers: many runs at a time take a tenth of the time.
+    for ids, alike in groupby([_read_times(row.times) for row in rows], lambda one: one[0]):
+        blocks = [columns for _, *columns in alike]
+        last = first + len(blocks)
+        calls, errors, times, computing = map(_transposed, _transposed(blocks))
+        for number, *columns in zip(ids, calls, errors, times, computing, strict=True):
+            series = found.setdefault(number, Series())
+            series.extend(range(first, last), *columns)
+        first = last
+    names = {number: name for name, number in read_handlers(connection).items()}
+    return Development(
+        {names[number]: series for number, series in found.items()},
+        [row.created for row in rows],
+        [restored(row.revision) for row in rows],
+    )
+
+
+def _transposed(rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    return list(zip(*rows, strict=True))
+
+
+def _times(profile: Profile, ids: Mapping[HandlerName, int]) -> bytes:
+    """Return five columns, one after the other, eight bytes for each handler that was called."""
+    called = [(ids[name], stats) for name, stats in profile.called().items()]
+    called.sort(key=itemgetter(0))
+    shares = [stats.computing for _, stats in called]
+    return b"".join(
+        struct.pack(f"<{len(called)}{kind}", *column)
+        for kind, column in (
+            ("q", [number for number, _ in called]),
+            ("q", [stats.calls for _, stats in called]),
+            ("q", [stats.errors for _, stats in called]),
+            ("d", [stats.steady_time() for _, stats in called]),
+            ("d", [math.nan if share is None else share for share in shares]),
+        )
+    )
+
+
+def _read_times(packed: bytes) -> list[tuple[Any, ...]]:
+    """Return the five columns: handler, calls, errors, steady time, share of computing."""
+    size = len(packed) // 5
+    return [
+        struct.unpack_from(f"<{size // 8}{kind}", packed, number * size)
+        for number, kind in enumerate("qqqdd")
+    ]
+
+
+def _profile(row: RowMapping) -> Profile:
+    commit = restored(row["revision"])
+    run = Run(
+        created=row["created"],
+        command=tuple(unpacked(row["command"])),
+        machine=MappingProxyType(unpacked(row["machine"])),
+        versions=MappingProxyType(unpacked(row["versions"])),
+        revision=Revision(commit, restored(row["branch"]), row["dirty"]) if commit else None,
+    )
+    tests = read_tests(unpacked(_text(row["tests"]))) if "tests" in row else {}
+    return replace(
+        unpack(_text(row["profile"])),
+        run=run,
+        tests=tests,
+        incomplete=tuple(unpacked(row["incomplete"])),
+    )
+
+
+def _text(compressed: bytes) -> str:
+    return zlib.decompress(compressed).decode()
+
+
+def _machine(machine: Mapping[str, str]) -> str:
+    return packed(dict(sorted(machine.items())))

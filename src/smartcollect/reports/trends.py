@@ -1,0 +1,45 @@
+"""``Trends``, which prints itself."""
+
+from __future__ import annotations
+
+from ..names import short_names
+from ..profiles.trend import Step, Trend
+from ..storage.fields import STATISTICS
+from ..text import plural
+from ..units import moment
+from . import tables
+
+_COMMIT = 12
+
+
+class Trends(list[Trend]):
+    """How handlers developed over many runs: a list of `Trend` that prints its steps as a table.
+
+    Example:
+        >>> print(Trends())
+        no handler changed in 0 runs
+    """
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps of all handlers, in the order of the runs where they began."""
+        return sorted((step for one in self for step in one.steps), key=lambda step: step.created)
+
+    def __str__(self) -> str:
+        steps = self.steps
+        if not steps:
+            runs = max((len(one.created) for one in self), default=0)
+            return f"no handler changed in {plural(runs, 'run')}"
+        names = short_names(one.name for one in self)
+        return tables.table(
+            {
+                "handler": names[step.name],
+                "statistic": step.field,
+                "before": STATISTICS[step.field].text(step.before),
+                "after": STATISTICS[step.field].text(step.after),
+                "ratio": f"{step.ratio:.2f}",
+                "since": moment(step.created),
+                "commit": step.commit[:_COMMIT],
+            }
+            for step in steps
+        )

@@ -1,0 +1,111 @@
+"""Earlier runs, to compare this one with; and the database that keeps this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import options
+from .options import Options
+
+if TYPE_CHECKING:
+    import pytest
+
+    from smartcollect import Profile
+    from smartcollect.database.kept_runs import KeptRuns
+    from smartcollect.profiles.verdict import Verdict
+
+
+class History:
+    """The runs before this one, and the database that keeps this one.
+
+    Args:
+        config: of the run.
+        given: its options.
+
+    Raises:
+        pytest.UsageError: a file or a database that was given cannot be used.
+    """
+
+    def __init__(self, config: pytest.Config, given: Options) -> None:
+        self._config = config
+        self._given = given
+        self._files: list[Profile] = []
+        # At the start: nobody wants to hear of it after a long run.
+        if given.history is not None:
+            self._check("history", given.history)
+        for one in given.compare:
+            if isinstance(one, Path):
+                self._load(one)
+            else:
+                self._check("compare", one)
+
+    def _check(self, option: str, kept: KeptRuns) -> None:
+        from smartcollect.database.kept_runs import FAILURES, reason
+
+        try:
+            kept.check(writing=option == "history")
+        except FAILURES as error:
+            raise options.refuse(self._config, self._given, option, kept, reason(error)) from None
+
+    def _load(self, path: Path) -> None:
+        from smartcollect.profiles.files import load_runs
+
+        try:
+            self._files += load_runs(path)
+        except ValueError as error:
+            raise options.refuse(self._config, self._given, "compare", path, str(error)) from None
+
+    def baseline(self, profile: Profile) -> tuple[list[Profile], list[str]]:
+        """Return the earlier runs, those of databases from the same machine, and what failed.
+
+        Args:
+            profile: that of this run.
+        """
+        found, failures = list(self._files), []
+        for kept in self._given.compare:
+            if isinstance(kept, Path):
+                continue
+            from smartcollect.database.kept_runs import FAILURES, reason
+
+            assert profile.run is not None
+            try:
+                found += kept.last(profile.run.machine)
+            except FAILURES as error:
+                failures.append(f"{kept}: earlier runs were not read: {reason(error)}")
+        return found, failures
+
+    def nothing(self) -> str:
+        """Return where there is nothing to compare with."""
+        places = [
+            f"report in {one}"
+            if isinstance(one, Path)
+            else f"run on this machine{f' of branch {one.branch}' if one.branch else ''} in {one}"
+            for one in self._given.compare
+        ]
+        return f"nothing to compare with: there is no {' and no '.join(places)}"
+
+    def add(self, verdict: Verdict, profile: Profile, partial: str) -> tuple[Verdict, str]:
+        """Add this run to the database that keeps runs, if it is complete.
+
+        Args:
+            verdict: of this run.
+            profile: of this run.
+            partial: why only a part of the suite ran; ``""`` where all of it did.
+
+        Returns:
+            The verdict, with what failed, and where the run was added, or ``""``.
+        """
+        kept = self._given.history
+        if kept is None:
+            return verdict, ""
+        missing = [*profile.incomplete, partial]
+        if missing[0]:
+            return verdict.noting(f"{kept}: this run is not added: {missing[0]}"), ""
+        from smartcollect.database.kept_runs import FAILURES, reason
+
+        try:
+            number = kept.add(profile)
+        except FAILURES as error:
+            return verdict.failing(f"{kept}: this run was not added: {reason(error)}"), ""
+        return verdict, f"added smartcollect run {number:,} to {kept}"

@@ -1,0 +1,247 @@
+"""``--smartcollect-history``: complete runs are kept in a database, and compared with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+
+import pytest
+from support import TIMING
+
+pytest.importorskip("sqlalchemy")
+
+from smartcollect.database.kept_runs import KeptRuns
+
+HISTORY = "--smartcollect-history=sqlite:///runs.db"
+COMPARE = "--smartcollect-compare=sqlite:///runs.db"
+FAIL = "--smartcollect-compare-fail=25%"
+APP = """
+    from smartswitch import Switcher
+    import timing
+
+    api = Switcher("app")
+
+    @api
+    def work():
+        timing.compute({seconds})
+
+    @api
+    def rest():
+        timing.compute(0.001)
+    """
+
+
+@pytest.fixture
+def timed(pytester, monkeypatch):
+    """A suite whose time passes as it says, and a way to make its work slower."""
+    # The suite is written anew within a second.
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    pytester.makeini("[pytest]\npythonpath = .")
+    pytester.makepyfile(
+        timing=TIMING,
+        conftest="import timing",
+        test_app="""
+        import app
+        import pytest
+
+        @pytest.mark.parametrize("number", range(10))
+        def test_work(number):
+            app.work()
+
+        def test_rest():
+            app.rest()
+        """,
+    )
+
+    def work(seconds):
+        pytester.makepyfile(app=APP.format(seconds=seconds))
+
+    work(0.010)
+    return work
+
+
+def kept(pytester, **where):
+    """The runs in the database, oldest first."""
+    found = KeptRuns(f"sqlite:///{pytester.path}/runs.db?runs=1000")
+    with found.database.reading() as connection:
+        from smartcollect.database.runs import Chosen, last_runs
+
+        return last_runs(connection, None, Chosen(**where))
+
+
+def test_complete_runs_are_kept_and_compared_with(timed, pytester, run):
+    result = run(HISTORY, COMPARE, FAIL)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "nothing to compare with: there is no run on this machine in sqlite:///runs.db",
+            "*- added smartcollect run 1 to sqlite:///runs.db -*",
+        ]
+    )
+    result = run(HISTORY, COMPARE, FAIL)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["compared with sqlite:///runs.db", "*run 2 to*"])
+    timed(0.020)
+    result = run(COMPARE, FAIL)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            "compared with 2 runs: sqlite:///runs.db",
+            "regression: work: steady_time went from 9.8? ms to 19.? ms*",
+        ]
+    )
+    first, second = kept(pytester)
+    assert {name.handler: stats.calls for name, stats in first.handlers.items()} == {
+        "work": 10,
+        "rest": 1,
+    }
+    assert first.run.created < second.run.created
+    assert first.run.command[0] == "pytest"
+    assert HISTORY in first.run.command
+    assert first.tests.keys() == second.tests.keys()
+    assert len(first.tests) == 11
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["test_app.py::test_rest"], "only test_app.py::test_rest and the like is run"),
+        (["-k", "rest"], "10 tests deselected"),
+        (["-x", "--deselect=test_app.py::test_rest", "--maxfail=1"], "1 test deselected"),
+    ],
+)
+def test_a_run_of_a_part_of_the_suite_is_not_kept(timed, pytester, run, arguments, why):
+    result = run(HISTORY, *arguments)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"sqlite:///runs.db: this run is not added: {why}"])
+    assert kept(pytester) == []
+
+
+def test_a_run_that_stopped_is_not_kept(timed, pytester, run):
+    pytester.makepyfile(test_b="def test_fails(): assert False", test_c="def test_c(): pass")
+    result = run(HISTORY, "-x")
+    result.stdout.fnmatch_lines(["sqlite:///runs.db: this run is not added: *"])
+    assert kept(pytester) == []
+    result = run(HISTORY)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*- added smartcollect run 1 to sqlite:///runs.db -*"])
+
+
+def test_the_ini_file_waits_for_a_profile(timed, pytester):
+    pytester.makeini(
+        "[pytest]\npythonpath = .\nsmartcollect_history = sqlite:///kept.db\n"
+        "smartcollect_compare = sqlite:///kept.db?runs=3"
+    )
+    folder = pytester.mkdir("elsewhere")
+    command = ("-p", "no:cacheprovider", "--rootdir", str(pytester.path), "-c", "../tox.ini", "..")
+    pytester.chdir()
+    os.chdir(folder)
+    pytester.runpytest_subprocess(*command).stdout.no_fnmatch_line("*= smartcollect =*")
+    pytester.runpytest_subprocess(*command, "--smartcollect").assert_outcomes(passed=11)
+    assert (pytester.path / "kept.db").exists()  # relative to the ini file
+    result = pytester.runpytest_subprocess(*command, "--smartcollect")
+    result.stdout.fnmatch_lines(["compared with sqlite:///*kept.db"])
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_branches(timed, pytester, monkeypatch):
+    for name in [name for name in os.environ if name.startswith(("GIT_", "GITHUB_", "CI_"))]:
+        monkeypatch.delenv(name)
+
+    def git(*words):
+        options = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        subprocess.run(["git", *options, *words], check=True, cwd=pytester.path)
+
+    git("init", "-q", "-b", "main")
+    git("add", "app.py", "test_app.py")
+    git("commit", "-q", "-m", "first")
+    pytester.runpytest_subprocess(HISTORY)
+    git("checkout", "-q", "-b", "topic")
+    timed(0.020)
+    pytester.runpytest_subprocess(HISTORY)
+    result = pytester.runpytest_subprocess(f"{COMPARE}?branch=main", FAIL)
+    assert result.ret == 1
+    result = pytester.runpytest_subprocess(f"{COMPARE}?branch=topic&runs=1", FAIL)
+    assert result.ret == 0
+    result = pytester.runpytest_subprocess(f"{COMPARE}?branch=none", FAIL)
+    result.stdout.fnmatch_lines(
+        ["nothing to compare with: there is no run on this machine of branch none in sqlite*"]
+    )
+    first, second = [one.run.revision for one in kept(pytester)]
+    assert (first.branch, first.dirty) == ("main", False)
+    assert (second.branch, second.dirty, second.commit) == ("topic", True, first.commit)
+    assert len(kept(pytester, branch="main")) == 1
+
+
+def test_runs_of_other_machines_do_not_count(timed, pytester):
+    pytester.runpytest_subprocess(HISTORY)
+    pytester.makeconftest(
+        """
+        import timing
+
+        def pytest_smartcollect_machine_info(config):
+            return {"disk": "fast"}
+        """
+    )
+    result = pytester.runpytest_subprocess(COMPARE)
+    result.stdout.fnmatch_lines(["nothing to compare with: there is no run on this machine in *"])
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("compare=sqlite:///none.db", "'sqlite:///none.db' is not accepted; there is no database*"),
+        ("compare=sqlite:///app.py", "'sqlite:///app.py' is not accepted; file is not a database"),
+        ("compare=sqlite:///other.db", "*'sqlite:///other.db' is not accepted; *has no tables of*"),
+        ("history=sqlite:///app.py", "'sqlite:///app.py' is not accepted; file is not a database"),
+        ("history=sqlite:////none/x.db", "*is not accepted; unable to open database file"),
+        ("history=runs.db", "'runs.db' is not accepted; give the URL of a database*"),
+        ("history=mysql://ada:secret@db/x", "'mysql://ada:[*][*][*]@db/x' is not accepted; *"),
+        (
+            "compare=postgresql://ada:secret@127.0.0.1:1/x",
+            "'postgresql*://ada:[*][*][*]@127.0.0.1:1/x' is not accepted; connection failed*",
+        ),
+        ("compare=sqlite:///runs.db?runs=all", "*is not accepted; runs='all' is not a number of*"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_a_usage_error(timed, pytester, option, message):
+    with sqlite3.connect(pytester.path / "other.db") as other:
+        other.execute("CREATE TABLE handlers (id)")
+    other.close()
+    result = pytester.runpytest_subprocess(f"--smartcollect-{option}")
+    assert result.ret == 4
+    name = option.partition("=")[0]
+    result.stderr.fnmatch_lines([f"ERROR: --smartcollect-{name} (command line): {message}"])
+    assert "secret" not in result.stdout.str() + result.stderr.str()
+
+
+def test_a_database_that_is_gone_at_the_end_fails_the_run(timed, pytester, run):
+    run(HISTORY)
+    pytester.makepyfile(
+        test_last="""
+        import os
+
+        def test_last():
+            if os.path.exists("runs.db"):
+                with open("runs.db", "r+b") as file:
+                    file.write(b"x" * 5000)
+        """
+    )
+    result = run(HISTORY, COMPARE)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            "sqlite:///runs.db: earlier runs were not read: file is not a database",
+            "sqlite:///runs.db: this run was not added: file is not a database",
+        ]
+    )
+
+
+def test_without_the_library(timed, pytester):
+    pytester.makepyfile(sqlalchemy="raise ModuleNotFoundError('no sqlalchemy', name='sqlalchemy')")
+    result = pytester.runpytest_subprocess(HISTORY)
+    assert result.ret == 4
+    refused = "--smartcollect-history (command line): 'sqlite:///runs.db' is not accepted"
+    result.stderr.fnmatch_lines([f"ERROR: {refused}; *install 'smartcollect[[]database]'*"])
