@@ -1,0 +1,158 @@
+"""smartcollect as an instrumentation of OpenTelemetry."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from importlib.metadata import entry_points
+from math import inf
+
+import pytest
+
+pytest.importorskip("opentelemetry.instrumentation")
+pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from otlp import new_shop, receiving
+from smartswitch import Switcher
+
+from smartcollect.sinks.opentelemetry import SmartcollectInstrumentor
+
+FOREVER = "1000min"  # nothing is due by itself
+
+
+@pytest.fixture
+def receiver():
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def exporter(receiver):
+    return OTLPMetricExporter(f"{receiver.url}/v1/metrics", timeout=5)
+
+
+@pytest.fixture
+def provider(receiver):
+    provider = TracerProvider(shutdown_on_exit=False)
+    exporter = OTLPSpanExporter(f"{receiver.url}/v1/traces", timeout=5)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    yield provider
+    provider.shutdown()
+
+
+@pytest.fixture
+def shop(time):
+    return new_shop(time)
+
+
+@pytest.fixture
+def instrument(monkeypatch):
+    """Instruments anew, with a log of its own."""
+    monkeypatch.setattr(SmartcollectInstrumentor, "_log", None)
+    instrumentor = SmartcollectInstrumentor()
+
+    def instrument(**options):
+        instrumentor.instrument(every=FOREVER, **options)
+        return instrumentor
+
+    yield instrument
+    if instrumentor.is_instrumented_by_opentelemetry:
+        instrumentor.uninstrument()
+
+
+def test_it_watches_switchers_and_patterns(receiver, provider, exporter, instrument, time):
+    sw = Switcher("api")
+
+    @sw
+    def work():
+        time.sleep(1)
+
+    instrumentor = instrument(
+        patterns=["textwrap:dedent"], tracer_provider=provider, metric_exporter=exporter
+    )
+    work()
+    textwrap.dedent("  text")
+    instrumentor.uninstrument()
+    work()
+    assert set(receiver.spans()) == {"api.work"}
+    (export,) = receiver.exports()
+    counts = {key: one.as_int for key, one in export["smartcollect.calls"][2].items()}
+    assert counts["api", "work", "ok"] == 1
+    assert counts["textwrap", "dedent", "ok"] == 1
+
+
+def test_the_environment_says_what_to_watch(instrument, monkeypatch, time):
+    monkeypatch.setenv("OTEL_PYTHON_SMARTCOLLECT_WATCH", " textwrap:dedent , ")
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    instrument(meter_provider=provider)
+    textwrap.dedent("  text")
+    assert observed(reader)["smartcollect.calls"]["textwrap", "dedent", "ok"] == 1
+
+
+def observed(reader):
+    """What a reader has: by metric, the value for each set of attributes."""
+    data = reader.get_metrics_data()
+    return {
+        metric.name: {
+            tuple(point.attributes.values()): point.value for point in metric.data.data_points
+        }
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+
+
+def test_counters_on_a_meter_provider_never_become_less(shop, receiver, instrument):
+    exporter = OTLPMetricExporter(f"{receiver.url}/v1/metrics")
+    reader = PeriodicExportingMetricReader(exporter, inf)
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    for round in (1, 2):
+        instrumentor = instrument(meter_provider=provider)
+        shop.work(0.5)
+        with pytest.raises(KeyError):
+            shop.fail(0.25)
+        instrumentor.uninstrument()
+        shop.work(0.5)
+        provider.force_flush()
+        export = receiver.exports()[-1]
+        counts = {key: one.as_int for key, one in export["smartcollect.calls"][2].items()}
+        assert counts["shop", "work", "ok"] == round
+        assert counts["shop", "fail", "error"] == round
+        assert export["smartcollect.total_time"][2]["shop", "work"].as_double == 0.5 * round
+        assert export["smartcollect.self_time"][2]["shop", "fail"].as_double == 0.25 * round
+    provider.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"patterns": "shop"}, TypeError, "patterns: 'shop' is a str"),
+        ({"patterns": ["a b:"]}, ValueError, "a b:"),
+        ({"pattern": ["shop"]}, TypeError, "pattern"),
+        ({"slower_than": "soon"}, ValueError, "slower_than: 'soon'"),
+    ],
+)
+def test_bad_options_are_refused_and_leave_nothing(instrument, options, error, message):
+    with pytest.raises(error, match=message):
+        instrument(**options)
+    instrument().uninstrument()
+
+
+def test_the_library_imports_nothing_of_it():
+    program = "import sys, smartcollect.log; assert 'opentelemetry' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_opentelemetry_finds_it(time):
+    found = entry_points(group="opentelemetry_instrumentor", name="smartcollect")
+    if not found:
+        pytest.skip("installed before there was an entry point")
+    assert {one.load() for one in found} == {SmartcollectInstrumentor}

@@ -1,0 +1,302 @@
+"""Spans of OpenTelemetry: slow and failed calls, as whole traces."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+
+import pytest
+
+pytest.importorskip("opentelemetry.instrumentation")
+pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from otlp import new_shop, receiving, values
+from smartswitch import Switcher
+
+from smartcollect import CallLog, HandlerName
+from smartcollect.sinks.opentelemetry import Spans
+from smartcollect.storage.rows import Call, Details
+from smartcollect.values.failure import Failure
+
+FOREVER = "1000min"  # nothing is due by itself
+
+
+@pytest.fixture
+def receiver():
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def provider(receiver):
+    provider = TracerProvider(shutdown_on_exit=False)
+    exporter = OTLPSpanExporter(f"{receiver.url}/v1/traces", timeout=5)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    yield provider
+    provider.shutdown()
+
+
+@pytest.fixture
+def shop(time):
+    return new_shop(time)
+
+
+@pytest.fixture
+def spans(shop, provider):
+    """A subscription to the slow and failed calls of the shop."""
+    subscription = shop.collect.subscribe(Spans(provider), FOREVER, calls="slow or failed")
+    yield subscription
+    subscription.close()
+
+
+def test_a_slow_call_is_a_span(shop, time, receiver, spans):
+    time.sleep(0.123456789)
+    start = (time.now + 1_000_000) * 1e9
+    shop.work(0.05)
+    shop.work(0.5)
+    spans.flush()
+    (span,) = receiver.spans().values()
+    assert span.name == "shop.work"
+    assert span.start_time_unix_nano == pytest.approx(start + 0.05e9, abs=300)
+    assert span.end_time_unix_nano - span.start_time_unix_nano == 500_000_000
+    assert values(span) == {
+        "code.function.name": "shop.work",
+        "smartcollect.switcher": "shop",
+        "smartcollect.handler": "work",
+        "thread.id": threading.get_ident(),
+    }
+    assert (span.status.code, len(span.events), span.parent_span_id) == (0, 0, b"")
+
+
+def test_a_failed_call_tells_its_exception(shop, receiver, spans):
+    with pytest.raises(KeyError):
+        shop.fail(0.001)
+    spans.flush()
+    (span,) = receiver.spans().values()
+    assert values(span)["error.type"] == "KeyError"
+    assert span.status.code == 2
+    assert span.status.message.startswith("KeyError: ")
+    (event,) = span.events
+    assert event.name == "exception"
+    assert event.time_unix_nano == span.end_time_unix_nano
+    told = values(event)
+    assert told["exception.type"] == "KeyError"
+    assert "no such" in told["exception.message"]
+    assert told["exception.stacktrace"].startswith("Traceback (most recent call last):")
+    assert "in fail" in told["exception.stacktrace"]
+
+
+def parents(found):
+    """For each span the name of its parent, all in one trace."""
+    names = {span.span_id: name for name, span in found.items()}
+    assert len(names) == len(found)
+    assert len({span.trace_id for span in found.values()}) == 1
+    return {name: names.get(span.parent_span_id) for name, span in found.items()}
+
+
+@pytest.fixture
+def chain(time):
+    """A switcher, and a function that adds handlers to it which take long and call others."""
+    sw = Switcher("chain").plug("collect", max_history=0)
+
+    def add(name, *inner, flush=None):
+        def handler():
+            time.sleep(1)
+            for one in inner:
+                one()
+            if flush is not None:
+                flush()
+
+        handler.__name__ = name
+        return sw(handler)
+
+    sw.add = add
+    return sw
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_a_trace_is_whole_also_where_it_spans_batches(chain, receiver, provider, between):
+    flushed = []
+
+    def flush():
+        if between:
+            flushed.append(1)
+            subscription.flush()
+
+    leaf = chain.add("leaf", flush=flush)
+    left = chain.add("left", leaf, flush=flush)
+    right = chain.add("right", chain.add("other", flush=flush), flush=flush)
+    root = chain.add("root", left, right, flush=flush)
+    subscription = chain.collect.subscribe(Spans(provider), FOREVER, calls="slow or failed")
+    root()
+    assert len(flushed) == (5 if between else 0)
+    assert not receiver.spans()  # all wait for the root, which has not been flushed
+    subscription.flush()
+    assert parents(receiver.spans()) == {
+        "chain.root": None,
+        "chain.left": "chain.root",
+        "chain.leaf": "chain.left",
+        "chain.right": "chain.root",
+        "chain.other": "chain.right",
+    }
+    found = receiver.spans()
+    for name, parent in parents(found).items():
+        if parent is not None:
+            assert found[parent].start_time_unix_nano <= found[name].start_time_unix_nano
+            assert found[name].end_time_unix_nano <= found[parent].end_time_unix_nano
+    subscription.close()
+
+
+def test_a_task_that_ends_after_its_caller_has_it_as_parent(receiver, provider):
+    sw = Switcher("jobs").plug("collect", max_history=0)
+
+    @sw
+    async def late(goes_on):
+        await goes_on.wait()
+        raise ValueError("late")
+
+    @sw
+    async def early(goes_on):
+        task = asyncio.ensure_future(late(goes_on))
+        await asyncio.sleep(0)
+        begun.append(task)
+        raise ValueError("early")
+
+    begun = []
+    subscription = sw.collect.subscribe(Spans(provider), FOREVER, calls="slow or failed")
+
+    async def main():
+        goes_on = asyncio.Event()
+        with pytest.raises(ValueError, match="early"):
+            await early(goes_on)
+        subscription.flush()
+        assert set(receiver.spans()) == {"jobs.early"}
+        goes_on.set()
+        with pytest.raises(ValueError, match="late"):
+            await begun[0]
+
+    asyncio.run(main())
+    subscription.close()
+    assert parents(receiver.spans()) == {"jobs.early": None, "jobs.late": "jobs.early"}
+
+
+def test_a_call_whose_caller_has_no_span_begins_a_trace_in_time(shop, time, receiver, spans):
+    def caught():
+        with pytest.raises(KeyError):
+            shop.fail()
+
+    shop.order([caught])
+    spans.flush()
+    assert not receiver.spans()  # the order might be slow
+    time.sleep(61)
+    shop.work()
+    spans.flush()
+    (span,) = receiver.spans().values()
+    assert (span.name, span.parent_span_id) == ("shop.fail", b"")
+
+
+def test_a_call_waits_for_its_caller_without_further_calls(receiver, provider):
+    log = CallLog()
+    subscription = log.subscribe(Spans(provider, patience="10ms"), FOREVER)
+    details = Details(0.0, Failure("E", "", ()), None, parent=1_000_000)
+    now = log.recorder.store.now()
+    log.recorder.store.add(Call(HandlerName("s", "h"), now, 0.0, (), {}, None, 0, details))
+    subscription.flush()
+    assert receiver.came.wait(20)
+    assert set(receiver.spans()) == {"s.h"}
+    subscription.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_what_waits_in_the_parent_is_not_told_by_a_child(shop, receiver, provider, spans):
+    def caught():
+        with pytest.raises(KeyError):
+            shop.fail()
+
+    shop.order([caught])
+    spans.flush()
+    child = os.fork()
+    if child == 0:
+        shop.work(1)
+        spans.flush()
+        spans.close()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert set(receiver.spans()) == {"shop.work"}
+    spans.close()
+    assert set(receiver.spans()) == {"shop.work", "shop.fail"}
+
+
+def test_what_waits_is_told_at_the_end(shop, receiver, provider):
+    def caught():
+        with pytest.raises(KeyError):
+            shop.fail()
+
+    subscription = shop.collect.subscribe(Spans(provider), FOREVER, calls="failed")
+    shop.order([caught])
+    subscription.close()
+    assert set(receiver.spans()) == {"shop.fail"}
+
+
+def test_what_waits_is_bounded(time, receiver, provider, monkeypatch):
+    monkeypatch.setattr("smartcollect.sinks.opentelemetry.spans._MAX_WAITING", 10)
+    log = CallLog()
+    subscription = log.subscribe(Spans(provider), FOREVER)
+    for number in range(11):
+        name = HandlerName("s", str(number))
+        details = Details(1.0, Failure("E", "", ()), None, parent=1_000_000 + number)
+        log.recorder.store.add(Call(name, time.now, 1.0, (), {}, None, 0, details))
+        assert not receiver.spans()
+        subscription.flush()
+    assert len(receiver.spans()) == 11
+    subscription.close()
+
+
+def test_a_span_has_no_parent_but_calls(shop, receiver, provider, spans):
+    with provider.get_tracer("smartcollect").start_as_current_span("of the caller"):
+        shop.work(1)
+        spans.flush()
+    assert receiver.spans()["shop.work"].parent_span_id == b""
+
+
+def test_a_processor_that_raises_makes_no_span_twice(receiver, provider, caplog):
+    class Failing(SpanProcessor):
+        before = 2
+
+        def on_start(self, span, parent_context=None):
+            self.before -= 1
+            if self.before == -1:
+                raise OSError("full")
+
+    provider.add_span_processor(Failing())
+    log = CallLog()
+    subscription = log.subscribe(Spans(provider), FOREVER)
+    for number in range(5):
+        name = HandlerName("s", str(number))
+        log.recorder.store.add(Call(name, 0.0, 1.0, (), {}, None, 0))
+    subscription.flush()
+    assert subscription.failures == 1
+    subscription.close()
+    assert set(receiver.spans()) == {f"s.{number}" for number in range(5)}
+
+
+def test_hostile_names_and_messages_reach_the_receiver(receiver, provider):
+    log = CallLog()
+    subscription = log.subscribe(Spans(provider), FOREVER)
+    for hostile in ("\udc80", "\0", "", "n" * 10_000):
+        failure = Failure(hostile, hostile, ())
+        name = HandlerName("s", hostile)
+        log.recorder.store.add(Call(name, 0.0, 1.0, (), {}, None, 0, Details(1.0, failure)))
+    subscription.close()
+    assert set(receiver.spans()) == {"s.?", "s.\0", "s.", "s." + "n" * 10_000}
+
+
+@pytest.mark.parametrize("patience", ["soon", -1])
+def test_a_patience_that_is_not_a_duration_is_refused(patience):
+    with pytest.raises(ValueError, match="patience"):
+        Spans(patience=patience)
