@@ -54,7 +54,7 @@ def spans(shop, provider):
 
 
 def test_a_slow_call_is_a_span(shop, time, receiver, spans):
-    time.sleep(0.123456789)
+    time.sleep(1_700_000_000.123456789)
     start = (time.now + 1_000_000) * 1e9
     shop.work(0.05)
     shop.work(0.5)
