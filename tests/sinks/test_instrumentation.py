@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from importlib.metadata import entry_points
+import tomllib
+from importlib.metadata import EntryPoint
 from math import inf
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,7 @@ from smartswitch import Switcher
 
 from smartcollect.sinks.opentelemetry import SmartcollectInstrumentor
 
+ROOT = Path(__file__).parent.parent.parent
 FOREVER = "1000min"  # nothing is due by itself
 
 
@@ -151,8 +154,8 @@ def test_the_library_imports_nothing_of_it():
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-def test_opentelemetry_finds_it(time):
-    found = entry_points(group="opentelemetry_instrumentor", name="smartcollect")
-    if not found:
-        pytest.skip("installed before there was an entry point")
-    assert {one.load() for one in found} == {SmartcollectInstrumentor}
+def test_opentelemetry_finds_it():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    ((name, value),) = project["entry-points"]["opentelemetry_instrumentor"].items()
+    entry = EntryPoint(name, value, "opentelemetry_instrumentor")
+    assert (entry.name, entry.load()) == ("smartcollect", SmartcollectInstrumentor)

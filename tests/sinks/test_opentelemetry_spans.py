@@ -72,6 +72,15 @@ def test_a_slow_call_is_a_span(shop, time, receiver, spans):
     assert (span.status.code, len(span.events), span.parent_span_id) == (0, 0, b"")
 
 
+def test_a_span_lasts_as_long_as_the_call_to_the_nanosecond(receiver, provider):
+    log = CallLog()
+    subscription = log.subscribe(Spans(provider), FOREVER)
+    log.recorder.store.add(Call(HandlerName("s", "h"), 0.0, 0.123456789, (), {}, None, 0))
+    subscription.close()
+    span = receiver.spans()["s.h"]
+    assert span.end_time_unix_nano - span.start_time_unix_nano == 123_456_789
+
+
 def test_a_failed_call_tells_its_exception(shop, receiver, spans):
     with pytest.raises(KeyError):
         shop.fail(0.001)

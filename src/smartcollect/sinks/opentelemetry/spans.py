@@ -93,8 +93,10 @@ class Spans:
         self._forget_parent()
         with self._lock:
             self.due = inf
-            suspended(self._make_spans, SYSTEM.wall() - self._patience)
-            self._come_again()
+            try:
+                suspended(self._make_spans, SYSTEM.wall() - self._patience)
+            finally:
+                self._come_again()
 
     def close(self, patience: float = -1) -> None:
         """Make spans of all calls that wait."""
