@@ -15,12 +15,12 @@ from ..storage.findings import Repeat as Repeat
 from .budgets import Budget as Budget
 from .budgets import budget as budget
 from .budgets import parse_budget as parse_budget
-from .comparison import Change as Change
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
 from .drift import Drift as Drift
 from .files import load as load
 from .files import load_runs as load_runs
+from .growth import Change as Change
 from .merge import merge as merge
 from .parts import Phase as Phase
 from .parts import Run as Run

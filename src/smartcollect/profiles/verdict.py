@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from ..storage.fields import STATISTICS
 from .budgets import Budget, over, unreached
-from .comparison import MINIMUM, Change, Comparison, compare
+from .comparison import MINIMUM, Comparison, compare
+from .growth import Change
 from .profile import Profile
 from .rules import DRIFT, Rule
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from ..names import HandlerName, short_names
-from ..profiles.comparison import Change, Comparison
+from ..profiles.comparison import Comparison
+from ..profiles.growth import Change
 from ..profiles.profile import Profile
 from ..profiles.rules import DRIFT, Rule
 from ..profiles.verdict import Verdict
