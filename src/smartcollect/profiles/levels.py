@@ -38,6 +38,12 @@ class Level:
 
     def __init__(self, runs: Sequence[Handlers], new: Handlers, share: float) -> None:
         self._runs, self._new, self._share = runs, new, share
+        # Each is asked for again and again.
+        self._times: dict[tuple[HandlerName, int], float] = {}
+        self._known = {
+            id(run): {name for name, stats in run.items() if stats.is_steady}
+            for run in (*runs, new)
+        }
         names: set[HandlerName] = set().union(*runs)
         self._steady = {name for name in names if self._is_steady(name)}
         self._computing = {name: self._share_of_computing(name) for name in names}
@@ -53,12 +59,12 @@ class Level:
 
     def has(self, run: Handlers, name: HandlerName) -> bool:
         """Tell whether a run has what the others are compared by, of a handler."""
-        return name in run and (name not in self._steady or run[name].is_steady)
+        return name in run and (name not in self._steady or name in self._known[id(run)])
 
     def _is_steady(self, name: HandlerName) -> bool:
-        if name in self._new and not self._new[name].is_steady:
+        if name in self._new and name not in self._known[id(self._new)]:
             return False
-        return any(run[name].is_steady for run in self._runs if name in run)
+        return any(name in self._known[id(run)] for run in self._runs)
 
     def _share_of_computing(self, name: HandlerName) -> float:
         # That of the new run is another one where the machine drifted.
@@ -111,9 +117,12 @@ class Level:
         return [run for run in self._runs if self.has(run, name)]
 
     def _time(self, name: HandlerName, run: Handlers) -> float:
-        # Like is compared with like.
-        stats = run[name]
-        return quantile(stats.steady if name in self._steady else stats.histogram, self._share)
+        key = name, id(run)
+        if key not in self._times:
+            # Like is compared with like.
+            times = run[name].steady if name in self._steady else run[name].histogram
+            self._times[key] = quantile(times, self._share)
+        return self._times[key]
 
     def _drift(self, before: Mapping[HandlerName, float], run: Handlers) -> Drift:
         return Drift.of(

@@ -46,6 +46,7 @@ def bucket_of(elapsed: float) -> int:
     return buckets_of(doubles([elapsed]))[0]
 
 
+@lru_cache(maxsize=4096)
 def _bounds(bucket: int) -> tuple[float, float]:
     low: float = _DOUBLE.unpack(_BITS.pack(bucket << _SHIFT))[0]
     high: float = _DOUBLE.unpack(_BITS.pack((bucket + 1) << _SHIFT))[0]
