@@ -79,6 +79,14 @@ class Recorder:
         self._probes.add(probe)
         return probe
 
+    def sample_rates(self) -> dict[HandlerName, float]:
+        """Return the share of its calls that is recorded, of each handler that is watched now."""
+        while True:
+            try:
+                return {probe.name: probe.share for probe in self._probes}
+            except RuntimeError:  # another thread made a probe meanwhile
+                continue
+
     def rename(self, probe: Probe, name: HandlerName) -> None:
         """Call the handler of ``probe`` ``name`` from now on."""
         self.store.rename(probe.name, name)

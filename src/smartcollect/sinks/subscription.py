@@ -107,7 +107,9 @@ class Subscription:
             return
         number = len(wanted.columns[0])
         room = max(0, min(number, self._max_queue - self._waiting - self._sending))
-        self.dropped += number - room
+        if room < number:
+            self.dropped += number - room
+            self._store.note_dropped(number - room)
         if room:
             self._queue.append(Packed(wanted, room))
             self._waiting += room
@@ -237,6 +239,7 @@ class Subscription:
         lost = sum(batch.count - batch.dropped for batch in left)
         if lost:
             self.dropped += lost
+            self._store.note_dropped(lost)
             _log.warning("%s never took %s calls", _name(self._sink), f"{lost:,}")
         close = getattr(self._sink, "close", None)
         if close is not None:

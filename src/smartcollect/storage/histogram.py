@@ -10,7 +10,9 @@ from math import ceil
 
 _DOUBLE = struct.Struct("<d")
 _BITS = struct.Struct("<q")
-_SHIFT = 47  # of a double's 52 mantissa bits, five stay: 32 buckets for each power of two
+STEPS = 32
+"""Buckets for each power of two."""
+_SHIFT = 47  # of a double's 52 mantissa bits, five stay
 
 
 # Where the upper two bytes of each eight are.
@@ -46,11 +48,27 @@ def bucket_of(elapsed: float) -> int:
     return buckets_of(doubles([elapsed]))[0]
 
 
+def bound_of(bucket: int) -> float:
+    """The lower bound of a bucket, in seconds: the least time that falls into it."""
+    bound: float = _DOUBLE.unpack(_BITS.pack(bucket << _SHIFT))[0]
+    return bound
+
+
+def nearest_bound(elapsed: float) -> int:
+    """The bucket whose lower bound is nearest to ``elapsed`` seconds.
+
+    Example:
+        >>> bound_of(nearest_bound(0.1))
+        0.099609375
+    """
+    bucket = bucket_of(elapsed)
+    low, high = _bounds(bucket)
+    return bucket if elapsed - low <= high - elapsed else bucket + 1
+
+
 @lru_cache(maxsize=4096)
 def _bounds(bucket: int) -> tuple[float, float]:
-    low: float = _DOUBLE.unpack(_BITS.pack(bucket << _SHIFT))[0]
-    high: float = _DOUBLE.unpack(_BITS.pack((bucket + 1) << _SHIFT))[0]
-    return low, high
+    return bound_of(bucket), bound_of(bucket + 1)
 
 
 def middle_of(bucket: int) -> float:

@@ -304,6 +304,9 @@ class HandlerStats:
 
 
 def _add(mine: Counter[int], other: Mapping[int, int]) -> None:
+    if not mine:
+        dict.update(mine, other)
+        return
     # A few buckets, mostly: `Counter.update` takes longer to look what it was given.
     for bucket, calls in other.items():
         mine[bucket] = mine.get(bucket, 0) + calls

@@ -87,6 +87,7 @@ class Store:
         slow_from: seconds; calls that took no longer are not among the slowest that are kept.
         slow: seconds; of calls that took no longer, `Times` are enough: nobody wants their rows.
         since: Unix seconds, from which on the statistics count calls.
+        dropped: calls that subscribers were to have and had no room for, of closed ones too.
     """
 
     def __init__(self, max_history: int, top: int = 0, clock: Clock = SYSTEM) -> None:
@@ -107,6 +108,7 @@ class Store:
         self._to_wall: float | None = None
         self._top = top
         self._subscribers: list[Subscriber] = []
+        self.dropped = 0
         self._reset()
         _stores.add(self)
 
@@ -427,6 +429,11 @@ class Store:
                 self._subscribers.remove(subscriber)
                 self._set_slow()
 
+    def note_dropped(self, calls: int) -> None:
+        """Count calls that a subscriber was to have and never gets."""
+        with self._lock:
+            self.dropped += calls
+
     def settle(self, take: Callable[[], Taken]) -> Taken | None:
         """Let the subscribers have all calls until now, and return what ``take`` takes of them.
 
@@ -477,6 +484,7 @@ def _after_fork() -> None:
 
 def _after_fork_in_child() -> None:
     for store in _held:
+        store.dropped = 0
         # The parent tells its subscribers of the calls until now, the child of those that come.
         if store._subscribers:
             store._settled()
