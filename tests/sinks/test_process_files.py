@@ -1,0 +1,458 @@
+"""Many processes and one sum: exact, whoever ends, forks, clears or breaks a file."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+from smartswitch import Switcher
+
+pytest.importorskip("prometheus_client")
+
+from prometheus_client import CollectorRegistry
+
+from smartcollect.sinks import process_files
+from smartcollect.sinks.prometheus import Collector, write_totals
+from smartcollect.sinks.worker import worker
+
+FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+FORKS = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+LOCKS = pytest.mark.skipif(sys.platform == "win32", reason="needs flock")
+FOREVER = "1000min"
+DURATION = "smartcollect_call_duration_seconds"
+
+
+class Sum:
+    """What a scrape of a folder shows."""
+
+    def __init__(self, folder):
+        self.registry = CollectorRegistry()
+        self.registry.register(Collector.multiprocess(folder))
+
+    def __call__(self, name="smartcollect_calls_total", handler="pay", **labels):
+        if handler is not None:
+            labels |= {"handler": handler, "switcher": "shop"}
+        if name == "smartcollect_calls_total":
+            labels = {"outcome": "ok"} | labels
+        return self.registry.get_sample_value(name, labels)
+
+    @property
+    def unreadable(self):
+        return self("smartcollect_unreadable_files", None)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "metrics"
+
+
+@pytest.fixture
+def shop():
+    shop = Switcher("shop").plug("collect")
+
+    @shop
+    def pay(error=None):
+        if error is not None:
+            raise error
+
+    @shop
+    def cancel(): ...
+
+    shop.pay = pay
+    return shop
+
+
+@pytest.fixture
+def written(shop, folder):
+    """The subscription that writes the totals of the shop."""
+    subscription = write_totals(shop.collect, folder, FOREVER)
+    yield subscription
+    subscription.close()
+
+
+def forked(work):
+    """Do work in a process that is forked, to its regular end; return its exit status."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+            worker.close_all()  # as `atexit` does
+        except BaseException as error:
+            print(repr(error), file=sys.stderr)
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def files(folder):
+    return sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+
+
+def test_a_process_writes_what_it_counts(shop, written, folder):
+    found = Sum(folder)
+    assert found() == 0
+    assert found(handler="cancel") == 0
+    for _ in range(100):
+        shop.pay()
+    with pytest.raises(LookupError):
+        shop.pay(LookupError())
+    written.flush()
+    assert found() == 100
+    assert found(outcome="error") == 1
+    assert found(f"{DURATION}_count") == 101
+    assert found(f"{DURATION}_bucket", le="+Inf") == 101
+    assert found(f"{DURATION}_sum") == pytest.approx(
+        shop.collect.stats("pay")["total_time"], abs=1e-9
+    )
+    assert found("smartcollect_sample_rate") == 1
+    assert found.unreadable == 0
+
+
+def test_what_was_called_before_does_not_count(shop, folder):
+    shop.pay()
+    subscription = write_totals(shop.collect, folder, FOREVER)
+    shop.pay()
+    subscription.close()
+    assert Sum(folder)() == 1
+
+
+def test_clear_and_drain_take_nothing_from_the_totals(shop, written, folder):
+    shop.pay()
+    shop.collect.clear()
+    shop.pay()
+    shop.collect.drain()
+    shop.pay()
+    written.flush()
+    assert Sum(folder)() == 3
+
+
+@FORK
+@FORKS
+def test_forked_processes_count_for_themselves(shop, written, folder):
+    def work(calls=250):
+        for _ in range(calls):
+            shop.pay()
+
+    work(7)
+    assert [forked(work) for _ in range(4)] == [0] * 4
+    assert forked(lambda: None) == 0
+    written.flush()
+    assert Sum(folder)() == 7 + 4 * 250
+
+
+@FORK
+@FORKS
+def test_a_fork_of_a_fork(shop, written, folder):
+    def work():
+        shop.pay()
+        for task in list(worker._tasks):
+            task.flush()
+        assert forked(shop.pay) == 0
+
+    assert forked(work) == 0
+    assert Sum(folder)() == 2
+
+
+@FORK
+@FORKS
+def test_processes_of_multiprocessing(shop, written, folder):
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=shop.pay) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert Sum(folder)() == 3
+
+
+SCRIPT = """
+    import sys
+    from smartswitch import Switcher
+    from smartcollect.sinks.prometheus import write_totals
+
+    shop = Switcher("shop").plug("collect")
+
+    @shop
+    def pay(): ...
+
+    subscription = write_totals(shop.collect, sys.argv[1], "1000min")
+    for _ in range(int(sys.argv[2])):
+        pay()
+    if len(sys.argv) > 3:
+        subscription.flush()
+        print("ready", flush=True)
+        sys.stdin.read()
+    """
+
+
+def started(folder, calls, *more, **options):
+    script = textwrap.dedent(SCRIPT)
+    command = [sys.executable, "-c", script, os.fspath(folder), str(calls), *more]
+    return subprocess.Popen(command, **options)
+
+
+@LOCKS
+def test_processes_that_ended_are_one_file(folder):
+    running = [started(folder, calls) for calls in (100, 20, 3)]
+    assert [process.wait() for process in running] == [0, 0, 0]
+    assert started(folder, 1000).wait() == 0  # the last one takes those with it that met
+    assert files(folder) == ["ended.json"]
+    assert Sum(folder)() == 1123
+
+
+def test_a_process_that_was_killed_stays_counted(folder):
+    process = started(folder, 5, "wait", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with process:
+        process.stdout.readline()
+        process.kill()
+    assert started(folder, 2).wait() == 0
+    assert Sum(folder)() == 7
+    assert any(name.startswith(f"{process.pid}-") for name in files(folder))
+
+
+def test_the_same_process_number_again_is_another_file(shop, folder):
+    for calls in (1, 10):
+        subscription = write_totals(shop.collect, folder, FOREVER)
+        before = set(files(folder))
+        for _ in range(calls):
+            shop.pay()
+        subscription.flush()
+        assert before == set(files(folder))
+        subscription.close()
+    assert Sum(folder)() == 11
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: "",
+        lambda text: "[]",
+        lambda text: "[" * 100_000,
+        lambda text: "\0" * len(text),
+        lambda text: text.replace('"version":1', '"version":99'),
+        lambda text: text.replace('"pay",1.0,3', '"pay",1.0,4'),
+        lambda text: text.replace('"pay",1.0,3', '"pay",1.0,-3'),
+        lambda text: text.replace('"pay",1.0,3', '"pay",1.0,true'),
+        lambda text: text.replace('"shop"', "17"),
+        lambda text: text.replace('"handlers":', '"handled":'),
+    ],
+)
+def test_a_damaged_file_is_reported_and_breaks_nothing(shop, written, folder, damage, caplog):
+    for _ in range(3):
+        shop.pay()
+    written.flush()
+    (file,) = folder.glob("*.json")
+    good = file.read_text()
+    bad = damage(good)
+    assert bad != good
+    seen, fresh = Sum(folder), Sum(folder)
+    assert seen() == 3
+    other = folder / f"1-{'0' * 32}.json"
+    other.write_text(good)
+    file.write_text(bad)
+    caplog.clear()
+    # Who knew the file goes on with what it knew; nobody goes down.
+    assert (seen(), seen()) == (6, 6)
+    assert seen.unreadable == 1
+    (record,) = caplog.records
+    assert record.name == "smartcollect"
+    assert str(file) in record.getMessage()
+    assert fresh() == 3
+    assert fresh.unreadable == 1
+    shop.pay()
+    written.flush()
+    assert (seen(), fresh(), fresh.unreadable) == (7, 7, 0)
+
+
+def test_a_damaged_sum_is_left_alone(shop, folder, caplog):
+    folder.mkdir()
+    (folder / "ended.json").write_text("{")
+    subscription = write_totals(shop.collect, folder, FOREVER)
+    shop.pay()
+    subscription.close()
+    assert "ended.json cannot be read" in caplog.text
+    assert (folder / "ended.json").read_text() == "{"
+    found = Sum(folder)
+    assert (found(), found.unreadable) == (1, 1)
+
+
+@LOCKS
+@pytest.mark.parametrize("step", ["write", "unlink"])
+def test_the_sum_is_right_after_a_crash_at_any_step(shop, folder, monkeypatch, step, caplog):
+    crashed = {"write": (process_files, "write"), "unlink": (Path, "unlink")}[step]
+    subscription = write_totals(shop.collect, folder, FOREVER)
+    shop.pay()
+    subscription.flush()
+    with monkeypatch.context() as patch:
+
+        def crash(path, *args, **kwargs):
+            if step == "unlink" or Path(path).name == "ended.json":
+                raise OSError("crash")
+            return write(path, *args, **kwargs)
+
+        write = process_files.write
+        patch.setattr(*crashed, crash)
+        subscription.close()
+    assert "failed to close" in caplog.text
+    assert len(files(folder)) == {"write": 1, "unlink": 2}[step]
+    found = Sum(folder)
+    assert found() == 1
+    subscription = write_totals(shop.collect, folder, FOREVER)
+    shop.pay()
+    subscription.close()
+    assert found() == 2
+    assert files(folder) == ["ended.json"]
+
+
+@LOCKS
+def test_a_scrape_in_the_middle_of_a_merge(shop, folder, monkeypatch):
+    """Files vanish while they are read."""
+    found, reading = Sum(folder), process_files._read
+    subscriptions = [write_totals(shop.collect, folder, FOREVER) for _ in range(3)]
+    shop.pay()
+
+    def merging(path):
+        if subscriptions:
+            with monkeypatch.context() as patch:
+                patch.setattr(process_files, "_read", reading)
+                subscriptions.pop().close()
+        return reading(path)
+
+    for subscription in subscriptions:
+        subscription.flush()
+    monkeypatch.setattr(process_files, "_read", merging)
+    assert found() == 3
+    assert not subscriptions
+    assert files(folder) == ["ended.json"]
+
+
+@LOCKS
+def test_somebody_else_merges(shop, folder):
+    subscription = write_totals(shop.collect, folder, FOREVER)
+    shop.pay()
+    with process_files._locked(folder) as is_locked:
+        assert is_locked
+        subscription.close()
+    assert len(files(folder)) == 1
+    assert Sum(folder)() == 1
+    write_totals(shop.collect, folder, FOREVER).close()
+    assert files(folder) == ["ended.json"]
+    assert Sum(folder)() == 1
+
+
+def test_a_file_that_cannot_be_written_counts_once(shop, written, folder, monkeypatch, caplog):
+    with monkeypatch.context() as patch:
+
+        def full(*args):
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(process_files, "write", full)
+        shop.pay()
+        written.flush()
+        shop.pay()
+        written.flush()
+    assert written.failures == 2
+    written.flush()
+    assert Sum(folder)() == 2
+
+
+def test_a_folder_that_was_removed(shop, written, folder, caplog):
+    found = Sum(folder)
+    shop.pay()
+    written.flush()
+    assert found() == 1
+    (file,) = folder.glob("*.json")
+    file.unlink()
+    folder.rmdir()
+    assert (found(), found.unreadable) == (None, 1)
+    shop.pay()
+    written.flush()
+    assert (found(), found.unreadable) == (2, 0)
+
+
+def test_a_folder_that_cannot_be_made(shop, tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        write_totals(shop.collect, tmp_path / "file" / "metrics")
+    with pytest.raises(OSError, match="file"):
+        Collector.multiprocess(tmp_path / "file")
+    assert not [task for task in worker._tasks if task._store is shop.collect.recorder.store]
+
+
+def test_what_is_not_a_log(folder):
+    with pytest.raises(TypeError, match="'api' is not a log"):
+        write_totals("api", folder)
+
+
+def test_the_log_may_go(folder):
+    shop = Switcher("shop").plug("collect")
+
+    @shop
+    def pay(): ...
+
+    subscription = write_totals(shop.collect, folder, FOREVER)
+    pay()
+    closed = threading.Event()
+    close, subscription._sink.close = subscription._sink.close, closed.set
+    del shop, pay
+    gc.collect()
+    assert closed.wait(10)
+    close()
+    assert Sum(folder)() == 1
+
+
+def test_the_newest_sample_rate_and_the_earliest_beginning(shop, folder):
+    first = write_totals(shop.collect, folder, FOREVER)
+    shop.pay()
+    first.close()
+    begin = Sum(folder)("smartcollect_calls_created", outcome="ok")
+    shop.collect.configure.sample_rate = 0.5
+    second = write_totals(shop.collect, folder, FOREVER)
+    second.close()
+    found = Sum(folder)
+    assert found("smartcollect_sample_rate") == 0.5
+    assert found("smartcollect_calls_created", outcome="ok") == begin
+
+
+def test_dropped_calls_of_all_processes(shop, folder, caplog):
+    class Never:
+        def write(self, batch):
+            raise OSError("away")
+
+    full = shop.collect.subscribe(Never(), FOREVER, max_queue=0)
+    shop.pay()
+    shop.collect.stats()
+    subscription = write_totals(shop.collect, folder, FOREVER)
+    for _ in range(5):
+        shop.pay()
+    subscription.close()
+    full.close()
+    assert Sum(folder)("smartcollect_dropped_total", None) == 5
+
+
+def test_no_counter_goes_down_when_files_are_merged(folder):
+    """Sums of floats depend on their order: a counter that loses an ulp looks like a new one."""
+    shops = [Switcher("shop").plug("collect") for _ in range(8)]
+    subscriptions = []
+    for number, shop in enumerate(shops):
+
+        @shop
+        def pay(): ...
+
+        subscriptions.append(write_totals(shop.collect, folder, FOREVER))
+        for _ in range(number + 1):
+            pay()
+        subscriptions[-1].flush()
+    found, names = Sum(folder), (f"{DURATION}_sum", "smartcollect_self_seconds_total")
+    before = [found(name) for name in names]
+    for subscription in subscriptions:
+        subscription.close()
+        assert [found(name) for name in names] == before

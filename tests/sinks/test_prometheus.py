@@ -1,0 +1,490 @@
+"""Metrics: exact numbers in both formats, as Prometheus itself reads them."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import subprocess
+import time as system
+import urllib.error
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+from services import free_port, program, serving
+from smartswitch import Switcher
+
+pytest.importorskip("prometheus_client")
+
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest, start_http_server
+from prometheus_client.openmetrics.exposition import generate_latest as open_metrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
+from prometheus_client.parser import text_string_to_metric_families as parse
+
+from smartcollect import CallLog, collecting
+from smartcollect.sinks.prometheus import Collector, buckets_between
+
+DURATION = "smartcollect_call_duration_seconds"
+
+
+class Scraped:
+    """The samples of some text, by name and labels."""
+
+    def __init__(self, text, parser=parse):
+        self.samples = {}
+        self.types = {}
+        for family in parser(text):
+            self.types[family.name] = family.type
+            for sample in family.samples:
+                key = sample.name, frozenset(sample.labels.items())
+                assert key not in self.samples, key
+                self.samples[key] = sample.value
+
+    def __call__(self, name, handler=None, switcher="shop", **labels):
+        if handler is not None:
+            labels |= {"handler": handler, "switcher": switcher}
+        return self.samples.get((name, frozenset(labels.items())))
+
+    def buckets(self, handler):
+        """How many calls each bound has below it."""
+        return {
+            float(dict(labels)["le"]): value
+            for (name, labels), value in self.samples.items()
+            if name == f"{DURATION}_bucket" and dict(labels)["handler"] == handler
+        }
+
+
+def scrape(*logs, **options):
+    registry = CollectorRegistry()
+    registry.register(Collector(*logs, **options))
+    return Scraped(generate_latest(registry).decode())
+
+
+@pytest.fixture
+def shop(time):
+    """A switcher whose handlers take as long as they are told."""
+    shop = Switcher("shop").plug("collect")
+
+    @shop
+    def pay(seconds=0.0, error=None):
+        time.sleep(seconds)
+        if error is not None:
+            raise error
+
+    @shop
+    def order(seconds, *payments):
+        time.sleep(seconds)
+        for payment in payments:
+            pay(payment)
+
+    @shop
+    def cancel(): ...
+
+    shop.pay, shop.order = pay, order
+    return shop
+
+
+def register(switcher, name):
+    """A new handler of this name."""
+
+    def handler(): ...
+
+    handler.__name__ = name
+    return switcher(handler)
+
+
+def fail(call, *args):
+    with pytest.raises(LookupError):
+        call(*args)
+
+
+def test_what_calls_came_to(shop):
+    shop.order(0.5, 0.25, 0.125)
+    fail(shop.pay, 1.0, LookupError())
+    found = scrape(shop.collect)
+    assert found("smartcollect_calls_total", "pay", outcome="ok") == 2
+    assert found("smartcollect_calls_total", "pay", outcome="error") == 1
+    assert found(f"{DURATION}_count", "pay") == 3
+    assert found(f"{DURATION}_sum", "pay") == 1.375
+    assert found(f"{DURATION}_sum", "order") == 0.875
+    assert found("smartcollect_self_seconds_total", "order") == 0.5
+    assert found(f"{DURATION}_bucket", "pay", le="1.0") == 2
+    assert found(f"{DURATION}_bucket", "pay", le="2.0") == 3
+    assert found(f"{DURATION}_bucket", "pay", le="+Inf") == 3
+
+
+def test_a_call_on_a_bound_is_above_it(time):
+    shop = Switcher("shop").plug("collect")
+    times = {
+        "on": 2.0**-10,
+        "below": math.nextafter(2.0**-10, 0),
+    }
+    time.now = 0.0  # no rounding
+
+    @shop
+    def on():
+        time.now = times["on"]
+
+    @shop
+    def below():
+        time.now = times["below"]
+
+    for handler in (on, below):
+        time.now = 0.0
+        handler()
+    found = scrape(shop.collect)
+    for le, counts in {
+        "0.00048828125": (0, 0),
+        "0.0009765625": (0, 1),
+        "0.001953125": (1, 1),
+    }.items():
+        assert (
+            found(f"{DURATION}_bucket", "on", le=le),
+            found(f"{DURATION}_bucket", "below", le=le),
+        ) == counts
+
+
+def test_the_bounds_that_there_are_by_default(shop):
+    shop.pay(0.1)
+    bounds = list(scrape(shop.collect).buckets("pay"))
+    assert bounds == [2.0**exponent for exponent in range(-20, 6)] + [math.inf]
+
+
+def test_bounds_are_moved_to_the_nearest_of_the_recorder(shop):
+    shop.pay(0.1)
+    bounds = ["1s", 0.1, "100ms", 0.1001, math.inf, "1.5 s"]
+    found = scrape(shop.collect, buckets=bounds)
+    assert list(found.buckets("pay")) == [0.099609375, 1.0, 1.5, math.inf]
+    assert list(scrape(shop.collect, buckets=()).buckets("pay")) == [math.inf]
+
+
+@given(
+    st.lists(st.floats(0, 100) | st.sampled_from([2.0**k for k in range(-21, 6)]), max_size=50),
+    st.sampled_from([1, 2, 4, 32]),
+)
+def test_counts_are_those_of_the_times_below_each_bound(times, steps):
+    from support import FakeTime
+
+    clock = FakeTime()
+    log = CallLog(clock=clock.clock)
+    switcher = Switcher("shop")
+
+    @switcher
+    def pay(seconds):
+        clock.now = seconds
+
+    log.attach(switcher)
+    for seconds in times:
+        clock.now = 0.0
+        pay(seconds)
+    log.detach(switcher)
+    bounds = buckets_between(2**-20, 32, steps)
+    found = scrape(log, buckets=bounds).buckets("pay")
+    assert list(found) == ([*bounds, math.inf] if times else [])
+    for bound, count in found.items():
+        assert count == sum(seconds < bound for seconds in times)
+
+
+@pytest.mark.parametrize(
+    ("buckets", "error", "named"),
+    [
+        ([1.0, 0], ValueError, "0 is not above zero"),
+        ([-1.0], ValueError, "-1.0"),
+        (["soon"], ValueError, "'soon'"),
+        ([math.nan], ValueError, "nan"),
+        ([None], TypeError, "None"),
+        ("100ms", TypeError, "'100ms'"),
+        (0.1, TypeError, "0.1"),
+    ],
+)
+def test_what_is_not_a_bound(buckets, error, named):
+    with pytest.raises(error, match=f"buckets: .*{named}"):
+        Collector(CallLog(), buckets=buckets)
+
+
+@pytest.mark.parametrize("steps", [0, 3, 64, True, "2"])
+def test_what_is_not_a_number_of_steps(steps):
+    with pytest.raises(ValueError, match=f"steps: {steps!r}"):
+        buckets_between("1ms", "1s", steps)
+
+
+def test_what_is_not_a_log():
+    with pytest.raises(TypeError, match="pass the logs"):
+        Collector()
+    with pytest.raises(TypeError, match="'api' is not a log"):
+        Collector("api")
+
+
+def test_a_handler_without_a_call_has_zeros_and_no_buckets(shop):
+    found = scrape(shop.collect)
+    assert found("smartcollect_calls_total", "cancel", outcome="ok") == 0
+    assert found("smartcollect_calls_total", "cancel", outcome="error") == 0
+    assert found("smartcollect_self_seconds_total", "cancel") == 0
+    assert not found.buckets("cancel")
+
+
+def test_to_register_reads_no_log(shop):
+    collector = Collector(shop.collect)
+    described = list(collector.describe())
+    assert [metric.name for metric in described] == [metric.name for metric in collector.collect()]
+    assert not any(metric.samples for metric in described[:4])
+    registry = CollectorRegistry(auto_describe=True)
+    registry.register(collector)
+    with pytest.raises(ValueError, match="Duplicated"):
+        registry.register(Collector(shop.collect))
+    registry.unregister(collector)
+    registry.register(Collector(shop.collect))
+
+
+def test_several_logs_are_one(shop, time):
+    bank = Switcher("bank").plug("collect")
+
+    @bank
+    def pay(seconds):
+        time.sleep(seconds)
+
+    shop.pay(1.0)
+    pay(2.0)
+    found = scrape(shop.collect, bank.collect)
+    assert found(f"{DURATION}_sum", "pay") == 1
+    assert found(f"{DURATION}_sum", "pay", switcher="bank") == 2
+    same = scrape(shop.collect, shop.collect)
+    assert same(f"{DURATION}_sum", "pay") == 1
+    with collecting(shop) as log:
+        shop.pay(4.0)
+    both = scrape(shop.collect, log)
+    assert both(f"{DURATION}_sum", "pay") == 1 + 4 + 4
+    assert both(f"{DURATION}_bucket", "pay", le="2.0") == 1
+
+
+def test_a_log_that_is_cleared_says_since_when_it_counts(shop, time):
+    shop.pay(1.0)
+    before = scrape(shop.collect)(f"{DURATION}_created", "pay")
+    time.sleep(10.0)
+    shop.collect.clear()
+    shop.pay(0.5)
+    found = scrape(shop.collect)
+    assert found(f"{DURATION}_count", "pay") == 1
+    for name in (f"{DURATION}_created", "smartcollect_self_seconds_created"):
+        assert found(name, "pay") == before + 11
+    assert found("smartcollect_calls_created", "pay", outcome="ok") == before + 11
+
+
+def test_the_sample_rate_of_each_handler():
+    shop = Switcher("shop").plug(
+        "collect",
+        sample_rate=0.5,
+        method_config={"login": {"sample_rate": 1.0}, "health": {"enabled": False}},
+    )
+    for name in ("login", "health", "pay"):
+        register(shop, name)
+    found = scrape(shop.collect)
+    rates = {name: found("smartcollect_sample_rate", name) for name in ("login", "health", "pay")}
+    assert rates == {"login": 1.0, "health": 0.0, "pay": 0.5}
+    shop.collect.configure.sample_rate = 0.25
+    assert scrape(shop.collect)("smartcollect_sample_rate", "pay") == 0.25
+
+
+def test_the_sample_rate_of_a_handler_that_is_not_watched_any_more(shop):
+    with collecting(shop, sample_rate=0.5) as log:
+        pass
+    assert scrape(log)("smartcollect_sample_rate", "pay") == 0.5
+
+
+class Never:
+    def write(self, batch):
+        raise OSError("away")
+
+
+def test_dropped_calls_stay_counted(shop, caplog):
+    assert scrape(shop.collect)("smartcollect_dropped_total") == 0
+    subscription = shop.collect.subscribe(Never(), "1000min", max_queue=2)
+    for _ in range(10):
+        shop.pay()
+    assert shop.collect.stats("pay")["calls"] == 10
+    assert scrape(shop.collect)("smartcollect_dropped_total") == 8
+    subscription.close()
+    del subscription
+    assert scrape(shop.collect)("smartcollect_dropped_total") == 10
+    shop.collect.clear()
+    assert scrape(shop.collect)("smartcollect_dropped_total") == 10
+
+
+HOSTILE = [
+    'say "hi"',
+    "two\nlines",
+    "back\\slash",
+    "\ud800",
+    "nul\0",
+    "\r",
+    "用户",
+    "a\\nb",
+    "a\nb",
+]
+
+
+@pytest.fixture
+def hostile():
+    """A log whose handlers have names that are hard to write."""
+    shop = Switcher('the "shop"').plug("collect")
+    for name in HOSTILE:
+        register(shop, name)()
+    return shop.collect
+
+
+def test_names_that_are_hard_to_write(hostile):
+    found = scrape(hostile)
+    expected = {'say "hi"', "two\\nlines", "back\\slash", "\\ud800", "nul\\x00", "\\r", "用户"}
+    for name in expected:
+        assert found("smartcollect_calls_total", name, 'the "shop"', outcome="ok") == 1
+    # Two names that are written alike.
+    assert found("smartcollect_calls_total", "a\\nb", 'the "shop"', outcome="ok") == 2
+
+
+def test_both_formats_have_the_same_and_are_valid(shop, hostile):
+    shop.order(0.5, 0.25)
+    fail(shop.pay, 1.0, LookupError())
+    registry = CollectorRegistry()
+    registry.register(Collector(shop.collect, hostile))
+    plain = Scraped(generate_latest(registry).decode())
+    strict = Scraped(open_metrics(registry).decode(), parse_open)
+    assert plain.samples == strict.samples
+    assert strict.types == {
+        DURATION: "histogram",
+        "smartcollect_calls": "counter",
+        "smartcollect_self_seconds": "counter",
+        "smartcollect_dropped": "counter",
+        "smartcollect_sample_rate": "gauge",
+    }
+
+
+def test_promtool_has_nothing_to_say(shop, hostile):
+    shop.order(0.5, 0.25)
+    registry = CollectorRegistry()
+    registry.register(Collector(shop.collect, hostile))
+    promtool = program("promtool")
+    text = generate_latest(registry)
+    checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
+
+
+@contextmanager
+def exposed(registry):
+    """Serve a registry on a port of its own."""
+    server, thread = start_http_server(0, "127.0.0.1", registry)
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Prometheus:
+    """A Prometheus that scrapes a port ten times a second."""
+
+    def __init__(self, port):
+        self.port = port
+
+    def ask(self, query):
+        """The values that a query comes to, by handler."""
+        url = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode(
+            {"query": query}
+        )
+        with urllib.request.urlopen(url) as answer:
+            result = json.load(answer)["data"]["result"]
+        return {one["metric"].get("handler"): float(one["value"][1]) for one in result}
+
+    def until(self, query, is_right, patience=10.0):
+        """The answer, once it is right."""
+        until = system.monotonic() + patience
+        while True:
+            try:
+                answer = self.ask(query)
+            except urllib.error.HTTPError:  # it is not ready
+                answer = None
+            if answer is not None and is_right(answer):
+                return answer
+            if system.monotonic() > until:
+                pytest.fail(f"{query}: {answer}")
+            system.sleep(0.05)
+
+
+@pytest.fixture
+def prometheus(tmp_path):
+    @contextmanager
+    def started(target):
+        command, port = program("prometheus"), free_port()
+        config = tmp_path / "prometheus.yml"
+        config.write_text(
+            json.dumps(
+                {
+                    "global": {"scrape_interval": "100ms", "scrape_timeout": "100ms"},
+                    "scrape_configs": [
+                        {
+                            "job_name": "shop",
+                            "static_configs": [{"targets": [f"127.0.0.1:{target}"]}],
+                        }
+                    ],
+                }
+            )
+        )
+        with serving(
+            [
+                command,
+                f"--config.file={config}",
+                f"--storage.tsdb.path={tmp_path / 'data'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            port,
+            tmp_path / "prometheus.log",
+        ):
+            yield Prometheus(port)
+
+    return started
+
+
+def test_prometheus_reads_exact_counts_and_close_quantiles(shop, hostile, prometheus):
+    chance = random.Random(7)
+    times = [chance.lognormvariate(math.log(0.02), 1.0) for _ in range(2_000)]
+    registry = CollectorRegistry()
+    bounds = buckets_between("1ms", "2s", steps=32)
+    registry.register(Collector(shop.collect, hostile, buckets=bounds))
+    with exposed(registry) as port, prometheus(port) as server:
+        server.until("smartcollect_calls_total", lambda found: found.get("pay") == 0)
+        for seconds in times[1:]:
+            shop.pay(seconds)
+        fail(shop.pay, times[0], LookupError())
+        server.until(f"{DURATION}_count", lambda found: found.get("pay") == 2_000)
+        calls = server.ask('smartcollect_calls_total{outcome="ok"}')
+        assert calls.items() >= {
+            ("pay", 1_999.0),
+            ("用户", 1.0),
+            ("nul\\x00", 1.0),
+            ('say "hi"', 1.0),
+        }
+        assert server.ask('smartcollect_calls_total{outcome="error"}')["pay"] == 1
+        assert server.ask(f"{DURATION}_sum")["pay"] == pytest.approx(sum(times))
+        # From the zero that it had before the first call.
+        server.until(
+            'increase(smartcollect_calls_total{outcome="ok"}[1m])',
+            lambda found: found["pay"] >= 1_999,
+        )
+        server.until(
+            'rate(smartcollect_calls_total{outcome="ok"}[1m])', lambda found: found["pay"] > 0
+        )
+        for share in (0.5, 0.9, 0.99):
+            exact = sorted(times)[math.ceil(share * len(times)) - 1]
+            found = server.ask(f"histogram_quantile({share}, {DURATION}_bucket)")["pay"]
+            assert found == pytest.approx(exact, rel=0.035)
+        # What was cleared is a beginning, not less than nothing.
+        shop.collect.clear()
+        for _ in range(10):
+            shop.pay(0.001)
+        server.until(f"{DURATION}_count", lambda found: found.get("pay") == 10)
+        grown = server.ask("sum(increase(smartcollect_calls_total[1m]))")
+        assert grown[None] >= 2_009
