@@ -156,9 +156,9 @@ def test_the_bounds_that_there_are_by_default(shop):
 
 def test_bounds_are_moved_to_the_nearest_of_the_recorder(shop):
     shop.pay(0.1)
-    bounds = ["1s", 0.1, "100ms", 0.1001, math.inf, "1.5 s"]
+    bounds = ["1s", 0.1, "100ms", 0.1001, 0.101, math.inf, "1.5 s"]
     found = scrape(shop.collect, buckets=bounds)
-    assert list(found.buckets("pay")) == [0.099609375, 1.0, 1.5, math.inf]
+    assert list(found.buckets("pay")) == [0.099609375, 0.1015625, 1.0, 1.5, math.inf]
     assert list(scrape(shop.collect, buckets=()).buckets("pay")) == [math.inf]
 
 
