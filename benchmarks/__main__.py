@@ -25,6 +25,7 @@ _GROUPS: tuple[Callable[[], Iterable[Row]], ...] = (
     collected.retained_bytes,
     queries.statistics_of_many,
     queries.retained,
+    queries.scrape,
     suites.runs,
 )
 _PACKAGES = (

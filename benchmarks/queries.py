@@ -7,16 +7,21 @@ import json
 import random
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from smartswitch import Switcher
 
-from smartcollect import CallLog, collecting
+from smartcollect import CallLog, HandlerName, collecting
+from smartcollect.sinks.buckets import DEFAULT_BUCKETS
+from smartcollect.sinks.prometheus import Collector
 
 from .collected import registered
 from .measure import Row, in_turns, once, row
 
 RETAINED = 100_000
+HANDLERS = 500
 
 
 def _filled(number: int, max_history: int) -> CallLog:
@@ -59,3 +64,30 @@ def retained() -> Iterator[Row]:
         taken = in_turns({"ours": once(lambda: log.export(path)), "bare": once(dumped)}, 5)
     measure = "export of 100,000 as JSONL ÷ json.dumps of each"
     yield row(measure, taken["ours"], taken["bare"], 1.3, "s")
+
+
+def scrape() -> Iterator[Row]:
+    """A scrape of many handlers ÷ one of as many histograms of ``prometheus_client``."""
+    chance = random.Random(1)
+    switcher, bare = Switcher("benchmarks"), CollectorRegistry()
+    ours = CollectorRegistry()
+    names = ("switcher", "handler")
+    histogram = Histogram("bare", "-", names, registry=bare, buckets=DEFAULT_BUCKETS)
+    counter = Counter("bare_calls", "-", (*names, "outcome"), registry=bare)
+    with collecting(switcher, max_history=0) as log:
+        ours.register(Collector(log))
+        for number in range(HANDLERS):
+            name = HandlerName("benchmarks", f"handler_{number}")
+            log.recorder.store.register(name)
+            for _ in range(200):
+                elapsed = chance.lognormvariate(-6, 1)
+                log.recorder.store.add((name, 0.0, elapsed, (), {}, None, 0, None))
+                histogram.labels(*name).observe(elapsed)
+            for outcome in ("ok", "error"):
+                counter.labels(*name, outcome).inc(100)
+        registries = {"ours": ours, "bare": bare}
+        taken = in_turns(
+            {name: once(partial(generate_latest, one)) for name, one in registries.items()}, 15
+        )
+    measure = f"scrape of {HANDLERS} handlers ÷ prometheus_client's own histograms"
+    yield row(measure, taken["ours"], taken["bare"], 1.2, "ms")

@@ -6,13 +6,16 @@ a bound, that is the largest number below ours, written as ours.
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from math import inf
 
-from ..storage.histogram import STEPS, bound_of, nearest_bound
+from ..storage.histogram import STEPS, bound_of, bucket_of, nearest_bound
 from ..units import seconds
+
+_LEAST = sys.float_info.min
 
 
 def snapped(buckets: Iterable[float | str]) -> list[int]:
@@ -37,11 +40,15 @@ def snapped(buckets: Iterable[float | str]) -> list[int]:
     for value in buckets:
         if value == inf:
             continue
-        bound = nearest_bound(seconds(value, "buckets"))
-        if not bound:
-            raise ValueError(f"buckets: {value!r} is not above zero")
-        bounds.add(bound)
+        bounds.add(nearest_bound(_above_zero(value, "buckets")))
     return sorted(bounds)
+
+
+def _above_zero(value: float | str, name: str) -> float:
+    number = seconds(value, name)
+    if number < _LEAST:
+        raise ValueError(f"{name}: {value!r} is not above zero")
+    return number
 
 
 def calls_below(bounds: Iterable[int], histogram: Mapping[int, int]) -> list[int]:
@@ -66,24 +73,28 @@ def buckets_between(low: float | str, high: float | str, steps: int = 1) -> tupl
     They are bounds of the recorder's own buckets, so they are not moved.
 
     Args:
-        low: the first bound: seconds, or text such as ``"1ms"``; moved to the nearest bound.
-        high: the last bound, in the same way.
-        steps: buckets for each doubling of the time: 1, 2, 4, 8, 16 or 32. The quantiles that
-            Prometheus works out are off by ``1 / steps`` of their value at most.
+        low: seconds, or text such as ``"1ms"``; the first bound is there, or the next below.
+        high: in the same way; the last bound is there, or the next above.
+        steps: buckets for each doubling of the time: 1, 2, 4, 8, 16 or 32. A quantile that
+            Prometheus works out between ``low`` and ``high`` is off by ``1 / steps`` at most.
 
     Raises:
         TypeError, ValueError: a value is not accepted; the error names it.
 
     Example:
-        >>> buckets_between("1s", "4s", steps=2)
+        >>> buckets_between("1s", "3.5s", steps=2)
         (1.0, 1.5, 2.0, 3.0, 4.0)
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1 or STEPS % steps:
         raise ValueError(f"steps: {steps!r} is not 1, 2, 4, 8, 16 or 32")
-    (first,), (last,) = snapped((low,)), snapped((high,))
+    least, most = _above_zero(low, "low"), _above_zero(high, "high")
+    if least > most:
+        raise ValueError(f"low: {low!r} is above high: {high!r}")
     width = STEPS // steps
-    first = -(-first // width) * width
-    return tuple(bound_of(bucket) for bucket in range(first, last + 1, width))
+    bounds = [bound_of(bucket_of(least) // width * width)]
+    while bounds[-1] < most:
+        bounds.append(bound_of(bucket_of(bounds[-1]) + width))
+    return tuple(bounds)
 
 
 DEFAULT_BUCKETS = buckets_between(2.0**-20, 2.0**5)

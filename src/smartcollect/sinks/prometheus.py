@@ -83,7 +83,7 @@ class Collector:
         'text'
         >>> labels = {"switcher": "textwrap", "handler": "dedent", "outcome": "ok"}
         >>> registry.get_sample_value("smartcollect_calls_total", labels)
-        1.0
+        1
     """
 
     def __init__(self, *logs: Log, buckets: Iterable[float | str] = DEFAULT_BUCKETS) -> None:
