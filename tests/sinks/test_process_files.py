@@ -18,6 +18,7 @@ pytest.importorskip("prometheus_client")
 
 from prometheus_client import CollectorRegistry
 
+from smartcollect import collecting
 from smartcollect.sinks import process_files
 from smartcollect.sinks.prometheus import Collector, write_totals
 from smartcollect.sinks.worker import worker
@@ -316,20 +317,21 @@ def test_the_sum_is_right_after_a_crash_at_any_step(shop, folder, monkeypatch, s
 def test_a_scrape_in_the_middle_of_a_merge(shop, folder, monkeypatch):
     """Two processes end, one after the other, when their files are read and the sum is not."""
     found, reading = Sum(folder), process_files._read
-    subscriptions = [write_totals(shop.collect, folder, FOREVER) for _ in range(2)]
-    shop.pay()
+    with collecting(shop) as log:
+        subscriptions = [write_totals(one, folder, FOREVER) for one in (shop.collect, log)]
+        shop.pay()
 
-    def merging(path):
-        if path.name == "ended.json":
-            monkeypatch.setattr(process_files, "_read", reading)
-            for subscription in subscriptions:
-                subscription.close()
-        return reading(path)
+        def merging(path):
+            if path.name == "ended.json":
+                monkeypatch.setattr(process_files, "_read", reading)
+                for subscription in subscriptions:
+                    subscription.close()
+            return reading(path)
 
-    for subscription in subscriptions:
-        subscription.flush()
-    monkeypatch.setattr(process_files, "_read", merging)
-    assert found() == 2
+        for subscription in subscriptions:
+            subscription.flush()
+        monkeypatch.setattr(process_files, "_read", merging)
+        assert found() == 2
     assert files(folder) == ["ended.json"]
 
 
@@ -384,6 +386,23 @@ def test_a_folder_that_cannot_be_made(shop, tmp_path, caplog):
     with pytest.raises(OSError, match="file"):
         Collector.multiprocess(tmp_path / "file")
     assert not [task for task in worker._tasks if task._store is shop.collect.recorder.store]
+
+
+@FORK
+@FORKS
+def test_asked_twice_it_counts_once(shop, written, folder):
+    def work():
+        assert write_totals(shop.collect, folder) is written
+        shop.pay()
+
+    work()
+    assert forked(work) == 0
+    written.flush()
+    assert Sum(folder)() == 2
+    written.close()
+    again = write_totals(shop.collect, folder, FOREVER)
+    assert again is not written
+    again.close()
 
 
 def test_what_is_not_a_log(folder):

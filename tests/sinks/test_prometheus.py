@@ -248,7 +248,9 @@ def test_a_handler_without_a_call_has_zeros_and_no_buckets(shop):
 def test_to_register_reads_no_log(shop):
     collector = Collector(shop.collect)
     described = list(collector.describe())
-    assert [metric.name for metric in described] == [metric.name for metric in collector.collect()]
+    names = [metric.name for metric in collector.collect()]
+    assert [metric.name for metric in described] == [*names, "smartcollect_unreadable_files"]
+    assert not list(shop.collect.recorder.subscriptions)
     assert not any(metric.samples for metric in described[:4])
     registry = CollectorRegistry(auto_describe=True)
     registry.register(collector)

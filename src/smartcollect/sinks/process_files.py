@@ -26,13 +26,17 @@ from ..reports.writing import write
 from ..storage.tally import Tally
 from .batch import Batch
 from .subscription import Subscription
-from .totals import HandlerTotals, Log, Totals, merged, recorder_of, sample_rates
+from .totals import HandlerTotals, Log, Reading, Totals, merged, recorder_of, sample_rates
 
 _PROCESS = re.compile(r"\d+-[0-9a-f]{32}\.json")
 _ENDED = "ended.json"
 _LOCK = ".lock"
 _READINGS = 20
 _log = logging.getLogger("smartcollect")
+
+_written: weakref.WeakKeyDictionary[Recorder, dict[Path, Subscription]] = (
+    weakref.WeakKeyDictionary()
+)
 
 Identity = tuple[int, int, int]
 """What differs once a file was replaced."""
@@ -44,7 +48,8 @@ def write_totals(
     """Keep what this process counts from now on in a file in ``folder``, a file for each process.
 
     A process that was forked goes on with a file of its own. What a process counted stays after
-    its end, and so it does after ``clear()`` and ``drain()``: these totals only grow.
+    its end, and so it does after ``clear()`` and ``drain()``: these totals only grow. Called again
+    with the same log and folder, perhaps after a fork, it returns the subscription that is there.
 
     Args:
         log: a `CallLog` or a `CollectPlugin`.
@@ -63,8 +68,12 @@ def write_totals(
     Example:
         ``write_totals(api.collect, "/run/shop/metrics")``
     """
-    sink = _ProcessFile(Path(os.path.abspath(folder)), recorder_of(log))
-    subscription = log.subscribe(sink, every, calls="none")
+    path, recorder = Path(os.path.abspath(folder)), recorder_of(log)
+    there = _written.setdefault(recorder, {})
+    if path in there and not there[path].closed:
+        return there[path]
+    sink = _ProcessFile(path, recorder)
+    subscription = there[path] = log.subscribe(sink, every, calls="none")
     try:
         sink.save()
     except OSError:
@@ -131,11 +140,7 @@ class Folder:
     """Adds up the files of all processes, those that ended included.
 
     Args:
-        folder: where they are.
-
-    Attributes:
-        unreadable: how many files could not be read the last time. Of one that could be read
-            before, the totals of then count.
+        folder: where they are; it is made if it is not there.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -143,51 +148,47 @@ class Folder:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._known: dict[str, tuple[Identity | None, Totals]] = {}
         self._reported: dict[str, Identity | None] = {}
-        self.unreadable: int = 0
 
-    def read(self) -> list[Totals]:
-        """Return the sum."""
+    def read(self) -> Reading:
+        """Return the sum, and how many files could not be read.
+
+        Of a file that could be read before, what it held then counts.
+        """
         ended = self._folder / _ENDED
         for _ in range(_READINGS):
             before = _identity(ended)
-            found = self._files()
+            found, unreadable = self._files()
             # Files of processes are removed once the sum of those that ended has them: the two
             # belong together where that was not replaced meanwhile.
             if _identity(ended) == before:
                 break
-        return [merged(found)]
+        return Reading([merged(found)], unreadable)
 
-    def _files(self) -> list[Totals]:
-        known, self.unreadable = {}, 0
+    def _files(self) -> tuple[list[Totals], int]:
+        known, unreadable = {}, 0
         try:
             names = [*_processes(self._folder), _ENDED]
         except OSError as error:
             self._report(self._folder, None, error)
-            names = list(self._known)
+            names, unreadable = list(self._known), 1
         for name in names:
-            found = self._file(name)
-            if found is not None:
-                known[name] = found
+            path, last = self._folder / name, self._known.get(name)
+            identity = _identity(path)
+            if last is None or last[0] != identity:
+                try:
+                    last = identity, _read(path)
+                except FileNotFoundError:
+                    continue
+                except (OSError, ValueError) as error:
+                    self._report(path, identity, error)
+                    unreadable += 1
+            if last is not None:
+                known[name] = last
         self._known = known
         included = known[_ENDED][1].includes if _ENDED in known else ()
-        return [totals for name, (_, totals) in known.items() if name not in included]
-
-    def _file(self, name: str) -> tuple[Identity | None, Totals] | None:
-        """Return what is known of a file, read anew if it was replaced."""
-        path, last = self._folder / name, self._known.get(name)
-        identity = _identity(path)
-        if last is not None and last[0] == identity:
-            return last
-        try:
-            return identity, _read(path)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            self._report(path, identity, error)
-            return last
+        return [one for name, (_, one) in known.items() if name not in included], unreadable
 
     def _report(self, path: Path, identity: Identity | None, error: Exception) -> None:
-        self.unreadable += 1
         if self._reported.get(path.name, ()) != identity:
             self._reported[path.name] = identity
             _log.warning("the totals in %s cannot be read: %s", path, error)

@@ -8,7 +8,7 @@ and `Collector.multiprocess` adds it up.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 try:
@@ -25,28 +25,15 @@ except ModuleNotFoundError as error:
     ) from None
 
 from ..names import HandlerName
-from ..recording.recorder import Recorder
 from ..storage.histogram import bound_of
 from ..text import printable
 from .buckets import DEFAULT_BUCKETS, calls_below, snapped
 from .buckets import buckets_between as buckets_between
 from .process_files import Folder
 from .process_files import write_totals as write_totals
-from .totals import HandlerTotals, Log, Totals, recorder_of
+from .totals import HandlerTotals, Log, Reading, Totals, recorder_of
 
-LABELS = ("switcher", "handler")
-
-
-class _Logs:
-    """Reads the totals of logs of this process."""
-
-    unreadable: int | None = None
-
-    def __init__(self, recorders: Iterable[Recorder]) -> None:
-        self._recorders = list(recorders)
-
-    def read(self) -> list[Totals]:
-        return [Totals.of(recorder) for recorder in self._recorders]
+_LABELS = ("switcher", "handler")
 
 
 class _Series(NamedTuple):
@@ -90,7 +77,8 @@ class Collector:
         if not logs:
             raise TypeError("pass the logs to collect from, such as Collector(api.collect)")
         # Copies of one plugin feed one log.
-        self._source: _Logs | Folder = _Logs(dict.fromkeys(map(recorder_of, logs)))
+        recorders = list(dict.fromkeys(map(recorder_of, logs)))
+        self._read: Callable[[], Reading] = lambda: Reading(list(map(Totals.of, recorders)))
         self._bounds = snapped(buckets)
 
     @classmethod
@@ -110,40 +98,40 @@ class Collector:
             OSError: the folder cannot be made.
         """
         made = cls.__new__(cls)
-        made._source = Folder(folder)
+        made._read = Folder(folder).read
         made._bounds = snapped(buckets)
         return made
 
     def describe(self) -> Iterator[Metric]:
         """Yield the metrics without samples: to register reads no log."""
-        yield from self._metrics([])
+        yield from self._metrics(Reading([], 0))
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
-        yield from self._metrics(self._source.read())
+        yield from self._metrics(self._read())
 
-    def _metrics(self, read: Sequence[Totals]) -> Iterator[Metric]:
-        series = _series(read)
+    def _metrics(self, reading: Reading) -> Iterator[Metric]:
+        series = _series(reading.totals)
         yield self._durations(series)
         yield _calls(series)
         yield _self_times(series)
         yield _sample_rates(series)
-        dropped = sum(totals.dropped for totals in read)
+        dropped = sum(totals.dropped for totals in reading.totals)
         yield CounterMetricFamily(
             "smartcollect_dropped", "Calls that found no room in the queue of a sink.", dropped
         )
-        if self._source.unreadable is not None:
+        if reading.unreadable is not None:
             yield GaugeMetricFamily(
                 "smartcollect_unreadable_files",
                 "Files of processes that cannot be read and may be missing from the totals.",
-                self._source.unreadable,
+                reading.unreadable,
             )
 
     def _durations(self, series: Mapping[tuple[str, str], _Series]) -> Metric:
         family = HistogramMetricFamily(
             "smartcollect_call_duration_seconds",
             "Time that calls took.",
-            labels=LABELS,
+            labels=_LABELS,
             unit="seconds",
         )
         bucket = f"{family.name}_bucket"
@@ -168,7 +156,7 @@ def _calls(series: Mapping[tuple[str, str], _Series]) -> Metric:
     family = CounterMetricFamily(
         "smartcollect_calls",
         "Calls that ended, and whether they raised.",
-        labels=(*LABELS, "outcome"),
+        labels=(*_LABELS, "outcome"),
     )
     for labels, one in series.items():
         errors = one.totals.errors
@@ -181,7 +169,7 @@ def _self_times(series: Mapping[tuple[str, str], _Series]) -> Metric:
     family = CounterMetricFamily(
         "smartcollect_self_seconds",
         "Time that calls took, without that in other recorded handlers.",
-        labels=LABELS,
+        labels=_LABELS,
         unit="seconds",
     )
     for labels, one in series.items():
@@ -191,17 +179,17 @@ def _self_times(series: Mapping[tuple[str, str], _Series]) -> Metric:
 
 def _sample_rates(series: Mapping[tuple[str, str], _Series]) -> Metric:
     family = GaugeMetricFamily(
-        "smartcollect_sample_rate", "Share of its calls that is recorded.", labels=LABELS
+        "smartcollect_sample_rate", "Share of its calls that is recorded.", labels=_LABELS
     )
     for labels, one in series.items():
         family.add_metric(labels, one.sample_rate)
     return family
 
 
-def _series(read: Iterable[Totals]) -> dict[tuple[str, str], _Series]:
+def _series(many: Iterable[Totals]) -> dict[tuple[str, str], _Series]:
     """Return what is told of each handler, by its labels."""
     series: dict[tuple[str, str], _Series] = {}
-    for totals in read:
+    for totals in many:
         for name, more in totals.handlers.items():
             labels = _labels(name)
             one = _Series(more, totals.since, totals.sample_rates[name])

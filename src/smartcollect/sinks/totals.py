@@ -203,3 +203,15 @@ def merged(many: Iterable[Totals]) -> Totals:
         rates,
         sum(one.dropped for one in totals),
     )
+
+
+class Reading(NamedTuple):
+    """What is known at some time.
+
+    Attributes:
+        totals: those of each log, or of all processes.
+        unreadable: how many files of processes could not be read; ``None`` where there are none.
+    """
+
+    totals: list[Totals]
+    unreadable: int | None = None
