@@ -7,6 +7,7 @@ import json
 import math
 import random
 import subprocess
+import sys
 import time as system
 import urllib.error
 import urllib.parse
@@ -258,6 +259,19 @@ def test_to_register_reads_no_log(shop):
         registry.register(Collector(shop.collect))
     registry.unregister(collector)
     registry.register(Collector(shop.collect))
+
+
+def test_without_the_library_an_error_says_what_to_install():
+    script = (
+        "import sys, smartcollect; from smartcollect import CallLog; CallLog()\n"
+        "assert 'prometheus_client' not in sys.modules\n"
+        "sys.modules['prometheus_client'] = None\n"
+        "import smartcollect.sinks.prometheus"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("ModuleNotFoundError")
+    assert last.endswith("; install smartcollect[prometheus]")
 
 
 def test_several_logs_are_one(shop, time):
