@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from support import FakeTime
 
@@ -12,6 +13,10 @@ from smartcollect.recording import recorder
 from smartcollect.sources import switchers
 
 pytest_plugins = ["pytester"]
+
+# How long an example takes says something of the machine.
+hypothesis.settings.register_profile("smartcollect", deadline=None)
+hypothesis.settings.load_profile("smartcollect")
 
 
 @pytest.fixture

@@ -273,7 +273,7 @@ def test_the_public_names():
         assert getattr(smartcollect, name).__doc__
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(), st.integers(0, 2_500), st.integers(0, 1_100))
 def test_the_extremes_of_many_calls_are_those_of_a_sorted_list(seed, calls, n):
     random = Random(seed)

@@ -70,7 +70,7 @@ def edited(changes):
     return plain
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), st.booleans(), ODD), min_size=1, max_size=4))
 def test_an_edited_report_is_a_profile_or_refused_in_one_line(changes):
     refusal = ""
@@ -98,7 +98,7 @@ def test_another_version_is_refused_in_one_line(version):
     assert len(str(raised.value)) < 300
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, len(json.dumps(REPORT)) - 1))
 def test_a_report_that_is_cut_is_refused_in_one_line(tmp_path_factory, end):
     path = tmp_path_factory.mktemp("cut") / "report.json"

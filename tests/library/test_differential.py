@@ -1142,7 +1142,7 @@ class CollectedSuite(Suite):
     collects = True
 
 
-RUNS = settings(max_examples=100, stateful_step_count=30, deadline=None, derandomize=True)
+RUNS = settings(max_examples=100, stateful_step_count=30, derandomize=True)
 
 
 def test_a_bare_copy_is_another_one():

@@ -74,7 +74,7 @@ def test_a_drain_of_objects_that_are_kept_shows_plain_data():
 Step = st.one_of(st.integers(1, 600), st.sampled_from(["drain", "clear", "ask", "shrink"]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(Step, max_size=12), st.integers(0, 1_000))
 def test_what_comes_out_is_what_was_called(steps, max_history):
     with collecting(max_history=max_history) as log:

@@ -89,7 +89,7 @@ def told(calls, max_history, unit):
 @pytest.mark.parametrize("unit", [1.0, 0.00001], ids=["long", "short"])
 @given(calls=st.lists(CALL, min_size=1, max_size=8))
 @example(calls=[(kind, 1, False, [("a", 1, False, [])]) for kind in "ade"])
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_what_is_told_is_the_same_with_and_without_a_history(unit, calls):
     assert told(calls, 0, unit) == told(calls, 10_000, unit)
 

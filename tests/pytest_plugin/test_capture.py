@@ -35,7 +35,7 @@ def sw(time):
     return sw
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.integers(0, 50), max_size=40), max_size=12))
 def test_the_slowest_calls_of_the_run_are_among_those_of_the_phases(sw, time, phases):
     capture = Capture()
