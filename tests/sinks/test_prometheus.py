@@ -153,7 +153,8 @@ def test_a_call_on_a_bound_is_above_it(time):
 def test_the_bounds_that_there_are_by_default(shop):
     shop.pay(0.1)
     bounds = list(scrape(shop.collect).buckets("pay"))
-    assert bounds == [2.0**exponent for exponent in range(-20, 6)] + [math.inf]
+    powers = [2.0**exponent for exponent in range(-20, 6)]
+    assert bounds == sorted([*powers, *(1.5 * power for power in powers[:-1]), math.inf])
 
 
 def test_bounds_are_moved_to_the_nearest_of_the_recorder(shop):

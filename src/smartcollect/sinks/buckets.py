@@ -97,5 +97,5 @@ def buckets_between(low: float | str, high: float | str, steps: int = 1) -> tupl
     return tuple(bounds)
 
 
-DEFAULT_BUCKETS = buckets_between(2.0**-20, 2.0**5)
-"""The bounds unless others are given: 1 µs to 32 s, one bucket for each doubling."""
+DEFAULT_BUCKETS = buckets_between(2.0**-20, 2.0**5, steps=2)
+"""The bounds unless others are given: 1 µs to 32 s, two buckets for each doubling."""
