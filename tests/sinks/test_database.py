@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("sqlalchemy")
-from sqlalchemy import func, inspect, select
+pytest.importorskip("alembic")
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, NullPool, create_engine, func, inspect, select
+from sqlalchemy.exc import DBAPIError
 
-from smartcollect.database import schema
+from smartcollect import HandlerName
+from smartcollect.database import schema, upgrade
 from smartcollect.database.engine import Database, WrongDatabase
+from smartcollect.database.handlers import number_handlers, read_handlers
 
 
 def version_of(database):
@@ -33,3 +42,146 @@ def test_reading_makes_nothing(url):
     with refused, database.reading():
         pass
     assert database.file is None or not database.file.exists()
+
+
+MIGRATION = """
+import sqlalchemy
+from alembic import op
+
+revision, down_revision = "{}", "{}"
+
+def upgrade():
+    {}
+"""
+ADD = 'op.add_column("handlers", sqlalchemy.Column("color", sqlalchemy.Text))'
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """Makes this program one that knows some version of the schema."""
+    folder = tmp_path / "migrations" / "versions"
+    folder.mkdir(parents=True)
+    written = Path(upgrade.MIGRATIONS, "versions", "v1_0.py").read_text("utf-8")
+    (folder / "v1_0.py").write_text(written, "utf-8")
+    monkeypatch.setattr(upgrade, "MIGRATIONS", folder.parent)
+
+    def program(version, before=None, change=None):
+        monkeypatch.setattr(schema, "VERSION", version)
+        if before is not None:
+            text = MIGRATION.format(version, before, change)
+            (folder / f"v{version.replace('.', '_')}.py").write_text(text, "utf-8")
+
+    return program
+
+
+def columns_of(database):
+    with database.reading() as connection:
+        return {column["name"] for column in inspect(connection).get_columns("handlers")}
+
+
+def written(database):
+    """How many handlers there are after one more was written."""
+    with database.writing() as connection, connection.begin():
+        there = len(read_handlers(connection))
+        return len(number_handlers(connection, {HandlerName("api", str(there))})) + there
+
+
+def test_a_newer_program_brings_the_tables_up_to_date(url, program):
+    database = Database(url)
+    assert written(database) == 1
+    program("1.1", "1.0", ADD)
+    program("1.2", "1.1", 'op.create_table("more", sqlalchemy.Column("id", sqlalchemy.Integer))')
+    assert written(database) == 2
+    assert version_of(database) == ["1.2"]
+    assert "color" in columns_of(database)
+
+
+def test_a_reader_of_a_newer_program_does_so_too(url, program):
+    database = Database(url)
+    assert written(database) == 1
+    program("1.1", "1.0", ADD)
+    assert "color" in columns_of(database)
+
+
+def test_an_older_program_goes_on_beside_a_newer_one(url, program):
+    old = Database(url)
+    assert written(old) == 1
+    program("1.1", "1.0", ADD)
+    assert written(Database(url)) == 2
+    program("1.0")
+    assert written(old) == 3
+    assert version_of(old) == ["1.1"]
+
+
+def test_another_major_version_keeps_it_out(url, program):
+    database = Database(url)
+    written(database)
+    program("2.0", "1.0", 'op.drop_table("writers")')
+    written(database)
+    program("1.0")
+    for work in (database.reading, database.writing):
+        with pytest.raises(WrongDatabase, match=r"version 2\.0 .* knows 1\.0: use a newer"), work():
+            pass
+
+
+def test_a_migration_that_fails_changes_nothing(url, program):
+    database = Database(url)
+    written(database)
+    program("1.1", "1.0", f"{ADD}; op.drop_table('missing')")
+    with pytest.raises(DBAPIError, match="missing"):
+        written(database)
+    program("1.0")
+    assert version_of(database) == ["1.0"]
+    assert "color" not in columns_of(database)
+
+
+def test_alembic_is_imported_only_for_a_migration(url):
+    code = (
+        "import sys; from smartcollect import CallLog;"
+        "log = CallLog(); s = log.persist(sys.argv[1]); s.close(); assert not s.failures;"
+        "assert 'sqlalchemy' in sys.modules; assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, url], check=True)
+
+
+def test_the_newest_migration_is_the_version_of_the_schema():
+    assert ScriptDirectory(str(upgrade.MIGRATIONS)).get_current_head() == schema.VERSION
+
+
+def test_tables_of_something_else_are_left_alone(url):
+    database = Database(url)
+    engine = create_engine(database.url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE calls (number INTEGER)")
+    refused = pytest.raises(WrongDatabase, match="tables of something else: calls")
+    with refused, database.writing():
+        pass
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == ["calls"]
+
+
+def test_a_relative_path_is_one_of_the_directory_at_the_call(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    database = Database("sqlite:///calls.db")
+    monkeypatch.chdir("/")
+    written(database)
+    assert (tmp_path / "calls.db").exists()
+
+
+@pytest.mark.parametrize("name", ["with space.db", "100%.db", "a?b#c.db", "ünïcödé.db"])
+def test_names_of_files(tmp_path, name):
+    database = Database(URL.create("sqlite", database=str(tmp_path / name)))
+    written(database)
+    assert (tmp_path / name).exists()
+
+
+def test_a_missing_library_is_told_with_what_to_install():
+    for library, url in (("sqlalchemy", "sqlite:///x.db"), ("psycopg", "postgresql://host/x")):
+        code = (
+            f"import sys; sys.modules[{library!r}] = None\n"
+            "from smartcollect import CallLog\n"
+            f"CallLog().persist({url!r})"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert "ModuleNotFoundError" in done.stderr
+        assert "pip install 'smartcollect[database]'" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time as clock
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ FOREVER = "1000min"  # nothing is due by itself
 
 @pytest.fixture
 def api():
-    """A collected switcher with a handler that returns, and one that raises."""
+    """A collected switcher with handlers that return, raise, call another and wait."""
     api = Switcher("api").plug("collect")
 
     @api
@@ -33,7 +34,15 @@ def api():
     def fail(value):
         raise LookupError(value)
 
-    api.handlers = show, fail
+    @api
+    def call(handler, value):
+        return handler(value)
+
+    @api
+    async def wait(value):
+        return value
+
+    api.handlers = show, fail, call, wait
     return api
 
 
@@ -57,31 +66,36 @@ def count(url, table):
 
 
 def test_calls_and_statistics_come_back(api, persist, url):
-    show, fail = api.handlers
+    show, fail, call, wait = api.handlers
     subscription = persist()
     told = []
     api.collect.subscribe(type("Sink", (), {"write": lambda _, batch: told.append(batch)})())
     for number in range(700):
         show(number, key="x") if number % 3 else show(number)
+        call(show, number)
     with pytest.raises(LookupError):
-        fail("no")
+        call(fail, "no")
+    asyncio.run(wait(1))
     subscription.flush()
     next(iter(api.collect.recorder.subscriptions - {subscription})).close()
     with smartcollect.history(url) as history:
         assert sorted(history.calls(), key=lambda call: call["end"]) == told[0].calls
         assert history.stats() == api.collect.stats()
         assert history.stats("show") == history.stats("api.show") == api.collect.stats("show")
-        assert history.handlers() == [HandlerName("api", "fail"), HandlerName("api", "show")]
+        assert history.handlers() == [
+            HandlerName("api", name) for name in ("call", "fail", "show", "wait")
+        ]
         assert history.profile().handlers.keys() == told[0].profile.called().keys()
-        assert [call["args"] for call in history.calls(errors=True)] == [("no",)]
-        assert [call["args"] for call in history.calls(errors=False, last=2)] == [(698,), (699,)]
+        failed = [(one["handler"], one["args"][-1]) for one in history.calls(errors=True)]
+        assert failed == [("call", "no"), ("fail", "no")]
+        assert [call["args"] for call in history.calls("show", errors=False, last=1)] == [(699,)]
         assert history.calls("show", last=1)[0]["handler"] == "show"
     with pytest.raises(ValueError, match="closed"):
         history.stats()
 
 
 HOSTILE = [
-    "NUL \0", "\ud800 alone", "\ud83d\ude00", "𝄞 é \\ \" ' % {} :name", '"quoted"', "", "\n\t\u2028",
+    "NUL \0", "\ud800", "\ud83d\ude00", "𝄞 é \\ \" ' % {} :name", '"quoted"', "", "\n\t\u2028",
     math.inf, -math.inf, 1e-323, 0.1 + 0.2, -0.0, 2**1_000, -(2**63), True, None,
     [1, [2.5, None], {"a": [True]}], {}, {"$float": "nan"}, {"$x": 1}, {1: "int", "1": "text"},
     {None: 1, True: 2, 1.5: 3, "\0": 4, "\udcff": 5}, {"a": {"$dict": [[1, 2]]}}, "<Order>",
@@ -89,7 +103,7 @@ HOSTILE = [
 
 
 def test_whatever_was_recorded_comes_back_equal(api, persist, url):
-    show, fail = api.handlers
+    show, fail, *_ = api.handlers
     subscription = persist()
     for value in HOSTILE:
         show(value, option=value, **{"$tuple": value})
@@ -108,7 +122,7 @@ def test_whatever_was_recorded_comes_back_equal(api, persist, url):
 
 
 def test_minutes_merge_exactly_over_batches_and_processes(api, persist, url):
-    show, _ = api.handlers
+    show, *_ = api.handlers
     subscriptions = [persist(calls="none"), persist(calls="slow")]
     for number in range(5):
         for _ in range(50):
@@ -216,7 +230,7 @@ def test_a_password_is_in_no_message():
 def test_old_calls_are_pruned_in_small_steps(api, persist, url, monkeypatch):
     monkeypatch.setattr(pruning, "STEP", 10)
     monkeypatch.setattr(pruning, "_AT_LEAST", 30)
-    show, _ = api.handlers
+    show, *_ = api.handlers
     subscription = persist(keep=None)
     for number in range(100):
         show(number)
@@ -240,7 +254,7 @@ def test_old_calls_are_pruned_in_small_steps(api, persist, url, monkeypatch):
 
 
 def test_a_write_prunes_what_is_older_than_it_keeps(api, persist, url):
-    show, _ = api.handlers
+    show, *_ = api.handlers
     kept = persist(keep=None)
     show("old")
     kept.flush()
@@ -260,7 +274,7 @@ def test_a_write_prunes_what_is_older_than_it_keeps(api, persist, url):
 
 
 def test_a_batch_whose_commit_was_not_acknowledged_is_not_written_twice(api, persist, url):
-    show, _ = api.handlers
+    show, *_ = api.handlers
     subscription = persist()
     sink = subscription._sink
     write, losing = sink.write, [True, True]
@@ -284,7 +298,7 @@ def test_a_batch_whose_commit_was_not_acknowledged_is_not_written_twice(api, per
 
 
 def test_a_batch_is_written_whole_or_not_at_all(api, persist, url, monkeypatch):
-    show, _ = api.handlers
+    show, *_ = api.handlers
     subscription = persist()
     show(1)
     subscription.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert
@@ -42,17 +43,14 @@ def _insert(
     def write(filled: Values) -> None:
         some = waiting.pop(filled)
         one = str(insert(table).compile(connection, column_keys=[columns[at] for at in filled]))
-        if len(filled) == len(some[0]):
-            values = [value for row in some for value in row]
-        else:
-            values = [row[at] for row in some for at in filled]
-        driver.execute(_repeated(one, len(some)), values)
+        driver.execute(_repeated(one, len(some)), list(chain.from_iterable(some)))
 
     shapes = [tuple(range(width)) for width in range(len(columns) + 1)]
     for row in rows:
         filled = shapes[len(row)]
         if None in row:
             filled = tuple([at for at in filled if row[at] is not None])
+            row = tuple([value for value in row if value is not None])
         some = waiting.setdefault(filled, [])
         some.append(row)
         if len(some) == _AT_ONCE:
