@@ -137,8 +137,11 @@ def test_a_migration_that_fails_changes_nothing(url, program):
 
 def test_alembic_is_imported_only_for_a_migration(url):
     code = (
-        "import sys; from smartcollect import CallLog;"
-        "log = CallLog(); s = log.persist(sys.argv[1]); s.close(); assert not s.failures;"
+        "import sys; from smartcollect import CallLog, HandlerName, history;"
+        "log = CallLog(); subscription = log.persist(sys.argv[1]);"
+        "log.recorder.store.add((HandlerName('api', 'x'), 0.0, 0.5, (), {}, None, 1, None));"
+        "subscription.close();"
+        "assert history(sys.argv[1]).stats('x')['calls'] == 1;"
         "assert 'sqlalchemy' in sys.modules; assert 'alembic' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, url], check=True)

@@ -38,6 +38,8 @@ _POLITE: dict[str, Any] = {
     "client_encoding": "utf8",
 }
 """How libpq connects, unless the URL says something else."""
+_ENCODINGS = ("UTF8", "SQL_ASCII")
+"""Of PostgreSQL, those that take every character."""
 _FORMS = "sqlite:///calls.db or postgresql://user:password@host/database"
 
 
@@ -237,5 +239,9 @@ def _create(connection: Connection, name: str) -> None:
             f"{name} has tables of something else: {', '.join(sorted(there))}; use a database or a "
             "schema of its own"
         )
+    if connection.dialect.name == "postgresql":
+        encoding = connection.execute(select(func.current_setting("server_encoding"))).scalar()
+        if encoding not in _ENCODINGS:
+            raise WrongDatabase(f"{name} has the encoding {encoding}: make one with UTF8")
     schema.metadata.create_all(connection, checkfirst=False)
     connection.execute(insert(schema.version).values(version_num=schema.VERSION))

@@ -1,0 +1,244 @@
+"""A database that is away, full, gone or shared: nothing is lost, and nothing written twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from smartswitch import Switcher
+
+pytest.importorskip("sqlalchemy")
+from sqlalchemy import func, select
+
+import smartcollect
+from smartcollect.database import engine, schema
+from smartcollect.database.engine import Database
+
+FOREVER = "1000min"
+FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+@pytest.fixture
+def work():
+    """A handler of a collected switcher, which is its ``switcher``."""
+    api = Switcher("api").plug("collect")
+
+    @api
+    def work(value):
+        return value
+
+    work.switcher = api
+    return work
+
+
+def told(url):
+    """What was recorded: how many calls, and the arguments of those that were kept."""
+    with smartcollect.history(url) as history:
+        calls = sorted(call["args"][0] for call in history.calls())
+        assert history.stats("work")["calls"] == len(calls)
+        return calls
+
+
+def sound(file):
+    """Tell whether SQLite finds nothing wrong with a file."""
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_server_that_is_away_comes_back(postgresql, work, caplog):
+    url = postgresql.make()
+    postgresql.stop()
+    try:
+        subscription = work.switcher.collect.persist(url, FOREVER, "all")
+        work(1)
+        subscription.flush()
+        work(2)
+        subscription.flush()
+        assert subscription.failures == 2
+        assert caplog.text.count("DatabaseSink failed") == 1
+    finally:
+        postgresql.start()
+    subscription.flush()
+    assert told(url) == [1, 2]
+    postgresql.stop()
+    postgresql.start()
+    work(3)
+    subscription.close()
+    assert (subscription.failures, told(url)) == (2, [1, 2, 3])
+
+
+def test_a_connection_that_breaks_in_the_middle_of_a_write(postgresql, work, monkeypatch):
+    url = postgresql.make()
+    subscription = work.switcher.collect.persist(url, FOREVER, "all")
+    work(1)
+    subscription.flush()
+    work(2)
+    from smartcollect.sinks import database as sinks
+
+    write = sinks.write_calls
+
+    def broken(connection, *more):
+        write(connection, *more)
+        number = connection.connection.driver_connection.info.backend_pid
+        with Database(url).writing() as other:
+            other.execute(select(func.pg_terminate_backend(number)))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sinks, "write_calls", broken)
+        subscription.flush()
+    assert (subscription.failures, told(url)) == (1, [1])
+    subscription.close()
+    assert told(url) == [1, 2]
+
+
+def test_a_database_of_an_encoding_that_lacks_characters_is_refused(postgresql, work):
+    url = postgresql.make("LATIN1")
+    with pytest.raises(ValueError, match="LATIN1"), Database(url).writing():
+        pass
+
+
+def test_a_full_disk(work, tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path / 'calls.db'}"
+    room = ["PRAGMA max_page_count = 40"]
+    write_ahead = engine._write_ahead
+
+    def bounded(connection):
+        write_ahead(connection)
+        for pragma in room:
+            connection.execute(pragma)
+
+    monkeypatch.setattr(engine, "_write_ahead", bounded)
+    subscription = work.switcher.collect.persist(url, FOREVER, "all")
+    work("first")
+    subscription.flush()
+    numbers = [f"{number:05}" for number in range(5_000)]
+    for number in numbers:
+        work(number)
+    subscription.flush()
+    work("last")
+    subscription.flush()
+    assert subscription.failures == 2
+    assert told(url) == ["first"]
+    assert sound(tmp_path / "calls.db")
+    room.clear()
+    subscription.close()
+    assert told(url) == [*numbers, "first", "last"]
+
+
+def test_a_file_that_is_gone_is_made_anew(work, tmp_path):
+    url = f"sqlite:///{tmp_path / 'calls.db'}"
+    subscription = work.switcher.collect.persist(url, FOREVER, "all")
+    work(1)
+    subscription.flush()
+    (tmp_path / "calls.db").rename(tmp_path / "old.db")
+    work(2)
+    subscription.close()
+    assert told(url) == [2]
+    assert told(f"sqlite:///{tmp_path / 'old.db'}") == [1]
+
+
+def test_a_file_that_is_no_database(work, tmp_path, caplog):
+    file = tmp_path / "calls.db"
+    file.write_text("not a database\n" * 100)
+    subscription = work.switcher.collect.persist(f"sqlite:///{file}", FOREVER)
+    work(1)
+    subscription.close()
+    assert "file is not a database" in caplog.text
+    assert file.read_text() == "not a database\n" * 100
+
+
+PROGRAM = """
+import os, sys, threading
+from smartswitch import Switcher
+import smartcollect
+
+url, every = sys.argv[1:3]
+sw = Switcher("api").plug("collect")
+@sw
+def work(value): ...
+subscription = sw.collect.persist(url, every, "all")
+"""
+
+
+def start(program, url, every=FOREVER, **options):
+    command = [sys.executable, "-c", PROGRAM + program, url, every]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
+
+
+def test_processes_that_start_at_once_on_nothing(url):
+    program = """
+number = int(sys.stdin.readline())
+for batch in range(10):
+    for one in range(20):
+        work(number * 1000 + batch * 20 + one)
+    subscription.flush()
+subscription.close()
+print(subscription.failures, subscription.dropped)
+"""
+    running = [start(program, url, stdin=subprocess.PIPE) for _ in range(8)]
+    for number, process in enumerate(running):
+        process.stdin.write(f"{number}\n")
+        process.stdin.flush()
+    assert [process.communicate()[0] for process in running] == ["0 0\n"] * 8
+    assert told(url) == [number * 1000 + one for number in range(8) for one in range(200)]
+    with Database(url).reading() as connection:
+        assert connection.execute(select(func.count()).select_from(schema.writers)).scalar() == 8
+        assert connection.execute(select(func.count()).select_from(schema.handlers)).scalar() == 1
+
+
+@FORK
+def test_children_of_a_fork_write_for_themselves(url):
+    program = """
+work(1)
+subscription.flush()
+work(2)
+children = []
+for number in (3, 4):
+    child = os.fork()
+    if not child:
+        work(number)
+        subscription.flush()
+        work(number + 10)
+        subscription.close()
+        os._exit(subscription.failures)
+    children.append(child)
+work(5)
+subscription.flush()
+print([os.waitpid(child, 0)[1] for child in children])
+work(6)
+"""
+    process = start(program, url)
+    assert (process.communicate()[0], process.returncode) == ("[0, 0]\n", 0)
+    assert told(url) == [1, 2, 3, 4, 5, 6, 13, 14]
+    with Database(url).reading() as connection:
+        assert connection.execute(select(func.count()).select_from(schema.writers)).scalar() == 3
+
+
+@FORK
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_process_that_is_killed_loses_one_interval_at_most(tmp_path, attempt):
+    file = tmp_path / "calls.db"
+    program = """
+number = 0
+while True:
+    for _ in range(100 * int(os.urandom(1)[0])):
+        work(number)
+        number += 1
+    subscription.flush()
+    print(number, flush=True)
+"""
+    process = start(program, f"sqlite:///{file}")
+    flushed = 0
+    for _ in range(3 + attempt):
+        flushed = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    flushed = max([flushed, *map(int, process.communicate()[0].split())])
+    calls = told(f"sqlite:///{file}")
+    assert calls == list(range(len(calls)))
+    assert flushed <= len(calls)
+    assert sound(file)
