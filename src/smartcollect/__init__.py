@@ -44,6 +44,7 @@ _HOMES = {
     "history": "database.history",
     "merge": "profiles.merge",
 }
+# Not `history` and `History`: `import *` does not need what they need, SQLAlchemy.
 __all__ = [
     "SECRET_NAMES",
     "Batch",

@@ -22,7 +22,7 @@ from smartcollect.database.handlers import number_handlers, read_handlers
 
 def version_of(database):
     with database.reading() as connection:
-        return connection.execute(select(schema.version.c.version_num)).scalars().all()
+        return connection.execute(select(schema.version.c.version)).scalars().all()
 
 
 def test_the_first_to_write_makes_the_tables(url):

@@ -195,7 +195,7 @@ def _version(connection: Connection) -> str | None:
     """Return the version of the tables; ``None`` where there are none."""
     if not inspected(connection).has_table(schema.version.name):
         return None
-    return connection.execute(select(schema.version.c.version_num)).scalar()
+    return connection.execute(select(schema.version.c.version)).scalar()
 
 
 def _suits(version: str | None, name: str) -> bool:
@@ -244,4 +244,4 @@ def _create(connection: Connection, name: str) -> None:
         if encoding not in _ENCODINGS:
             raise WrongDatabase(f"{name} has the encoding {encoding}: make one with UTF8")
     schema.metadata.create_all(connection, checkfirst=False)
-    connection.execute(insert(schema.version).values(version_num=schema.VERSION))
+    connection.execute(insert(schema.version).values(version=schema.VERSION))

@@ -42,9 +42,9 @@ metadata = MetaData(
 Key = BigInteger().with_variant(Integer(), "sqlite")
 
 version = Table(
-    "smartcollect_version",
+    "smartcollect",
     metadata,
-    Column("version_num", String(32), primary_key=True),
+    Column("version", String(32), primary_key=True),
 )
 """One row: the version of the schema that the database has."""
 

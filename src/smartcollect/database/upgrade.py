@@ -25,4 +25,4 @@ def upgrade(connection: Connection, version: str) -> None:
     with Operations.context(MigrationContext.configure(connection)):
         for step in reversed(steps):
             step.module.upgrade()
-    connection.execute(update(schema.version).values(version_num=schema.VERSION))
+    connection.execute(update(schema.version).values(version=schema.VERSION))
