@@ -200,8 +200,9 @@ def test_questions_that_have_no_answer(api, persist, url, arguments, error, mess
         ({"url": 5}, TypeError, "url: 5 is not text"),
         ({"url": "calls.db"}, ValueError, "url: 'calls.db' is not the URL of a database"),
         ({"url": "mysql://host/base"}, ValueError, "'mysql://host/base' is not supported"),
-        ({"url": "sqlite://"}, ValueError, "name a file"),
-        ({"url": "sqlite:///:memory:"}, ValueError, "name a file"),
+        ({"url": "sqlite://"}, ValueError, "does not name a file"),
+        ({"url": "sqlite:///:memory:"}, ValueError, "does not name a file"),
+        ({"url": "sqlite:///file:x.db?uri=true"}, ValueError, "does not name a file"),
         ({"url": "sqlite://calls.db"}, ValueError, "three slashes"),
         (
             {"url": "sqlite:////no/such/folder/calls.db"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -11,6 +10,8 @@ from sqlalchemy import Connection, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
 Values = tuple[Any, ...]
+Filled = tuple[int, ...]
+"""Numbers of the columns that have a value."""
 _AT_ONCE = 250
 """Rows of one INSERT. To insert them one by one takes twice the time."""
 
@@ -38,32 +39,30 @@ def _insert(
 ) -> None:
     driver: Any = connection.connection.driver_connection
     # By the columns that have a value: sqlite3 takes longer to bind one None than five numbers.
-    waiting: dict[Values, list[Values]] = {}
+    waiting: dict[Filled, list[Values]] = {}
+    whole: dict[Filled, str] = {}
+    prefixes = [tuple(range(width)) for width in range(len(columns) + 1)]
 
-    def write(filled: Values) -> None:
-        some = waiting.pop(filled)
-        one = str(insert(table).compile(connection, column_keys=[columns[at] for at in filled]))
-        driver.execute(_repeated(one, len(some)), list(chain.from_iterable(some)))
+    def statement(filled: Filled, times: int) -> str:
+        one = insert(table).compile(connection, column_keys=[columns[at] for at in filled])
+        head, values = str(one).split(" VALUES ")
+        return f"{head} VALUES {', '.join([values] * times)}"
 
-    shapes = [tuple(range(width)) for width in range(len(columns) + 1)]
     for row in rows:
-        filled = shapes[len(row)]
+        filled = prefixes[len(row)]
         if None in row:
             filled = tuple([at for at in filled if row[at] is not None])
             row = tuple([value for value in row if value is not None])
         some = waiting.setdefault(filled, [])
         some.append(row)
         if len(some) == _AT_ONCE:
-            write(filled)
-    for filled in list(waiting):
-        write(filled)
-
-
-@lru_cache(maxsize=32)
-def _repeated(statement: str, times: int) -> str:
-    """Return an INSERT of one row as that of many."""
-    head, values = statement.split(" VALUES ")
-    return f"{head} VALUES {', '.join([values] * times)}"
+            if filled not in whole:
+                whole[filled] = statement(filled, _AT_ONCE)
+            driver.execute(whole[filled], list(chain.from_iterable(some)))
+            some.clear()
+    for filled, some in waiting.items():
+        if some:
+            driver.execute(statement(filled, len(some)), list(chain.from_iterable(some)))
 
 
 def _copy(

@@ -31,13 +31,16 @@ _DRIVERS = {
     "postgresql": _POSTGRESQL,
     _POSTGRESQL: _POSTGRESQL,
 }
-_POLITE: dict[str, Any] = {
-    "connect_timeout": 10,
-    "tcp_user_timeout": 1000 * _PATIENCE,
-    "fallback_application_name": "smartcollect",
-    "client_encoding": "utf8",
+_OPTIONS: dict[str, dict[str, Any]] = {
+    _SQLITE: {"timeout": _PATIENCE},
+    _POSTGRESQL: {
+        "connect_timeout": 10,
+        "tcp_user_timeout": 1000 * _PATIENCE,
+        "fallback_application_name": "smartcollect",
+        "client_encoding": "utf8",
+    },
 }
-"""How libpq connects, unless the URL says something else."""
+"""How to connect, unless the URL says something else."""
 _ENCODINGS = ("UTF8", "SQL_ASCII")
 """Of PostgreSQL, those that take every character."""
 _FORMS = "sqlite:///calls.db or postgresql://user:password@host/database"
@@ -75,8 +78,7 @@ class Database:
     def file(self) -> Path | None:
         """The file of a SQLite database."""
         name = self.url.database
-        is_file = self.url.drivername == _SQLITE and name and not name.startswith("file:")
-        return Path(name) if is_file and name else None
+        return Path(name) if self.url.drivername == _SQLITE and name else None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -147,19 +149,16 @@ def _checked(url: str | URL) -> URL:
         return made
     if made.host:
         raise ValueError(f"url: {shown!r} has a host; a file has three slashes: {_FORMS}")
-    if not made.database or ":memory:" in made.database or "mode=memory" in made.database:
-        raise ValueError(f"url: {shown!r} would be gone with its connection; name a file: {_FORMS}")
+    if not made.database or made.database == ":memory:" or made.database.startswith("file:"):
+        raise ValueError(f"url: {shown!r} does not name a file by its path, as {_FORMS}")
     # Another thread connects, when the program may have changed its directory.
-    if made.database.startswith("file:"):
-        return made
     return made.set(database=os.path.abspath(made.database))
 
 
 def _made(url: URL, writes: bool) -> Engine:
-    if url.drivername == _SQLITE:
-        options: dict[str, Any] = {"timeout": _PATIENCE}
-    else:
-        options = {name: value for name, value in _POLITE.items() if name not in url.query}
+    options = {
+        name: value for name, value in _OPTIONS[url.drivername].items() if name not in url.query
+    }
     engine = create_engine(url, poolclass=NullPool, connect_args=options)
     if url.drivername != _SQLITE:
         if writes:
