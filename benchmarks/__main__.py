@@ -12,7 +12,7 @@ import tabulate
 
 from smartcollect.profiles.machine import fingerprint
 
-from . import collected, queries, suites
+from . import collected, history, queries, suites
 from .measure import Row
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -26,6 +26,7 @@ _GROUPS: tuple[Callable[[], Iterable[Row]], ...] = (
     queries.statistics_of_many,
     queries.retained,
     queries.scrape,
+    history.questions,
     suites.runs,
 )
 _PACKAGES = (
@@ -35,6 +36,7 @@ _PACKAGES = (
     "pytest-xdist",
     "prometheus-client",
     "opentelemetry-sdk",
+    "sqlalchemy",
     "statsd",
 )
 _INTRODUCTION = """# Results of `python -m benchmarks`
