@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from sqlalchemy import URL, NullPool, create_engine, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from smartcollect import HandlerName
-from smartcollect.database import schema, upgrade
+from smartcollect.database import engine, schema, upgrade
 from smartcollect.database.engine import Database, WrongDatabase
 from smartcollect.database.handlers import number_handlers, read_handlers
 
@@ -34,6 +35,24 @@ def test_the_first_to_write_makes_the_tables(url):
     with database.reading() as connection:
         assert set(inspect(connection).get_table_names()) == set(schema.metadata.tables)
     assert version_of(database) == [schema.VERSION]
+
+
+def test_who_makes_the_tables_at_the_same_time_waits(url, monkeypatch):
+    create = engine._create
+    with ThreadPoolExecutor() as threads:
+        others = []
+
+        def create_slowly(connection, name):
+            monkeypatch.setattr(engine, "_create", create)
+            create(connection, name)
+            others.append(threads.submit(written, Database(url)))
+            with pytest.raises(TimeoutError):
+                others[0].result(timeout=0.3)
+
+        monkeypatch.setattr(engine, "_create", create_slowly)
+        written(Database(url))
+        assert others[0].result(timeout=30)
+    assert version_of(Database(url)) == [schema.VERSION]
 
 
 def test_reading_makes_nothing(url):
@@ -153,13 +172,13 @@ def test_the_newest_migration_is_the_version_of_the_schema():
 
 def test_tables_of_something_else_are_left_alone(url):
     database = Database(url)
-    engine = create_engine(database.url, poolclass=NullPool)
-    with engine.begin() as connection:
+    plain = create_engine(database.url, poolclass=NullPool)
+    with plain.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE calls (number INTEGER)")
     refused = pytest.raises(WrongDatabase, match="tables of something else: calls")
     with refused, database.writing():
         pass
-    with engine.connect() as connection:
+    with plain.connect() as connection:
         assert inspect(connection).get_table_names() == ["calls"]
 
 

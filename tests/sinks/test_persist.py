@@ -298,6 +298,17 @@ def test_a_batch_whose_commit_was_not_acknowledged_is_not_written_twice(api, per
     assert smartcollect.history(url).stats("show")["calls"] == 4
 
 
+def test_where_pruning_fails_calls_are_written_still_and_once(api, persist, url, monkeypatch):
+    monkeypatch.setattr("smartcollect.sinks.database.prune", lambda *_: 1 / 0)
+    subscription = persist()
+    for number in range(3):
+        api.handlers[0](number)
+        subscription.flush()
+    subscription.flush()
+    assert subscription.failures == 3
+    assert [call["args"] for call in smartcollect.history(url).calls()] == [(0,), (1,), (2,)]
+
+
 def test_a_batch_is_written_whole_or_not_at_all(api, persist, url, monkeypatch):
     show, *_ = api.handlers
     subscription = persist()
