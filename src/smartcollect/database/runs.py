@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 import zlib
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -141,15 +143,14 @@ def development(connection: Connection, chosen: Chosen) -> Development:
     rows = connection.execute(query.order_by(_runs.c.created, _runs.c.id)).all()
     found: dict[int, Series] = {}
     first = 0
-    # Most runs call the same handlers: many runs at a time take a tenth of the time.
-    for ids, alike in groupby([_read_times(row.times) for row in rows], lambda one: one[0]):
-        blocks = [columns for _, *columns in alike]
-        last = first + len(blocks)
-        calls, errors, times, computing = map(_transposed, _transposed(blocks))
-        for number, *columns in zip(ids, calls, errors, times, computing, strict=True):
+    # Most runs call the same handlers. Column by column takes a tenth of the time of one by one.
+    for ids, alike in groupby([row.times for row in rows], _handlers_of):
+        blocks = list(alike)
+        runs = range(first, first := first + len(blocks))
+        columns = [_column(blocks, place) for place in range(1, len(_COLUMNS))]
+        for place, number in enumerate(ids):
             series = found.setdefault(number, Series())
-            series.extend(range(first, last), *columns)
-        first = last
+            series.extend(runs, *(column[place :: len(ids)] for column in columns))
     names = {number: name for name, number in read_handlers(connection).items()}
     return Development(
         {names[number]: series for number, series in found.items()},
@@ -158,34 +159,41 @@ def development(connection: Connection, chosen: Chosen) -> Development:
     )
 
 
-def _transposed(rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
-    return list(zip(*rows, strict=True))
+_COLUMNS = "qqqdd"
+"""Types of the columns of ``times``: handler, calls, errors, steady time, share of computing."""
+_SIZE = 8 * len(_COLUMNS)
 
 
 def _times(profile: Profile, ids: Mapping[HandlerName, int]) -> bytes:
-    """Return five columns, one after the other, eight bytes for each handler that was called."""
+    """Return columns, one after the other, eight bytes for each handler that was called."""
     called = [(ids[name], stats) for name, stats in profile.called().items()]
     called.sort(key=itemgetter(0))
     shares = [stats.computing for _, stats in called]
+    values: list[Sequence[float]] = [
+        [number for number, _ in called],
+        [stats.calls for _, stats in called],
+        [stats.errors for _, stats in called],
+        [stats.steady_time() for _, stats in called],
+        [math.nan if share is None else share for share in shares],
+    ]
     return b"".join(
         struct.pack(f"<{len(called)}{kind}", *column)
-        for kind, column in (
-            ("q", [number for number, _ in called]),
-            ("q", [stats.calls for _, stats in called]),
-            ("q", [stats.errors for _, stats in called]),
-            ("d", [stats.steady_time() for _, stats in called]),
-            ("d", [math.nan if share is None else share for share in shares]),
-        )
+        for kind, column in zip(_COLUMNS, values, strict=True)
     )
 
 
-def _read_times(packed: bytes) -> list[tuple[Any, ...]]:
-    """Return the five columns: handler, calls, errors, steady time, share of computing."""
-    size = len(packed) // 5
-    return [
-        struct.unpack_from(f"<{size // 8}{kind}", packed, number * size)
-        for number, kind in enumerate("qqqdd")
-    ]
+def _handlers_of(times: bytes) -> tuple[int, ...]:
+    return struct.unpack_from(f"<{len(times) // _SIZE}q", times)
+
+
+def _column(blocks: Sequence[bytes], place: int) -> array[Any]:
+    """Return one column of runs that called the same handlers, run by run."""
+    width = len(blocks[0]) // len(_COLUMNS)
+    column: array[Any] = array(_COLUMNS[place])
+    column.frombytes(b"".join(block[place * width : (place + 1) * width] for block in blocks))
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
 
 
 def _profile(row: RowMapping) -> Profile:

@@ -18,11 +18,11 @@ from .rules import BEST
 
 CONFIRMING = 3
 """Runs in a row that confirm a step."""
-_FEWEST = 10
 _LEVEL = 20
 _RECENT = 500
 """Runs that tell how far those of a handler lie apart."""
 _BLOCK = 10
+"""Runs that have to be there before a step, and whose median is their usual time."""
 _SHORTEST = 1e-9
 _LEAST = math.log(1.05)
 _SURE = 5.0
@@ -140,6 +140,7 @@ def trends(
         wanted: the handlers that are asked for.
     """
     drifts = _drifts(handlers, len(created))
+    every = tuple(created), tuple(commits)
 
     def trend(name: HandlerName) -> Trend:
         series = handlers[name]
@@ -155,10 +156,14 @@ def trends(
             for index, before, after in (_time_steps if field == BEST else _count_steps)(values)
             for run in [series.runs[index]]
         ]
+        moments, hashes = every
+        if len(series.runs) < len(created):
+            moments = tuple([created[run] for run in series.runs])
+            hashes = tuple([commits[run] for run in series.runs])
         return Trend(
             name,
-            tuple([created[run] for run in series.runs]),
-            tuple([commits[run] for run in series.runs]),
+            moments,
+            hashes,
             tuple(series.calls),
             tuple(series.errors),
             tuple(times),
@@ -210,21 +215,32 @@ def _count_steps(counts: Sequence[float]) -> Iterator[tuple[int, float, float]]:
 def _time_steps(times: Sequence[float]) -> Iterator[tuple[int, float, float]]:
     """Yield the index of each step of times, with the time before it and from it on, in seconds."""
     # Times are spread in proportion: twice as long is as far away as half as long.
-    logs = [math.log(time or _SHORTEST) for time in times]
-    sums = [0.0, *accumulate(logs)]
-    blocks = [median(logs[first : first + _BLOCK]) for first in range(0, len(logs), _BLOCK)]
-    start, index = 0, _FEWEST
-    while index + CONFIRMING <= len(logs):
-        after = (sums[index + CONFIRMING] - sums[index]) / CONFIRMING
-        block = index // _BLOCK - 1
-        # A rough look passes over most of what is no step.
-        rough = blocks[block] if block * _BLOCK >= start else math.inf
+    if not min(times, default=1.0):
+        times = [time or _SHORTEST for time in times]
+    logs = list(map(math.log, times))
+    start = confirmed = 0
+    for index, after in _candidates(logs):
         first = max(start, index - _LEVEL)
-        if abs(after - rough) >= _LEAST / 2 and _is_step(logs, first, index):
+        if index >= confirmed and _is_step(logs, first, index):
             yield index, math.exp(median(logs[first:index])), math.exp(after)
-            start, index = index, index + CONFIRMING
-        else:
-            index += 1
+            start, confirmed = index, index + CONFIRMING
+
+
+def _candidates(logs: Sequence[float]) -> Iterator[tuple[int, float]]:
+    """Yield where a rough look sees a step, and the mean of the runs that would confirm it."""
+    sums = [0.0, *accumulate(logs)]
+    means = [
+        (end - start) / CONFIRMING for start, end in zip(sums, sums[CONFIRMING:], strict=False)
+    ]
+    # Beside the runs just before, which may have an outlier, the usual time of some runs before.
+    blocks = [median(logs[first : first + _BLOCK]) for first in range(0, len(logs), _BLOCK)]
+    usual = [block for block in blocks for _ in range(_BLOCK)]
+    least = 0.8 * _LEAST
+    for index, (after, before, rough) in enumerate(
+        zip(means[_BLOCK:], means[_BLOCK - CONFIRMING :], usual, strict=False), _BLOCK
+    ):
+        if abs(after - before) >= least or abs(after - rough) >= least:
+            yield index, after
 
 
 def _is_step(logs: Sequence[float], first: int, index: int) -> bool:
