@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -23,6 +22,8 @@ class PostgreSQL:
     """A server with a database for each test that asks; it can be stopped and started again."""
 
     def __init__(self, folder: Path) -> None:
+        import pwd  # which Windows lacks
+
         self.folder = folder
         self.port = free_port()
         # The server does not run as root.

@@ -11,10 +11,8 @@ import pytest
 pytest.importorskip("opentelemetry.instrumentation")
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from otlp import new_shop, receiving, values
+from opentelemetry.sdk.trace import SpanProcessor
+from otlp import values
 from smartswitch import Switcher
 
 from smartcollect import CallLog, HandlerName
@@ -23,26 +21,6 @@ from smartcollect.storage.rows import Call, Details
 from smartcollect.values.failure import Failure
 
 FOREVER = "1000min"  # nothing is due by itself
-
-
-@pytest.fixture
-def receiver():
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def provider(receiver):
-    provider = TracerProvider(shutdown_on_exit=False)
-    exporter = OTLPSpanExporter(f"{receiver.url}/v1/traces", timeout=5)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    yield provider
-    provider.shutdown()
-
-
-@pytest.fixture
-def shop(time):
-    return new_shop(time)
 
 
 @pytest.fixture

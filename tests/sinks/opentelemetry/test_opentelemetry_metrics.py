@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.sdk.metrics import Counter, Histogram
 from opentelemetry.sdk.metrics.export import AggregationTemporality
 from opentelemetry.sdk.resources import Resource
-from otlp import new_shop, receiving, values
+from otlp import values
 
 from smartcollect import CallLog, HandlerName
 from smartcollect.sinks.opentelemetry import Metrics
@@ -23,22 +23,6 @@ from smartcollect.storage.rows import Call
 FOREVER = "1000min"  # nothing is due by itself
 FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 DELTA, CUMULATIVE = 1, 2  # as the protocol has them
-
-
-@pytest.fixture
-def receiver():
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def exporter(receiver):
-    return OTLPMetricExporter(f"{receiver.url}/v1/metrics", timeout=5)
-
-
-@pytest.fixture
-def shop(time):
-    return new_shop(time)
 
 
 def test_metrics_are_exact_and_cumulative_over_batches(shop, time, receiver, exporter):

@@ -16,43 +16,14 @@ pytest.importorskip("opentelemetry.instrumentation")
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from otlp import new_shop, receiving
 from smartswitch import Switcher
 
 from smartcollect.sinks.opentelemetry import SmartcollectInstrumentor
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent.parent.parent
 FOREVER = "1000min"  # nothing is due by itself
-
-
-@pytest.fixture
-def receiver():
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def exporter(receiver):
-    return OTLPMetricExporter(f"{receiver.url}/v1/metrics", timeout=5)
-
-
-@pytest.fixture
-def provider(receiver):
-    provider = TracerProvider(shutdown_on_exit=False)
-    exporter = OTLPSpanExporter(f"{receiver.url}/v1/traces", timeout=5)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    yield provider
-    provider.shutdown()
-
-
-@pytest.fixture
-def shop(time):
-    return new_shop(time)
 
 
 @pytest.fixture

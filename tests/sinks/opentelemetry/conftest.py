@@ -1,0 +1,43 @@
+"""A receiver of OpenTelemetry's protocol, and what sends to it.
+
+Imports are in the fixtures: not every environment has the packages.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def receiver():
+    from otlp import receiving
+
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def exporter(receiver):
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
+    return OTLPMetricExporter(f"{receiver.url}/v1/metrics", timeout=5)
+
+
+@pytest.fixture
+def provider(receiver):
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    exporter = OTLPSpanExporter(f"{receiver.url}/v1/traces", timeout=5)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    yield provider
+    provider.shutdown()
+
+
+@pytest.fixture
+def shop(time):
+    from otlp import new_shop
+
+    return new_shop(time)
