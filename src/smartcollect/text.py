@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,8 +9,6 @@ MAX_TEXT = 500
 """Characters kept of a string or of a ``repr``."""
 CUT = "…"
 """Stands for what was cut."""
-
-_PASSWORD = re.compile(r":(?!//).*@")
 
 _PLAIN = {"µ": "u", "∞": "inf", "—": "-", CUT: "..."}
 """What is written where an encoding lacks a character that we write ourselves."""
@@ -79,16 +76,6 @@ def plural(count: int, noun: str) -> str:
         ('1 call', '1,200 calls')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def without_password(url: str) -> str:
-    """Return a URL with ``***`` in place of its password.
-
-    Example:
-        >>> without_password("postgresql://ada:secret@db/runs")
-        'postgresql://ada:***@db/runs'
-    """
-    return _PASSWORD.sub(":***@", url)
 
 
 def short_path(path: str | Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import options
-from .options import Options
+from .options import Options, Url
 
 if TYPE_CHECKING:
     import pytest
@@ -32,21 +32,25 @@ class History:
         self._given = given
         self._files: list[Profile] = []
         # At the start: nobody wants to hear of it after a long run.
-        if given.history is not None:
-            self._check("history", given.history)
+        self._history = None if given.history is None else self._kept("history", given.history)
+        self._databases: list[tuple[Url, KeptRuns]] = []
         for one in given.compare:
             if isinstance(one, Path):
                 self._load(one)
             else:
-                self._check("compare", one)
+                self._databases.append((one, self._kept("compare", one)))
 
-    def _check(self, option: str, kept: KeptRuns) -> None:
-        from smartcollect.database.kept_runs import FAILURES, reason
-
+    def _kept(self, option: str, url: Url) -> KeptRuns:
         try:
+            from smartcollect.database.kept_runs import FAILURES, KeptRuns, reason
+        except ModuleNotFoundError as error:
+            raise options.refuse(self._config, self._given, option, url, str(error)) from None
+        try:
+            kept = KeptRuns(url.text, url.below)
             kept.check(writing=option == "history")
         except FAILURES as error:
-            raise options.refuse(self._config, self._given, option, kept, reason(error)) from None
+            raise options.refuse(self._config, self._given, option, url, reason(error)) from None
+        return kept
 
     def _load(self, path: Path) -> None:
         from smartcollect.profiles.files import load_runs
@@ -63,26 +67,22 @@ class History:
             profile: that of this run.
         """
         found, failures = list(self._files), []
-        for kept in self._given.compare:
-            if isinstance(kept, Path):
-                continue
+        for url, kept in self._databases:
             from smartcollect.database.kept_runs import FAILURES, reason
 
             assert profile.run is not None
             try:
                 found += kept.last(profile.run.machine)
             except FAILURES as error:
-                failures.append(f"{kept}: earlier runs were not read: {reason(error)}")
+                failures.append(f"{url}: earlier runs were not read: {reason(error)}")
         return found, failures
 
     def nothing(self) -> str:
         """Return where there is nothing to compare with."""
-        places = [
-            f"report in {one}"
-            if isinstance(one, Path)
-            else f"run on this machine{f' of branch {one.branch}' if one.branch else ''} in {one}"
-            for one in self._given.compare
-        ]
+        places = [f"report in {one}" for one in self._given.compare if isinstance(one, Path)]
+        for url, kept in self._databases:
+            of_branch = f" of branch {kept.branch}" if kept.branch else ""
+            places.append(f"run on this machine{of_branch} in {url}")
         return f"nothing to compare with: there is no {' and no '.join(places)}"
 
     def add(self, verdict: Verdict, profile: Profile, partial: str) -> tuple[Verdict, str]:
@@ -96,16 +96,19 @@ class History:
         Returns:
             The verdict, with what failed, and where the run was added, or ``""``.
         """
-        kept = self._given.history
-        if kept is None:
+        url = self._given.history
+        if self._history is None:
             return verdict, ""
         missing = [*profile.incomplete, partial]
         if missing[0]:
-            return verdict.noting(f"{kept}: this run is not added: {missing[0]}"), ""
+            return verdict.noting(f"{url}: this run is not added: {missing[0]}"), ""
         from smartcollect.database.kept_runs import FAILURES, reason
 
+        # What it was compared with is not to become what it came to.
+        regressed = verdict.comparison is not None and bool(verdict.comparison.regressions)
         try:
-            number = kept.add(profile)
+            number = self._history.add(profile, regressed)
         except FAILURES as error:
-            return verdict.failing(f"{kept}: this run was not added: {reason(error)}"), ""
-        return verdict, f"added smartcollect run {number:,} to {kept}"
+            return verdict.failing(f"{url}: this run was not added: {reason(error)}"), ""
+        note = "; it became slower, so no later run is compared with it" if regressed else ""
+        return verdict, f"added smartcollect run {number:,} to {url}{note}"

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import pytest
 
 if TYPE_CHECKING:
-    from smartcollect.database.kept_runs import KeptRuns
     from smartcollect.profiles.budgets import Budget
     from smartcollect.profiles.rules import Rule
 
@@ -45,16 +44,31 @@ def _path(text: str) -> Path:
     return Path(os.path.expanduser(os.path.expandvars(text)))
 
 
-def _runs(text: str) -> KeptRuns:
+class Url(NamedTuple):
+    """The URL of a database that keeps runs. Workers of xdist need nothing of what it needs.
+
+    Attributes:
+        text: as it was given.
+        below: what the path of a SQLite file starts from.
+    """
+
+    text: str
+    below: Path = Path()
+
+    def __str__(self) -> str:
+        from smartcollect.values.redaction import without_secrets
+
+        return without_secrets(self.text)
+
+
+def _url(text: str) -> Url:
     if "://" not in text:
         raise ValueError("give the URL of a database, such as sqlite:///runs.db")
-    from smartcollect.database.kept_runs import KeptRuns
-
-    return KeptRuns(text)
+    return Url(text.strip())
 
 
-def _earlier(text: str) -> Path | KeptRuns:
-    return _runs(text) if "://" in text else _path(text)
+def _earlier(text: str) -> Path | Url:
+    return _url(text) if "://" in text else _path(text)
 
 
 def _report(text: str) -> Path:
@@ -187,14 +201,14 @@ class Options:
         many=True,
         profiles=True,
     )
-    history: KeptRuns | None = _option(  # noqa: RUF009 - as all others
-        _runs,
+    history: Url | None = _option(  # noqa: RUF009 - as all others
+        _url,
         "add the profile of a run of the whole suite to the database at URL, with its commit and "
         "branch: sqlite:///runs.db, or postgresql://user:password@host/database",
         "URL",
         profiles=True,
     )
-    compare: tuple[Path | KeptRuns, ...] = _option(
+    compare: tuple[Path | Url, ...] = _option(
         _earlier,
         "compare with PATH: the .json report of an earlier run, a folder of such reports, or the "
         "URL of a history: the last 10 runs of this machine, or as many as "
@@ -385,13 +399,14 @@ def _value(config: pytest.Config, option: Option) -> Any:
     values = []
     for source, text, below in _given(config, option):
         try:
-            value = option.parse(_relative_url(text, below))
-        except (ValueError, ModuleNotFoundError) as error:
-            from smartcollect.text import without_password
-
-            shown = without_password(text)
-            raise pytest.UsageError(f"{source}: {shown!r} is not accepted; {error}") from None
-        values.append(below / value if isinstance(value, Path) else value)
+            value = option.parse(text)
+        except ValueError as error:
+            raise pytest.UsageError(f"{source}: {text!r} is not accepted; {error}") from None
+        if isinstance(value, Path):
+            value = below / value
+        elif isinstance(value, Url):
+            value = value._replace(below=below)
+        values.append(value)
     if not values:
         return option.default
     return tuple(values) if option.many else values[0]
@@ -411,15 +426,6 @@ def _given(config: pytest.Config, option: Option) -> Iterator[_Given]:
         for number, text in enumerate(lines, 1):
             line = f", line {number}" if option.many else ""
             yield _Given(f"{option.key} (ini file{line})", text, config.rootpath)
-
-
-def _relative_url(text: str, below: Path) -> str:
-    """Return ``text`` with the file of a SQLite database relative to a folder, as paths are."""
-    form = "sqlite:///"
-    # A fourth slash begins an absolute path.
-    if not text.startswith(form) or text.startswith(f"{form}/"):
-        return text
-    return f"{form}{below / text.removeprefix(form)}"
 
 
 def _on(config: pytest.Config, key: str) -> bool:
@@ -446,6 +452,6 @@ def refuse(
         why: what is wrong with it.
     """
     values = getattr(given, name)
-    index = values.index(value) if isinstance(values, tuple) else 0
+    index = values.index(value) if BY_NAME[name].many else 0
     source = list(_given(config, BY_NAME[name]))[index].source
     return pytest.UsageError(f"{source}: {str(value)!r} is not accepted; {why}")

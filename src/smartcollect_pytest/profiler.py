@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 WORKER_OUTPUT = "smartcollect"
 """The key of what a worker of xdist tells when it ends."""
 
-_NO_TEST_RUNS = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
+_NO_TEST_RUNS = (
+    *("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test"),
+    *("help", "markers", "version"),
+)
 """The options with which no test runs, as pytest calls them inside."""
 
 
@@ -56,8 +59,9 @@ class Profiler:
         self._worker = hasattr(config, "workerinput")
         self._parts = Parts(capture, self._worker, Totals() if given.junit else None)
         self._idle = any(config.getoption(name, False) for name in _NO_TEST_RUNS)
-        if not self._worker:
+        if not self._worker and not self._idle:
             self._history = History(config, given)
+        if not self._worker:
             for path in given.report:
                 refusal = report.refusal(path)
                 if refusal is not None:
@@ -69,6 +73,9 @@ class Profiler:
     def pytest_runtestloop(self) -> None:
         # Not earlier: what is imported before tests are collected is lost to pytest-cov.
         if not self._idle:
+            if not self._worker and (self._options.history or self._options.report):
+                # Before the first test: somebody may go on working while they run.
+                self._session.note_revision(self._config)
             self._capture.begin()
             if self._capture.refusal:
                 self._session.end_early(self._capture.refusal)

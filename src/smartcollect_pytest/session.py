@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from smartcollect import Profile
     from smartcollect.profiles.merge import Merger
     from smartcollect.profiles.parts import Run
+    from smartcollect.profiles.revision import Revision
 
 _PACKAGES = ("pytest", "pytest-xdist", "smartcollect", "smartswitch")
 
@@ -30,6 +31,13 @@ class Session:
         self._tests_lost = 0
         self._workers_lost = 0
         self._ended_early = ""
+        self._revision: Revision | None = None
+
+    def note_revision(self, config: pytest.Config) -> None:
+        """Note which revision of the code is tested."""
+        from smartcollect.profiles.revision import revision
+
+        self._revision = revision(config.rootpath)
 
     def add(self, report: Any, parts: Iterable[Part]) -> None:
         """Takes ``parts``, which rode on ``report``."""
@@ -84,13 +92,23 @@ class Session:
         if self._ended_early:
             missing.append(self._ended_early)
         merged = self._merged().profile()
-        return replace(merged, run=_run(config, machine), incomplete=tuple(missing))
+        run = _run(config, machine, self._tested(config))
+        return replace(merged, run=run, incomplete=tuple(missing))
+
+    def _tested(self, config: pytest.Config) -> Revision | None:
+        """Return the revision that was tested."""
+        if self._revision is None:
+            return None
+        from smartcollect.profiles.revision import revision
+
+        changed = revision(config.rootpath) != self._revision
+        return self._revision._replace(dirty=self._revision.dirty or changed)
 
 
-def _run(config: pytest.Config, machine: Mapping[str, str]) -> Run:
+def _run(config: pytest.Config, machine: Mapping[str, str], revision: Revision | None) -> Run:
     from smartcollect.profiles.machine import fingerprint
     from smartcollect.profiles.parts import Run
-    from smartcollect.profiles.revision import revision
+    from smartcollect.values.redaction import without_secrets
 
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
@@ -100,8 +118,8 @@ def _run(config: pytest.Config, machine: Mapping[str, str]) -> Run:
             continue
     return Run(
         created=time.time(),
-        command=("pytest", *map(str, config.invocation_params.args)),
+        command=("pytest", *(without_secrets(str(one)) for one in config.invocation_params.args)),
         machine={**fingerprint(), **machine},
         versions=versions,
-        revision=revision(config.rootpath),
+        revision=revision,
     )

@@ -12,6 +12,7 @@ from support import TIMING
 
 pytest.importorskip("sqlalchemy")
 
+from smartcollect import history
 from smartcollect.database.kept_runs import KeptRuns
 
 HISTORY = "--smartcollect-history=sqlite:///runs.db"
@@ -142,7 +143,7 @@ def test_the_ini_file_waits_for_a_profile(timed, pytester):
     pytester.runpytest_subprocess(*command, "--smartcollect").assert_outcomes(passed=11)
     assert (pytester.path / "kept.db").exists()  # relative to the ini file
     result = pytester.runpytest_subprocess(*command, "--smartcollect")
-    result.stdout.fnmatch_lines(["compared with sqlite:///*kept.db"])
+    result.stdout.fnmatch_lines(["compared with sqlite:///kept.db[?]runs=3"])
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -175,6 +176,33 @@ def test_branches(timed, pytester, monkeypatch):
     assert len(kept(pytester, branch="main")) == 1
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_the_commit_is_that_which_the_run_began_with(timed, pytester, monkeypatch):
+    for name in [name for name in os.environ if name.startswith(("GIT_", "GITHUB_", "CI_"))]:
+        monkeypatch.delenv(name)
+    commit = (
+        "import subprocess\nOPTIONS = ['git', '-c', 'user.name=x', '-c', 'user.email=x@x.org']\n"
+        "def commit(name):\n"
+        "    subprocess.run([*OPTIONS, 'commit', '-q', '--allow-empty', '-m', name], check=True)\n"
+    )
+    pytester.makepyfile(
+        commits=commit,
+        test_z="""
+        from commits import commit
+
+        def test_commits(): commit("meanwhile")
+        """,
+    )
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", "add", "."], check=True)
+    exec(commit, made := {})
+    made["commit"]("first")
+    first = subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()
+    pytester.runpytest_subprocess(HISTORY)
+    (profile,) = kept(pytester)
+    assert (profile.run.revision.commit, profile.run.revision.dirty) == (first, True)
+
+
 def test_runs_of_other_machines_do_not_count(timed, pytester):
     pytester.runpytest_subprocess(HISTORY)
     pytester.makeconftest(
@@ -193,6 +221,14 @@ def test_runs_of_other_machines_do_not_count(timed, pytester):
     ("option", "message"),
     [
         ("compare=sqlite:///none.db", "'sqlite:///none.db' is not accepted; there is no database*"),
+        ("history=sqlite:///:memory:", "*:memory:' is not accepted; url: * does not name a file*"),
+        ("history=sqlite:///", "'sqlite:///' is not accepted; url: * does not name a file*"),
+        (
+            "history=sqlite:///x.db?rnus=5",
+            "*is not accepted; 'rnus' is unknown; choose from runs,*",
+        ),
+        ("compare=sqlite:///x.db?runs=0", "*is not accepted; runs=0 leaves nothing to compare*"),
+        ("history=mysql://db/x?password=secret", "*password=[*][*][*]' is not accepted; *"),
         ("compare=sqlite:///app.py", "'sqlite:///app.py' is not accepted; file is not a database"),
         ("compare=sqlite:///other.db", "*'sqlite:///other.db' is not accepted; *has no tables of*"),
         ("history=sqlite:///app.py", "'sqlite:///app.py' is not accepted; file is not a database"),
@@ -215,6 +251,80 @@ def test_a_database_that_cannot_be_used_is_a_usage_error(timed, pytester, option
     name = option.partition("=")[0]
     result.stderr.fnmatch_lines([f"ERROR: --smartcollect-{name} (command line): {message}"])
     assert "secret" not in result.stdout.str() + result.stderr.str()
+
+
+def test_a_run_that_became_slower_is_no_baseline(timed, pytester, run):
+    for _ in range(2):
+        run(HISTORY)
+    timed(0.020)
+    for number in (3, 4, 5, 6):
+        result = run(HISTORY, COMPARE, FAIL)
+        assert result.ret == 1
+        result.stdout.fnmatch_lines(
+            ["compared with 2 runs: *", f"*run {number} to *; it became slower, so no later run*"]
+        )
+    # Without a limit it is what the code takes now.
+    run(HISTORY)
+    assert run(f"{COMPARE}?runs=1", FAIL).ret == 0
+    assert len(kept(pytester)) == 7
+
+
+def test_only_a_run_makes_a_database(timed, pytester, run):
+    run(HISTORY, "--collect-only")
+    run(HISTORY, "--help")
+    assert not (pytester.path / "runs.db").exists()
+
+
+def test_workers_do_without_the_library(timed, pytester):
+    pytester.makepyfile(
+        test_imports="""
+        import sys
+
+        def test_imports():
+            assert "sqlalchemy" not in sys.modules
+        """
+    )
+    result = pytester.runpytest_subprocess(HISTORY, COMPARE, "-n2")
+    assert result.ret == 0
+    assert len(kept(pytester)) == 1
+
+
+def test_passwords_are_kept_nowhere(timed, pytester):
+    url = "postgresql://ada:s3cret@127.0.0.1:1/x?sslpassword=s3cret"
+    settings = ("-o", f"smartcollect_history={url}", "--no-smartcollect", f"--junit-prefix={url}")
+    pytester.runpytest_subprocess(HISTORY, *settings)  # off: nothing connects
+    pytester.runpytest_subprocess(HISTORY, "--smartcollect-report=r.json", f"--junit-prefix={url}")
+    (profile,) = kept(pytester)
+    hidden = "--junit-prefix=postgresql://ada:***@127.0.0.1:1/x?sslpassword=***"
+    assert hidden in profile.run.command
+    for name in ("r.json", "runs.db"):
+        assert b"s3cret" not in (pytester.path / name).read_bytes()
+
+
+@pytest.mark.parametrize("path", ["$PLACE/kept.db", "~/kept.db"])
+def test_the_path_of_a_file_is_taken_as_all_paths_are(timed, pytester, monkeypatch, path):
+    place = pytester.mkdir("a?b%20c")
+    monkeypatch.setenv("PLACE", str(place))
+    monkeypatch.setenv("HOME", str(place))
+    pytester.runpytest_subprocess(f"--smartcollect-history=sqlite:///{path}").assert_outcomes(11)
+    assert (place / "kept.db").exists()
+
+
+@pytest.mark.parametrize("column", ["profile", "tests", "times"])
+def test_a_damaged_run_is_told(timed, pytester, column):
+    pytester.runpytest_subprocess(HISTORY)
+    with sqlite3.connect(pytester.path / "runs.db") as database:
+        database.execute(f"UPDATE runs SET {column} = ?", [b"damaged"])
+    database.close()
+    if column == "profile":
+        result = pytester.runpytest_subprocess(COMPARE)
+        assert result.ret == 1
+        result.stdout.fnmatch_lines(
+            ["sqlite:///runs.db: earlier runs were not read: run 1 is dama*"]
+        )
+    found = history(f"sqlite:///{pytester.path}/runs.db")
+    with pytest.raises(ValueError, match="run 1 is damaged"):
+        found.trend() if column == "times" else found.runs()
 
 
 def test_a_database_that_is_gone_at_the_end_fails_the_run(timed, pytester, run):

@@ -109,7 +109,7 @@ def test_trends(kept, url):
     lines = str(found).splitlines()
     heading = ["handler", "statistic", "before", "after", "ratio", "since", "commit"]
     assert lines[0].split() == heading
-    cells = ["work steady_time 10.2 ms 12.2 ms 1.20", "1970-01-01 00:00:40 UTC c40"]
+    cells = ["work steady_time 10.2 ms 12.3 ms 1.20", "1970-01-01 00:00:40 UTC c40"]
     assert " ".join(lines[2].split()) == " ".join(cells)
     assert lines[3].split()[-1] == "c50"
 

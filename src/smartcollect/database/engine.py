@@ -18,7 +18,8 @@ from sqlalchemy import inspect as inspected
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from ..text import short_path, without_password
+from ..text import short_path
+from ..values.redaction import without_secrets
 from . import schema
 
 _PATIENCE = 30  # seconds that a write waits for that of another process
@@ -72,7 +73,7 @@ class Database:
     def __str__(self) -> str:
         if self.file is not None:
             return f"sqlite:///{short_path(self.file)}"
-        return self.url.render_as_string(hide_password=True)
+        return without_secrets(self.url.render_as_string(hide_password=False))
 
     @property
     def file(self) -> Path | None:
@@ -131,10 +132,10 @@ def _checked(url: str | URL) -> URL:
     try:
         made = make_url(url)
     except (ArgumentError, ValueError):
-        shown = without_password(str(url))
+        shown = without_secrets(str(url))
         raise ValueError(f"url: {shown!r} is not the URL of a database, such as {_FORMS}") from None
     driver = _DRIVERS.get(made.drivername)
-    shown = made.render_as_string(hide_password=True)
+    shown = without_secrets(made.render_as_string(hide_password=False))
     if driver is None:
         raise ValueError(f"url: {shown!r} is not supported; use {_FORMS}")
     made = made.set(drivername=driver)

@@ -25,8 +25,8 @@ from ..storage.statistics import HandlerStats
 from ..units import instant, seconds
 from . import schema
 from .calls import entry_of
-from .engine import Database
 from .handlers import read_handlers
+from .kept_runs import KeptRuns
 from .minutes import stats_of
 from .runs import Chosen, delete_runs, development, last_machine, last_runs
 
@@ -64,7 +64,9 @@ class History:
     """
 
     def __init__(self, url: str) -> None:
-        self._database = Database(url)
+        # As it was given to pytest, it may choose runs.
+        self._kept = KeptRuns(url)
+        self._database = self._kept.database
         self._closed = False
         with self._database.reading():
             pass
@@ -178,12 +180,12 @@ class History:
 
         Args:
             last: only so many of the newest; ``None`` for all.
-            branch: only those of this branch of the code.
+            branch: only those of this branch of the code; that of the URL when left out.
             machine: only those of this machine, as ``Profile.run.machine`` tells it.
         """
         number = None if last is None else whole_number("last", last)
         with self._reading() as connection:
-            return last_runs(connection, number, Chosen(machine, branch))
+            return last_runs(connection, number, Chosen(machine, branch or self._kept.branch))
 
     def trend(
         self,
@@ -198,7 +200,7 @@ class History:
 
         Args:
             handlers: a name, or a pattern such as ``"orders.*"``; all handlers when left out.
-            branch: only runs of this branch of the code.
+            branch: only runs of this branch of the code; that of the URL when left out.
             machine: the machine; that of the newest run when left out.
 
         Returns:
@@ -212,6 +214,7 @@ class History:
         Example:
             ``print(smartcollect.history("sqlite:///runs.db").trend("orders.*", branch="main"))``
         """
+        branch = branch or self._kept.branch
         with self._reading() as connection:
             if machine is None:
                 machine = last_machine(connection, branch)

@@ -14,7 +14,7 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, Select, delete, insert, select
+from sqlalchemy import Connection, Row, RowMapping, Select, delete, insert, select
 
 from ..names import HandlerName
 from ..profiles.document import read_tests, written_tests
@@ -23,6 +23,7 @@ from ..profiles.parts import Run
 from ..profiles.profile import Profile
 from ..profiles.revision import Revision
 from ..profiles.trend import Series
+from ..storage.statistics import HandlerStats
 from . import schema
 from .handlers import number_handlers, read_handlers
 from .packing import packed, restored, storable, unpacked
@@ -30,12 +31,13 @@ from .packing import packed, restored, storable, unpacked
 _runs = schema.runs
 
 
-def add_run(connection: Connection, profile: Profile) -> int:
+def add_run(connection: Connection, profile: Profile, regressed: bool = False) -> int:
     """Write a run, in the transaction of the caller.
 
     Args:
         connection: to the database.
         profile: what the run came to, and what made it.
+        regressed: whether it became slower than earlier runs allow.
 
     Returns:
         The number of the run.
@@ -56,7 +58,8 @@ def add_run(connection: Connection, profile: Profile) -> int:
         "command": packed(list(run.command)),
         "versions": packed(dict(run.versions)),
         "incomplete": packed(list(profile.incomplete)),
-        "times": _times(profile, number_handlers(connection, profile.called())),
+        "regressed": regressed,
+        "times": _times(profile, number_handlers(connection, profile.handlers)),
         "profile": zlib.compress(pack(profile).encode()),
         "tests": zlib.compress(packed(written_tests(profile.tests)).encode()),
     }
@@ -70,10 +73,12 @@ class Chosen(NamedTuple):
     Attributes:
         machine: that they ran on; ``None`` for any.
         branch: of their code; ``None`` for any.
+        regressed: whether runs that became slower than they were allowed to are among them.
     """
 
     machine: Mapping[str, str] | None = None
     branch: str | None = None
+    regressed: bool = True
 
     def of(self, query: Select[Any]) -> Select[Any]:
         """Return a query of runs as one of those that are asked for."""
@@ -81,6 +86,8 @@ class Chosen(NamedTuple):
             query = query.where(_runs.c.machine == _machine(self.machine))
         if self.branch is not None:
             query = query.where(_runs.c.branch == storable(self.branch))
+        if not self.regressed:
+            query = query.where(~_runs.c.regressed)
         return query
 
 
@@ -104,7 +111,8 @@ def last_runs(
 def last_machine(connection: Connection, branch: str | None) -> Mapping[str, str] | None:
     """Return the machine of the newest run; ``None`` where there is no run."""
     query = Chosen(branch=branch).of(select(_runs.c.machine))
-    text = connection.execute(query.order_by(_runs.c.created.desc()).limit(1)).scalar()
+    newest = query.order_by(_runs.c.created.desc(), _runs.c.id.desc()).limit(1)
+    text = connection.execute(newest).scalar()
     return None if text is None else unpacked(text)
 
 
@@ -139,12 +147,12 @@ def development(connection: Connection, chosen: Chosen) -> Development:
         connection: to the database.
         chosen: which runs are asked for.
     """
-    query = chosen.of(select(_runs.c.created, _runs.c.revision, _runs.c.times))
+    query = chosen.of(select(_runs.c.id, _runs.c.created, _runs.c.revision, _runs.c.times))
     rows = connection.execute(query.order_by(_runs.c.created, _runs.c.id)).all()
     found: dict[int, Series] = {}
     first = 0
     # Most runs call the same handlers. Column by column takes a tenth of the time of one by one.
-    for ids, alike in groupby([row.times for row in rows], _handlers_of):
+    for ids, alike in groupby(map(_checked_times, rows), _handlers_of):
         blocks = list(alike)
         runs = range(first, first := first + len(blocks))
         columns = [_column(blocks, place) for place in range(1, len(_COLUMNS))]
@@ -165,21 +173,31 @@ _SIZE = 8 * len(_COLUMNS)
 
 
 def _times(profile: Profile, ids: Mapping[HandlerName, int]) -> bytes:
-    """Return columns, one after the other, eight bytes for each handler that was called."""
-    called = [(ids[name], stats) for name, stats in profile.called().items()]
-    called.sort(key=itemgetter(0))
-    shares = [stats.computing for _, stats in called]
+    """Return columns, one after the other, eight bytes for each handler."""
+    # Long names are cut, and may have become one.
+    merged: dict[int, HandlerStats] = {}
+    for name, stats in profile.handlers.items():
+        merged.setdefault(ids[name], HandlerStats()).merge(stats)
+    known = sorted(merged.items(), key=itemgetter(0))
+    shares = [stats.computing for _, stats in known]
     values: list[Sequence[float]] = [
-        [number for number, _ in called],
-        [stats.calls for _, stats in called],
-        [stats.errors for _, stats in called],
-        [stats.steady_time() for _, stats in called],
+        [number for number, _ in known],
+        [stats.calls for _, stats in known],
+        [stats.errors for _, stats in known],
+        [stats.steady_time() for _, stats in known],
         [math.nan if share is None else share for share in shares],
     ]
     return b"".join(
-        struct.pack(f"<{len(called)}{kind}", *column)
+        struct.pack(f"<{len(known)}{kind}", *column)
         for kind, column in zip(_COLUMNS, values, strict=True)
     )
+
+
+def _checked_times(row: Row[Any]) -> bytes:
+    times: bytes = row.times
+    if len(times) % _SIZE:
+        raise ValueError(f"run {row.id} is damaged: {len(times)} bytes are not its columns")
+    return times
 
 
 def _handlers_of(times: bytes) -> tuple[int, ...]:
@@ -197,6 +215,14 @@ def _column(blocks: Sequence[bytes], place: int) -> array[Any]:
 
 
 def _profile(row: RowMapping) -> Profile:
+    try:
+        return _read_profile(row)
+    except (zlib.error, KeyError, TypeError, ValueError, AttributeError) as error:
+        wrong = f"{type(error).__name__}: {error}"
+        raise ValueError(f"run {row['id']} is damaged: {wrong}") from None
+
+
+def _read_profile(row: RowMapping) -> Profile:
     commit = restored(row["revision"])
     run = Run(
         created=row["created"],

@@ -132,6 +132,7 @@ runs = Table(
     Column("command", Text, nullable=False),  # JSON: its words
     Column("versions", Text, nullable=False),  # JSON: by package
     Column("incomplete", Text, nullable=False),  # JSON: what is missing
+    Column("regressed", Boolean, nullable=False),  # whether its comparison failed it
     Column("times", LargeBinary, nullable=False),
     Column("profile", LargeBinary, nullable=False),
     Column("tests", LargeBinary, nullable=False),

@@ -64,11 +64,14 @@ class Drift(NamedTuple):
         return max(self.computing, self.waiting)
 
     @classmethod
-    def of(cls, ratios: Collection[Ratio]) -> Drift:
+    def of(cls, ratios: Collection[Ratio], enough: int = _ENOUGH) -> Drift:
         """Return the drift that the handlers of two runs tell: their median ratio.
 
-        With fewer than five of a kind there is none: a change of a few would pass for the
-        machine's.
+        With few of a kind there is none: a change of a few would pass for the machine's.
+
+        Args:
+            ratios: of the handlers.
+            enough: how many of a kind are needed.
 
         Example:
             >>> Drift.of([Ratio(1.1, 1.0)] * 5).computing
@@ -78,9 +81,9 @@ class Drift(NamedTuple):
         waiters = [one for one in ratios if one.computing < _WAITS]
         computing = waiting = 1.0
         # Of one that does both, what the other part would have changed is taken out first.
-        if len(computers) >= _ENOUGH:
+        if len(computers) >= enough:
             computing = median((one.ratio - 1 + one.computing) / one.computing for one in computers)
-        if len(waiters) >= _ENOUGH:
+        if len(waiters) >= enough:
             waiting = median(
                 (one.ratio - one.computing * computing) / (1 - one.computing) for one in waiters
             )

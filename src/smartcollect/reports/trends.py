@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..names import short_names
-from ..profiles.trend import Step, Trend
+from ..profiles.trend import FEWEST, Step, Trend
 from ..storage.fields import STATISTICS
 from ..text import plural
 from ..units import moment
@@ -27,11 +27,14 @@ class Trends(list[Trend]):
 
     def __str__(self) -> str:
         steps = self.steps
+        note = ""
+        if not all(one.is_steadied for one in self):
+            note = f"\nthe drift of the machine is not taken out: that needs {FEWEST} handlers"
         if not steps:
             runs = max((len(one.created) for one in self), default=0)
-            return f"no handler changed in {plural(runs, 'run')}"
+            return f"no handler changed in {plural(runs, 'run')}{note}"
         names = short_names(one.name for one in self)
-        return tables.table(
+        table = tables.table(
             {
                 "handler": names[step.name],
                 "statistic": step.field,
@@ -43,3 +46,4 @@ class Trends(list[Trend]):
             }
             for step in steps
         )
+        return f"{table}{note}"

@@ -76,6 +76,30 @@ class Redactor:
         return known
 
 
+_USER = re.compile(r"(://[^:@/?#\s]*):\S*@")
+_QUERY = re.compile(r"([?&]([^=&\s]+)=)[^&#\s]+")
+_redactor = Redactor()
+
+
+def without_secrets(text: str) -> str:
+    """Return text with ``***`` for the passwords of the URLs in it.
+
+    Example:
+        >>> without_secrets("--db=postgresql://ada:secret@db/runs?sslpassword=secret")
+        '--db=postgresql://ada:***@db/runs?sslpassword=***'
+    """
+    if "://" not in text:
+        return text
+
+    def hidden(match: re.Match[str]) -> str:
+        key = match[2]
+        # libpq spells it as one word: sslpassword.
+        is_secret = _redactor(key) or key.lower().endswith("password")
+        return f"{match[1]}{REDACTED}" if is_secret else match[0]
+
+    return _QUERY.sub(hidden, _USER.sub(rf"\1:{REDACTED}@", text))
+
+
 def secret_positions(
     function: Any, secret: Callable[[str], bool]
 ) -> tuple[frozenset[int], int | None]:
