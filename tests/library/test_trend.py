@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartcollect import HandlerName
+from smartcollect.profiles.steps import time_steps
 from smartcollect.profiles.trend import Series, trends
+from smartcollect.reports.trends import Trends
 
 WORK = HandlerName("app", "work")
 NAMES = [WORK, *(HandlerName("app", f"other{number}") for number in range(9))]
@@ -92,6 +94,93 @@ def test_a_machine_that_becomes_slower_is_no_step():
     for series in handlers.values():
         series.times[100:] = [time * 1.4 for time in series.times[100:]]
     assert steps(handlers, 200) == []
+
+
+def many(present, factor=lambda number, run: 1.0, runs=300, handlers=120):
+    """Handlers that some runs have only, on a machine that is slow for many runs in a row."""
+    chance = random.Random(3)
+    slow, found = False, {}
+    machine = []
+    for _ in range(runs):
+        slow = slow != (chance.random() > 0.95)
+        machine.append(1.5 if slow else 1.0)
+    for number in range(handlers):
+        known = [run for run in range(runs) if present(number, run)]
+        times = [
+            machine[run] * factor(number, run) * 0.002 * math.exp(chance.gauss(0, 0.01))
+            for run in known
+        ]
+        found[HandlerName("app", f"h{number:03}")] = Series(
+            known, [5] * len(known), [0] * len(known), times, [1.0] * len(known)
+        )
+    return found
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        lambda number, run: run < 150 if number % 2 else run >= 90,
+        lambda number, run: run < 240 if number < 60 else run >= 90,
+        lambda number, run: run >= 2 * number,
+        lambda number, run: run < 200 if number < 60 else run >= 200 if number < 119 else True,
+    ],
+)
+def test_handlers_that_come_and_go_are_no_steps(present):
+    assert steps(many(present), 300) == []
+
+
+@pytest.mark.parametrize("slower", [26, 50])
+def test_one_module_that_becomes_slower_is_told_and_the_others_are_not(slower):
+    def factor(number, run):
+        return 1.15 if number < slower and run >= 250 else 1.0
+
+    told = steps(many(lambda number, run: True, factor), 300)
+    assert sorted(name.handler for name, _, _ in told) == [f"h{n:03}" for n in range(slower)]
+    assert {began for _, _, began in told} == {250}
+
+
+@pytest.mark.parametrize("handlers", [3, 4, 7])
+def test_few_handlers_tell_the_drift_of_the_machine_too(handlers):
+    for share in (0.005, 1.0):  # 10 µs, and 2 ms
+
+        def factor(number, run, share=share):
+            return share
+
+        assert steps(many(lambda number, run: True, factor, 300, handlers), 300) == []
+
+
+def test_of_two_handlers_the_drift_of_the_machine_is_not_known():
+    known = many(lambda number, run: True, runs=40, handlers=2)
+    found = trends(known, [0.0] * 40, [""] * 40, list(known))
+    assert not any(one.is_steadied for one in found)
+    assert str(Trends(found)).endswith(
+        "drift of the machine is not taken out: that needs 3 handlers"
+    )
+    enough = many(lambda number, run: True, runs=40, handlers=3)
+    found = trends(enough, [0.0] * 40, [""] * 40, list(enough))
+    assert str(Trends(found)) == "no handler changed in 40 runs"
+
+
+def test_runs_that_did_not_call_a_handler():
+    handlers = noisy(60)
+    calls = [0] * 20 + [5] * 20 + [0] * 20
+    series = handlers[WORK]
+    handlers[WORK] = Series(series.runs, calls, series.errors, series.times, series.computing)
+    (trend,) = trends(handlers, [float(run) for run in range(60)], ["x"] * 60, [WORK])
+    assert [(step.field, step.created, step.after) for step in trend.steps] == [
+        ("calls", 20.0, 5),
+        ("calls", 40.0, 0),
+    ]
+    assert [math.isnan(time) for time in trend.times] == [not called for called in calls]
+
+
+def test_a_step_is_told_where_it_began():
+    right = 0
+    for seed in range(60):
+        chance = random.Random(seed)
+        times = [math.exp(chance.gauss(0, 0.02)) * (1.15 if run >= 40 else 1) for run in range(50)]
+        right += [step.at for step in time_steps(times)] == [40]
+    assert right >= 54
 
 
 def test_several_steps():

@@ -190,7 +190,9 @@ def _drifts(handlers: Mapping[HandlerName, Series], runs: int) -> list[Drift]:
         known = [
             Ratio(time / teller.usual, teller.computing) for teller, time in told if teller.usual
         ]
-        drift = Drift.of(known, FEWEST) if len(known) >= FEWEST else NONE
+        # Where most handlers are new, those that were there before tell it alone.
+        told_enough = known and len(told) >= FEWEST
+        drift = Drift.of(known, min(FEWEST, len(known))) if told_enough else NONE
         for teller, time in told:
             teller.add(time / drift.factor(teller.computing))
         found.append(drift)
