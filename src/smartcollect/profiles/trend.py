@@ -20,7 +20,7 @@ from .steps import count_steps, time_steps
 
 FEWEST = 3
 """Handlers that have to tell the drift of the machine for it to be taken out."""
-_TELLING = 100
+_TELLING = 50
 _USUAL = 20
 """Runs that tell what is usual for a handler."""
 _NOW_AND_THEN = 5
@@ -225,7 +225,7 @@ class _Teller:
 def _tellers(
     handlers: Mapping[HandlerName, Series], runs: int
 ) -> Iterator[tuple[_Teller, list[int], list[float]]]:
-    """Yield handlers until a hundred tell of each run, with the runs that called them."""
+    """Yield handlers until fifty tell of each run, with the runs that called them."""
     every = list(handlers.values())
     # At random: those of one module may change together.
     random.Random(0).shuffle(every)
