@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 import random
 import subprocess
 import sys
+import threading
 import time as system
 import urllib.error
 import urllib.parse
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from services import free_port, program, serving
@@ -294,6 +297,136 @@ def test_several_logs_are_one(shop, time):
     both = scrape(shop.collect, log)
     assert both(f"{DURATION}_sum", "pay") == 1 + 4 + 4
     assert both(f"{DURATION}_bucket", "pay", le="2.0") == 1
+
+
+class Counted:
+    """What two logs of the shop come to, as each scrape shows it."""
+
+    def __init__(self, shop):
+        self.logs = CallLog(clock=shop.clock), CallLog(clock=shop.clock)
+        for log in self.logs:
+            log.attach(shop)
+        self.registry = CollectorRegistry()
+        self.registry.register(Collector(*self.logs))
+
+    def __call__(self, name="smartcollect_calls_total", **more):
+        labels = {"switcher": "shop", "handler": "pay", **more}
+        if name.startswith("smartcollect_calls"):
+            labels["outcome"] = "ok"
+        return self.registry.get_sample_value(name, labels)
+
+
+@pytest.fixture
+def counted(time):
+    """Two logs that watch one handler, at a clock that is set; ``pay`` calls it."""
+    shop = Switcher("shop")
+    shop.clock = time.clock
+
+    @shop
+    def pay(seconds=0.0):
+        time.sleep(seconds)
+
+    counted = Counted(shop)
+    counted.shop, counted.pay = shop, pay
+    yield counted
+    for log in counted.logs:
+        log.detach(shop)
+
+
+def test_a_sum_of_logs_never_goes_down_for_one_of_them(counted, time):
+    first, second = counted.logs
+    for _ in range(100):
+        counted.pay(1.0)
+    created = counted("smartcollect_calls_created")
+    assert counted() == 200
+    shown = []
+    for clear in (first.clear, second.drain, first.clear, lambda: (first.clear(), second.clear())):
+        time.sleep(1.0)
+        clear()
+        shown.append(counted())
+        counted.pay(1.0)
+        shown.append(counted())
+        assert counted(f"{DURATION}_sum") == counted(f"{DURATION}_count") == shown[-1]
+        assert counted(f"{DURATION}_bucket", le="2.0") == shown[-1]
+        assert counted("smartcollect_self_seconds_total") == shown[-1]
+    assert shown == [200, 202, 202, 204, 204, 206, 206, 208]
+    assert counted("smartcollect_calls_created") == created
+    assert counted(f"{DURATION}_created") == created
+
+
+def test_the_sample_rate_of_a_sum_is_that_of_now(counted, time):
+    first, second = counted.logs
+    counted.pay()
+    assert counted("smartcollect_sample_rate") == 1.0
+    first.recorder.change(replace(first.recorder.rules.settings, sample_rate=0.5))
+    assert counted("smartcollect_sample_rate") == 0.5
+    time.sleep(1.0)
+    first.clear()
+    assert counted("smartcollect_sample_rate") == 0.5
+    first.recorder.change(replace(first.recorder.rules.settings, sample_rate=1.0))
+    assert (counted("smartcollect_sample_rate"), counted()) == (1.0, 2)
+
+
+def test_a_series_of_one_log_begins_anew_beside_sums(counted, time):
+    first, second = counted.logs
+    own = register(counted.shop, "own")
+    second.detach(counted.shop)
+    third = register(counted.shop, "third")
+    for handler in (counted.pay, own, third):
+        handler()
+    assert (counted(), counted(handler="own"), counted(handler="third")) == (1, 1, 1)
+    time.sleep(1.0)
+    first.clear()
+    # The second log knows two of the three, though it counted nothing.
+    assert (counted(), counted(handler="own"), counted(handler="third")) == (1, 1, 0)
+    created = [
+        counted("smartcollect_calls_created", handler=name) for name in ("own", "pay", "third")
+    ]
+    assert created == [created[0], created[0], first.recorder.store.since]
+    # What a series of one log had is not added when another log begins to feed it.
+    second.attach(counted.shop)
+    third()
+    assert counted(handler="third") == 2
+
+
+def test_a_log_that_is_cleared_in_the_middle_of_a_scrape(counted, time, monkeypatch):
+    first, _ = counted.logs
+    for _ in range(100):
+        counted.pay()
+    assert counted() == 200
+    handlers = first.recorder.store.handlers
+
+    def cleared():
+        monkeypatch.undo()
+        time.sleep(1.0)
+        first.clear()
+        return handlers()
+
+    monkeypatch.setattr(first.recorder.store, "handlers", cleared)
+    assert [counted(), counted()] == [200, 200]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_scrape_in_a_process_that_was_forked_during_one(counted, monkeypatch):
+    counted.pay()
+    first, _ = counted.logs
+    handlers = first.recorder.store.handlers
+    children = []
+
+    def forked():
+        monkeypatch.undo()
+        children.append(os.fork())
+        if not children[0]:
+            thread = threading.Thread(target=counted, daemon=True)
+            thread.start()
+            thread.join(10)
+            os._exit(thread.is_alive())
+        return handlers()
+
+    monkeypatch.setattr(first.recorder.store, "handlers", forked)
+    assert counted() == 2
+    assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
 
 
 def test_a_log_that_is_cleared_says_since_when_it_counts(shop, time):

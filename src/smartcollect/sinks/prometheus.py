@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 try:
     from prometheus_client.core import (
@@ -24,24 +23,15 @@ except ModuleNotFoundError as error:
         f"{error}; install smartcollect[prometheus]", name=error.name
     ) from None
 
-from ..names import HandlerName
 from ..storage.histogram import bound_of
-from ..text import printable
 from .buckets import DEFAULT_BUCKETS, calls_below, snapped
 from .buckets import buckets_between as buckets_between
 from .process_files import Folder
 from .process_files import write_totals as write_totals
-from .totals import HandlerTotals, Log, Reading, Totals, recorder_of
+from .series import Counters, Labels, Series
+from .totals import Log, Reading, Totals, recorder_of
 
 _LABELS = ("switcher", "handler")
-
-
-class _Series(NamedTuple):
-    """What is told of one handler."""
-
-    totals: HandlerTotals
-    since: float
-    sample_rate: float
 
 
 class Collector:
@@ -51,7 +41,8 @@ class Collector:
 
     Args:
         logs: each a `CallLog` or `CollectPlugin`. A registry takes one collector, so give it all
-            logs. A handler that two of them watch counts for each.
+            logs. A handler that two of them watch counts for each; if one of the two is cleared,
+            what it had counted at the last scrape stays in the sum.
         buckets: upper bounds of the buckets of the histogram: seconds, or text such as
             ``"100ms"``. Each is moved to the nearest bound of the recorder's own buckets, by 1.6 %
             at most, so that counts are exact.
@@ -79,6 +70,7 @@ class Collector:
         # Copies of one plugin feed one log.
         recorders = list(dict.fromkeys(map(recorder_of, logs)))
         self._read: Callable[[], Reading] = lambda: Reading(list(map(Totals.of, recorders)))
+        self._counters = Counters()
         self._bounds = snapped(buckets)
 
     @classmethod
@@ -99,19 +91,19 @@ class Collector:
         """
         made = cls.__new__(cls)
         made._read = Folder(folder).read
+        made._counters = Counters()
         made._bounds = snapped(buckets)
         return made
 
     def describe(self) -> Iterator[Metric]:
         """Yield the metrics without samples: to register reads no log."""
-        yield from self._metrics(Reading([], 0))
+        yield from self._metrics(Reading([], 0), {})
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
-        yield from self._metrics(self._read())
+        yield from self._metrics(*self._counters.read(self._read))
 
-    def _metrics(self, reading: Reading) -> Iterator[Metric]:
-        series = _series(reading.totals)
+    def _metrics(self, reading: Reading, series: Mapping[Labels, Series]) -> Iterator[Metric]:
         yield self._durations(series)
         yield _calls(series)
         yield _self_times(series)
@@ -127,7 +119,7 @@ class Collector:
                 reading.unreadable,
             )
 
-    def _durations(self, series: Mapping[tuple[str, str], _Series]) -> Metric:
+    def _durations(self, series: Mapping[Labels, Series]) -> Metric:
         family = HistogramMetricFamily(
             "smartcollect_call_duration_seconds",
             "Time that calls took.",
@@ -152,7 +144,7 @@ class Collector:
         return family
 
 
-def _calls(series: Mapping[tuple[str, str], _Series]) -> Metric:
+def _calls(series: Mapping[Labels, Series]) -> Metric:
     family = CounterMetricFamily(
         "smartcollect_calls",
         "Calls that ended, and whether they raised.",
@@ -165,7 +157,7 @@ def _calls(series: Mapping[tuple[str, str], _Series]) -> Metric:
     return family
 
 
-def _self_times(series: Mapping[tuple[str, str], _Series]) -> Metric:
+def _self_times(series: Mapping[Labels, Series]) -> Metric:
     family = CounterMetricFamily(
         "smartcollect_self_seconds",
         "Time that calls took, without that in other recorded handlers.",
@@ -177,30 +169,10 @@ def _self_times(series: Mapping[tuple[str, str], _Series]) -> Metric:
     return family
 
 
-def _sample_rates(series: Mapping[tuple[str, str], _Series]) -> Metric:
+def _sample_rates(series: Mapping[Labels, Series]) -> Metric:
     family = GaugeMetricFamily(
         "smartcollect_sample_rate", "Share of its calls that is recorded.", labels=_LABELS
     )
     for labels, one in series.items():
         family.add_metric(labels, one.sample_rate)
     return family
-
-
-def _series(many: Iterable[Totals]) -> dict[tuple[str, str], _Series]:
-    """Return what is told of each handler, by its labels."""
-    series: dict[tuple[str, str], _Series] = {}
-    for totals in many:
-        for name, more in totals.handlers.items():
-            labels = _labels(name)
-            one = _Series(more, totals.since, totals.sample_rates[name])
-            before = series.get(labels)
-            if before is not None:  # another log, or another name that is shown alike
-                since, rate = min(before.since, one.since), min(before.sample_rate, one.sample_rate)
-                one = _Series(before.totals.plus(more), since, rate)
-            series[labels] = one
-    return series
-
-
-def _labels(name: HandlerName) -> tuple[str, str]:
-    # The text format is UTF-8, and a NUL ends it for some readers.
-    return printable(name.switcher), printable(name.handler)

@@ -118,8 +118,11 @@ class Totals:
     def of(cls, recorder: Recorder) -> Totals:
         """Return what the log of ``recorder`` counted since it was cleared."""
         store = recorder.store
-        since = store.since
-        handlers = {name: HandlerTotals.of(stats) for name, stats in store.handlers().items()}
+        while True:
+            since, counted = store.since, store.handlers()
+            if store.since == since:  # it was not cleared in between
+                break
+        handlers = {name: HandlerTotals.of(stats) for name, stats in counted.items()}
         rates = sample_rates(recorder, handlers)
         return cls(since, store.clock.wall(), handlers, rates, store.dropped)
 
