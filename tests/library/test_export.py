@@ -152,6 +152,34 @@ def test_the_permissions_are_those_of_the_old_file_or_of_a_new_one(log, tmp_path
     assert new.stat().st_mode == plain.stat().st_mode
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a umask")
+def test_a_write_leaves_the_umask_to_other_threads(log, tmp_path, monkeypatch):
+    masks = []
+    monkeypatch.setattr("os.umask", masks.append)
+    log.export(tmp_path / "new.json")
+    log.export(tmp_path / "new.json")
+    assert not masks
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions")
+def test_a_private_file_is_private_while_it_is_written(log, tmp_path, monkeypatch):
+    private, modes = tmp_path / "private.json", []
+    private.touch()
+    private.chmod(0o600)
+    opened = os.open
+
+    def seen(*arguments, **options):
+        descriptor = opened(*arguments, **options)
+        modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        return descriptor
+
+    monkeypatch.setattr("os.open", seen)
+    log.export(private)
+    monkeypatch.undo()
+    assert modes == [0o600]
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+
+
 def test_a_link_stays_one(log, tmp_path):
     target, link = tmp_path / "target.json", tmp_path / "link.json"
     target.touch()
@@ -228,9 +256,10 @@ def test_a_file_that_cannot_be_made(log, tmp_path, monkeypatch, error):
     def refuse(*_, **__):
         raise OSError(error, os.strerror(error), "/somewhere/else")
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
-    with pytest.raises(OSError, match=re.escape(os.strerror(error))) as raised:
-        log.export(path)
+    with monkeypatch.context() as patched:
+        patched.setattr("os.open", refuse)
+        with pytest.raises(OSError, match=re.escape(os.strerror(error))) as raised:
+            log.export(path)
     assert raised.value.filename == str(path)
     assert path.read_bytes() == before
     assert log.history() == calls

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -18,7 +19,7 @@ pytest.importorskip("prometheus_client")
 
 from prometheus_client import CollectorRegistry
 
-from smartcollect import collecting
+from smartcollect import CallLog, collecting
 from smartcollect.sinks import process_files
 from smartcollect.sinks.prometheus import Collector, write_totals
 from smartcollect.sinks.worker import worker
@@ -216,6 +217,45 @@ def test_a_process_that_was_killed_stays_counted(folder):
     assert started(folder, 2).wait() == 0
     assert Sum(folder)() == 7
     assert any(name.startswith(f"{process.pid}-") for name in files(folder))
+
+
+KILLED = """
+    import os, signal, sys
+    from smartswitch import Switcher
+    from smartcollect.sinks.prometheus import write_totals
+
+    shop = Switcher("shop").plug("collect")
+    subscription = write_totals(shop.collect, sys.argv[1], "1000min")
+
+    @shop
+    def pay(): ...
+
+    pay()
+    os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
+    subscription.flush()
+    """
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+@pytest.mark.parametrize("forks", [False, pytest.param(True, marks=[FORK, FORKS])])
+def test_what_a_process_left_that_was_killed_while_it_wrote(shop, folder, forks):
+    subscription = write_totals(shop.collect, folder, FOREVER)
+    killed = [sys.executable, "-c", textwrap.dedent(KILLED), os.fspath(folder)]
+    for _ in range(2):
+        assert subprocess.run(killed).returncode == -signal.SIGKILL
+    old, new = [folder / name for name in os.listdir(folder) if ".json." in name]
+    other = folder / ".notes.json.old"
+    other.touch()
+    for path in (old, other):
+        os.utime(path, (1.0, 1.0))
+    if forks:
+        assert forked(shop.pay) == 0
+    else:
+        write_totals(CallLog(), folder, FOREVER).close()
+    assert [path.exists() for path in (old, new, other)] == [False, True, True]
+    assert new.read_text()
+    subscription.close()
+    assert Sum(folder)() == forks
 
 
 def test_the_same_process_number_again_is_another_file(shop, folder):

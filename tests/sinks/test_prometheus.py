@@ -355,7 +355,7 @@ def test_a_sum_of_logs_never_goes_down_for_one_of_them(counted, time):
 
 
 def test_the_sample_rate_of_a_sum_is_that_of_now(counted, time):
-    first, second = counted.logs
+    first, _ = counted.logs
     counted.pay()
     assert counted("smartcollect_sample_rate") == 1.0
     first.recorder.change(replace(first.recorder.rules.settings, sample_rate=0.5))

@@ -3,41 +3,58 @@
 from __future__ import annotations
 
 import os
-import tempfile
+from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 
 def write(path: str | os.PathLike[str], text: str) -> None:
     """Writes a file whole, in UTF-8: a failure or a crash leaves the file that was there.
 
+    A process that is killed meanwhile leaves a file whose name is `temporary_name`.
+
     Raises:
         OSError: it cannot be written; the error names ``path``.
     """
     target = Path(os.path.realpath(path))
-    temporary: str | None = None
+    temporary = target.with_name(temporary_name(target.name))
     try:
         if target.is_dir():
             raise IsADirectoryError(21, "Is a directory")
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        os.chmod(temporary, _mode(target))
+        _write_new(temporary, text, _mode(target))
         os.replace(temporary, target)
-        temporary = None
     except OSError as error:
         raise type(error)(error.errno, error.strerror, os.fspath(path)) from None
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
-def _mode(target: Path) -> int:
-    """The permissions of the file that is there, or those that a new one gets."""
+def temporary_name(name: str) -> str:
+    """Return a new name for the file that will replace the file ``name`` beside it."""
+    return f".{name}.{uuid4().hex[:8]}"
+
+
+def _write_new(path: Path, text: str, mode: int | None) -> None:
+    """Write a file that is not there yet, and let the disk have it."""
+
+    def opener(name: str, flags: int) -> int:
+        # Who may not read the file that is there may not read this one for a moment either. For a
+        # new file the system applies the umask, which cannot be read without setting it for all
+        # threads.
+        return os.open(name, flags, 0o666 if mode is None else mode)
+
+    with open(path, "x", encoding="utf-8", newline="", opener=opener) as file:
+        if mode is not None:
+            os.chmod(path, mode)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _mode(target: Path) -> int | None:
+    """The permissions of the file that is there, if one is."""
     try:
         return target.stat().st_mode & 0o777
     except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
+        return None

@@ -8,7 +8,7 @@ import re
 import uuid
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +30,9 @@ from .totals import HandlerTotals, Log, Reading, Totals, merged, recorder_of, sa
 
 _PROCESS = re.compile(r"\d+-[0-9a-f]{32}\.json")
 _ENDED = "ended.json"
+_LEFT = re.compile(rf"\.(?:{_PROCESS.pattern}|{re.escape(_ENDED)})\.\w+")
+"""Of `reports.writing.temporary_name`, where a process was killed while it wrote."""
+_LONG_AGO = 3600.0  # seconds; no write takes so long
 _LOCK = ".lock"
 _READINGS = 20
 _log = logging.getLogger("smartcollect")
@@ -101,6 +104,7 @@ class _ProcessFile:
         self._dropped_before = dropped_before
         self._dropped = 0
         self._rates: Mapping[HandlerName, float] = {}
+        _remove_left(self._folder)
 
     def write(self, batch: Batch) -> None:
         if self._process is not _this_process:
@@ -222,6 +226,15 @@ def _merge_ended(folder: Path) -> None:
             write(sum_path, replace(total, ended=True, includes=names).to_text())
             for path in paths:
                 path.unlink(missing_ok=True)
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove what processes left that were killed while they wrote."""
+    with suppress(OSError):  # what is left does no harm
+        for name in filter(_LEFT.fullmatch, os.listdir(folder)):
+            left = folder / name
+            if SYSTEM.wall() - left.stat().st_mtime > _LONG_AGO:
+                left.unlink(missing_ok=True)
 
 
 def _readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Totals]]:
