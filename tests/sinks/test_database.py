@@ -182,6 +182,41 @@ def test_tables_of_something_else_are_left_alone(url):
         assert inspect(connection).get_table_names() == ["calls"]
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "(x INTEGER)",
+        "AS SELECT 'five' AS x",
+        "AS SELECT 7 AS version",
+        "AS SELECT '3.2.1' AS version",
+        "AS SELECT NULL AS version",
+    ],
+)
+def test_a_table_of_something_else_that_is_named_as_ours(url, made):
+    plain = create_engine(Database(url).url, poolclass=NullPool)
+    with plain.begin() as connection:
+        connection.exec_driver_sql(f"CREATE TABLE smartcollect {made}")
+    for work in (Database(url).writing, Database(url).reading):
+        refused = pytest.raises(WrongDatabase, match="tables of something else: smartcollect")
+        with refused, work():
+            pass
+    with plain.connect() as connection:
+        assert inspect(connection).get_table_names() == ["smartcollect"]
+
+
+def test_tables_whose_version_is_gone(url):
+    database = Database(url)
+    written(database)
+    with database.writing() as connection, connection.begin():
+        connection.execute(schema.version.delete())
+    for work in (database.writing, database.reading):
+        with pytest.raises(WrongDatabase, match="'smartcollect' without a row"), work():
+            pass
+    with create_engine(database.url, poolclass=NullPool).begin() as connection:
+        connection.execute(schema.version.insert().values(version=schema.VERSION))
+    assert written(database) == 2
+
+
 def test_a_relative_path_is_one_of_the_directory_at_the_call(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     database = Database("sqlite:///calls.db")

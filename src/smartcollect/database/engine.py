@@ -7,13 +7,25 @@ fork, a server that went away is asked anew, and a file that was moved is not wr
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, func, insert, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    NullPool,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy import inspect as inspected
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -44,6 +56,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 """How to connect, unless the URL says something else."""
 _ENCODINGS = ("UTF8", "SQL_ASCII")
 """Of PostgreSQL, those that take every character."""
+_VERSION = re.compile(r"\d+\.\d+")
 _FORMS = "sqlite:///calls.db or postgresql://user:password@host/database"
 
 
@@ -109,7 +122,7 @@ class Database:
             raise FileNotFoundError(f"there is no database {str(self.file)!r}")
         with self._engine(writes=False).connect() as connection:
             with connection.begin():
-                version = _version(connection)
+                version = _version(connection, str(self))
             if version is None:
                 raise WrongDatabase(f"{self} has no tables of smartcollect")
             if not _suits(version, str(self)):
@@ -191,11 +204,24 @@ def _write_ahead(connection: Any) -> None:
 # -- the schema -------------------------------------------------------------------------------
 
 
-def _version(connection: Connection) -> str | None:
+def _version(connection: Connection, name: str) -> str | None:
     """Return the version of the tables; ``None`` where there are none."""
-    if not inspected(connection).has_table(schema.version.name):
+    table = schema.version.name
+    if not inspected(connection).has_table(table):
         return None
-    return connection.execute(select(schema.version.c.version)).scalar()
+    # Whatever its columns are: a table of something else is not an error of the database.
+    found = connection.execute(select(text("*")).select_from(schema.version))
+    columns, row = list(found.keys()), found.mappings().first()
+    ours = schema.version.c.version.name in columns
+    if ours and row is None:
+        raise WrongDatabase(
+            f"{name} has a table {table!r} without a row, which should tell the version of the "
+            "other tables; restore the row, or use a database or a schema of its own"
+        )
+    version = row["version"] if ours and row else None
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        raise _foreign(name, {table})
+    return version
 
 
 def _suits(version: str | None, name: str) -> bool:
@@ -211,6 +237,13 @@ def _suits(version: str | None, name: str) -> bool:
     return has >= knows
 
 
+def _foreign(name: str, tables: Iterable[str]) -> WrongDatabase:
+    return WrongDatabase(
+        f"{name} has tables of something else: {', '.join(sorted(tables))}; use a database or a "
+        "schema of its own"
+    )
+
+
 def _numbers(version: str) -> tuple[int, int]:
     major, minor = version.split(".")
     return int(major), int(minor)
@@ -218,12 +251,12 @@ def _numbers(version: str) -> tuple[int, int]:
 
 def _prepare(connection: Connection, name: str) -> None:
     with connection.begin():
-        if _suits(_version(connection), name):
+        if _suits(_version(connection, name), name):
             return
         # SQLite's transactions exclude each other anyway.
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-        version = _version(connection)
+        version = _version(connection, name)
         if version is None:
             _create(connection, name)
         elif not _suits(version, name):
@@ -235,10 +268,7 @@ def _prepare(connection: Connection, name: str) -> None:
 def _create(connection: Connection, name: str) -> None:
     there = set(inspected(connection).get_table_names()) & set(schema.metadata.tables)
     if there:
-        raise WrongDatabase(
-            f"{name} has tables of something else: {', '.join(sorted(there))}; use a database or a "
-            "schema of its own"
-        )
+        raise _foreign(name, there)
     if connection.dialect.name == "postgresql":
         encoding = connection.execute(select(func.current_setting("server_encoding"))).scalar()
         if encoding not in _ENCODINGS:
