@@ -354,6 +354,8 @@ class CallLog(Assertions):
         from .sinks.selection import Selection
         from .sinks.subscription import Subscription
 
+        if isinstance(sink, type):
+            raise TypeError(f"sink: {sink!r} is a class; pass an instance of it")
         if not callable(getattr(sink, "write", None)):
             raise TypeError(f"sink: {sink!r} has no write(batch) method")
         pause = seconds(every, "every")
@@ -388,6 +390,9 @@ class CallLog(Assertions):
         one. The first write makes the tables. Any number of processes can write to one database,
         and `smartcollect.history` reads what they wrote.
 
+        Called again for the same database, perhaps after a fork, it returns the subscription that
+        is there, unless that is closed: no call counts twice.
+
         Args:
             url: ``"sqlite:///calls.db"``, a file here; or
                 ``"postgresql://user:password@host/database"``.
@@ -405,16 +410,16 @@ class CallLog(Assertions):
 
         Raises:
             ModuleNotFoundError: a library is missing: install ``smartcollect[database]``.
-            TypeError, ValueError: ``url`` or another value is something else.
+            TypeError, ValueError: ``url`` or another value is something else, or the log is written
+                to this database already, with other values.
             FileNotFoundError: there is no folder for the file.
 
         Example:
             ``api.collect.persist("sqlite:///calls.db", calls="slow or failed", keep="7d")``
         """
-        from .sinks.database import DatabaseSink
+        from .sinks.database import persist
 
-        sink = DatabaseSink(url, keep)
-        return self.subscribe(sink, every, max_queue, calls, slower_than)
+        return persist(self, url, every, calls, keep, max_queue, slower_than)
 
     # -- what is watched ------------------------------------------------------------------------
 

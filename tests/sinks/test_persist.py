@@ -17,6 +17,7 @@ import smartcollect
 from smartcollect import CallLog, HandlerName
 from smartcollect.database import pruning, schema
 from smartcollect.database.engine import Database
+from smartcollect.sinks.database import DatabaseSink
 
 FOREVER = "1000min"  # nothing is due by itself
 
@@ -51,8 +52,8 @@ def persist(api, url):
     """Persists the calls of ``api``, and closes the subscriptions at the end."""
     made = []
 
-    def persist(**options):
-        made.append(api.collect.persist(url, **{"every": FOREVER, "calls": "all", **options}))
+    def persist(log=api.collect, **options):
+        made.append(log.persist(url, **{"every": FOREVER, "calls": "all", **options}))
         return made[-1]
 
     yield persist
@@ -123,7 +124,9 @@ def test_whatever_was_recorded_comes_back_equal(api, persist, url):
 
 def test_minutes_merge_exactly_over_batches_and_processes(api, persist, url):
     show, *_ = api.handlers
-    subscriptions = [persist(calls="none"), persist(calls="slow")]
+    # Two writers of one log, as processes are.
+    another = api.collect.subscribe(DatabaseSink(url), FOREVER, calls="slow")
+    subscriptions = [persist(calls="none"), another]
     for number in range(5):
         for _ in range(50):
             show(number)
@@ -131,6 +134,7 @@ def test_minutes_merge_exactly_over_batches_and_processes(api, persist, url):
             subscription.flush()
     for subscription in subscriptions:
         subscription.flush()
+    another.close()
     both = smartcollect.history(url).profile().handlers[HandlerName("api", "show")]
     (mine,) = (stats for stats in api.collect.profile().called().values())
     assert both.calls == 2 * mine.calls == 500
@@ -210,6 +214,7 @@ def test_questions_that_have_no_answer(api, persist, url, arguments, error, mess
             "no folder '/no/such/folder'",
         ),
         ({"calls": "some"}, ValueError, "calls: 'some' is unknown"),
+        ({"calls": ["slow"]}, TypeError, r"calls: \['slow'\] is not text; choose from all, slow"),
         ({"keep": "a month"}, ValueError, "keep: 'a month' is not a duration"),
         ({"keep": 0}, ValueError, "keep: 0 keeps nothing"),
         ({"every": 0}, ValueError, "every: 0"),
@@ -226,6 +231,59 @@ def test_a_password_is_in_no_message():
         with pytest.raises(ValueError, match=r"me:\*\*\*@host") as caught:
             CallLog().persist(url)
         assert "secret" not in str(caught.value)
+
+
+def test_asked_twice_it_counts_once(api, persist, url):
+    subscription = persist()
+    assert persist() is persist(every=60_000, slower_than=0.1, keep=30 * 86_400) is subscription
+    api.handlers[0](1)
+    subscription.flush()
+    assert smartcollect.history(url).stats("show")["calls"] == count(url, schema.calls) == 1
+    other = CallLog()
+    assert persist(other) is not subscription
+    subscription.close()
+    again = persist(calls="slow")
+    assert again is not subscription
+    assert persist(calls="slow") is again
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"every": "5s"}, "every=60000.0;"),
+        ({"calls": "slow", "keep": None}, "calls='all', keep=2592000.0;"),
+        ({"max_queue": 5}, "max_queue=100000;"),
+        ({"slower_than": "1s"}, "slower_than=0.1;"),
+    ],
+)
+def test_asked_twice_for_something_else_it_is_refused(api, persist, url, other, named):
+    subscription = persist()
+    with pytest.raises(ValueError, match="this log is written to .* already, with") as refused:
+        persist(**other)
+    assert f"with {named} pass the same, or close()" in str(refused.value)
+    subscription.close()
+    persist(**other)
+
+
+def test_one_file_by_two_names(tmp_path, monkeypatch):
+    log = CallLog()
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    urls = ["sqlite:///calls.db", f"sqlite:///{tmp_path / 'link' / 'calls.db'}?timeout=5"]
+    subscriptions = {log.persist(url) for url in urls}
+    (subscription,) = subscriptions
+    subscription.close()
+
+
+def test_one_server_with_and_without_a_password():
+    log = CallLog()
+    urls = ["postgresql://me:secret@host/x", "postgresql+psycopg://me@host/x"]
+    subscriptions = {log.persist(url, FOREVER) for url in urls}
+    other = log.persist("postgresql://me@host/y", FOREVER)
+    (subscription,) = subscriptions
+    assert other is not subscription
+    for one in (subscription, other):
+        one.close()
 
 
 def test_old_calls_are_pruned_in_small_steps(api, persist, url, monkeypatch):
@@ -265,12 +323,16 @@ def test_a_write_prunes_what_is_older_than_it_keeps(api, persist, url):
         connection.execute(table.update().values(timestamp=table.c.timestamp - 8 * day))
         table = schema.minutes
         connection.execute(table.update().values(minute=table.c.minute - 8 * 1440))
-    lasting, short = persist(keep="9d"), persist(keep="7d")
+    kept.close()
+    lasting = persist(keep="9d")
     show("new")
     lasting.flush()
     assert {call["args"] for call in smartcollect.history(url).calls()} == {("old",), ("new",)}
+    lasting.close()
+    short = persist(keep="7d")
+    show("newer")
     short.flush()
-    assert {call["args"] for call in smartcollect.history(url).calls()} == {("new",)}
+    assert {call["args"] for call in smartcollect.history(url).calls()} == {("new",), ("newer",)}
     assert smartcollect.history(url).stats("show", until="2d")["calls"] == 0
 
 

@@ -220,6 +220,27 @@ work(6)
 
 
 @FORK
+def test_a_child_that_asks_again_counts_once(url):
+    program = """
+again = lambda: sw.collect.persist(url, every, "all")
+work(1)
+child = os.fork()
+if not child:
+    mine = again()
+    work(2)
+    mine.close()
+    after = again()
+    work(3)
+    after.close()
+    os._exit(10 * (mine is not subscription) + (after is subscription))
+print(os.waitpid(child, 0)[1], again() is subscription)
+"""
+    process = start(program, url)
+    assert (process.communicate()[0], process.returncode) == ("0 True\n", 0)
+    assert told(url) == [1, 2, 3]
+
+
+@FORK
 @pytest.mark.parametrize("attempt", range(3))
 def test_a_process_that_is_killed_loses_one_interval_at_most(tmp_path, attempt):
     file = tmp_path / "calls.db"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Hashable, Mapping
+from weakref import WeakKeyDictionary
 
 from ..clock import SYSTEM
 from ..database.calls import write_calls
@@ -11,9 +13,56 @@ from ..database.handlers import number_handlers
 from ..database.minutes import merge_minutes
 from ..database.pruning import prune
 from ..database.writers import Writer
+from ..recording.recorder import Recorder
 from ..storage.rows import NAME
 from ..units import seconds
 from .batch import Delivery
+from .selection import Selection
+from .subscription import Subscription
+from .totals import Log
+
+Terms = Mapping[str, object]
+"""By parameter, what `persist` was asked for."""
+
+_written: WeakKeyDictionary[Recorder, dict[Hashable, tuple[Terms, Subscription]]] = (
+    WeakKeyDictionary()
+)
+"""Of each log, how and by whom each database is written."""
+
+
+def persist(
+    log: Log,
+    url: str,
+    every: float | str,
+    calls: str,
+    keep: float | str | None,
+    max_queue: int,
+    slower_than: float | str,
+) -> Subscription:
+    """Subscribe a database, once; see `CallLog.persist`."""
+    Selection.of(calls, slower_than)
+    sink = DatabaseSink(url, keep)
+    terms: Terms = {
+        "every": seconds(every, "every"),
+        "calls": calls,
+        "keep": sink.keep,
+        "max_queue": max_queue,
+        "slower_than": seconds(slower_than, "slower_than"),
+    }
+    of_log = _written.setdefault(log.recorder, {})
+    before, there = of_log.get(sink.place, (terms, None))
+    if there is None or there.closed:
+        there = log.subscribe(sink, every, max_queue, calls, slower_than)
+        of_log[sink.place] = terms, there
+    elif terms != before:
+        other = ", ".join(
+            f"{name}={before[name]!r}" for name in terms if terms[name] != before[name]
+        )
+        raise ValueError(
+            f"this log is written to {sink} already, with {other}; pass the same, or close() that "
+            "subscription first"
+        )
+    return there
 
 
 class DatabaseSink:
@@ -24,6 +73,9 @@ class DatabaseSink:
         keep: how long calls and statistics stay: seconds, or text such as ``"30d"``; ``None`` for
             ever.
 
+    Attributes:
+        keep: the same in seconds.
+
     Raises:
         ModuleNotFoundError: a library is not installed.
         TypeError, ValueError: a value is something else.
@@ -32,13 +84,25 @@ class DatabaseSink:
 
     def __init__(self, url: str, keep: float | str | None = "30d") -> None:
         self._database = Database(url)
-        self._keep = None if keep is None else seconds(keep, "keep")
-        if self._keep == 0:
+        self.keep = None if keep is None else seconds(keep, "keep")
+        if self.keep == 0:
             raise ValueError(f"keep: {keep!r} keeps nothing; use None to keep everything")
         file = self._database.file
         if file is not None and not file.parent.is_dir():
             raise FileNotFoundError(f"url: there is no folder {str(file.parent)!r}")
         self._begin()
+
+    def __str__(self) -> str:
+        return str(self._database)
+
+    @property
+    def place(self) -> Hashable:
+        """What tells the database from others: its file, or its URL without the password."""
+        if self._database.file is not None:
+            return os.path.realpath(self._database.file)
+        url = self._database.url
+        options = tuple(sorted(url.query.items()))
+        return url.drivername, url.username, url.host, url.port, url.database, options
 
     def _begin(self) -> None:
         self._writer = Writer()
@@ -62,6 +126,6 @@ class DatabaseSink:
                     merge_minutes(connection, batch.minutes, ids, writer)
                     write_calls(connection, rows, ids, writer)
             # A batch that comes again because this fails is written: the next one tries anew.
-            if writer is not None and self._keep is not None:
-                prune(connection, SYSTEM.wall() - self._keep, len(rows))
+            if writer is not None and self.keep is not None:
+                prune(connection, SYSTEM.wall() - self.keep, len(rows))
         self._batch = None

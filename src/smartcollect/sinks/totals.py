@@ -27,7 +27,12 @@ class Log(Protocol):
     def recorder(self) -> Recorder: ...
 
     def subscribe(
-        self, sink: Sink, every: float | str = ..., *, calls: str = ...
+        self,
+        sink: Sink,
+        every: float | str = ...,
+        max_queue: int = ...,
+        calls: str = ...,
+        slower_than: float | str = ...,
     ) -> Subscription: ...
 
 
