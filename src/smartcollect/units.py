@@ -50,10 +50,17 @@ def seconds(value: float | str, name: str = "duration") -> float:
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name}: {value!r} is not a duration; accepted: {ACCEPTED}")
     else:
-        number = float(value)
+        number = _float(value)
     if not 0 <= number < math.inf:
         raise ValueError(f"{name}: {value!r} is not zero or more and finite; accepted: {ACCEPTED}")
     return number
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an int that no float can hold
+        return math.inf
 
 
 def duration(value: float) -> str:
@@ -99,7 +106,7 @@ def share(value: float | str, name: str = "share") -> float:
             text = value.strip()
             number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
         else:
-            number = float(value)
+            number = _float(value)
     except ValueError:
         number = math.nan
     if not 0 <= number <= 1:
@@ -154,7 +161,7 @@ def instant(value: float | str | datetime, name: str, now: float) -> float:
         with suppress(ValueError):
             return datetime.fromisoformat(value).timestamp()
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        if math.isfinite(value):
+        if math.isfinite(_float(value)):
             return float(value)
     else:
         raise TypeError(f"{name}: {value!r} is not a time; accepted: {accepted}")

@@ -336,10 +336,13 @@ def test_a_switcher_that_is_gone_closes_the_subscriptions_of_its_plugin():
     ("arguments", "error", "message"),
     [
         ({"sink": print}, TypeError, "has no write"),
+        ({"sink": Keeping}, TypeError, "sink: .*Keeping.* is a class; pass an instance"),
         ({"every": "soon"}, ValueError, "every: 'soon' is not a duration"),
         ({"every": 0}, ValueError, "every: 0 is not above zero"),
         ({"max_queue": -1}, ValueError, "max_queue: -1"),
         ({"max_queue": "many"}, TypeError, "max_queue: 'many'"),
+        ({"calls": ["slow"]}, TypeError, r"calls: \['slow'\] is not text; choose from all, slow"),
+        ({"calls": None}, TypeError, "calls: None is not text"),
     ],
 )
 def test_bad_arguments_are_refused(sw, arguments, error, message):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartcollect.units import duration, seconds
+from smartcollect.units import duration, instant, seconds, share
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,8 @@ def test_seconds(text, value):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "fast", "10 parsecs", "-1ms", "1 2ms", "ms", -1, float("nan"), float("inf")]
+    "text",
+    ["", "fast", "10 parsecs", "-1ms", "1 2ms", "ms", -1, float("nan"), float("inf")],
 )
 def test_seconds_refuses(text):
     with pytest.raises(ValueError, match="threshold: .*accepted: seconds"):
@@ -60,3 +61,12 @@ def test_duration(value, text):
 @given(st.floats(min_value=1e-9, max_value=1e6))
 def test_what_is_printed_is_read_back(value):
     assert seconds(duration(value).replace(",", "")) == pytest.approx(value, rel=0.006)
+
+
+def test_an_int_that_no_float_can_hold():
+    with pytest.raises(ValueError, match="every: 10+ is not zero or more and finite"):
+        seconds(10**400, "every")
+    with pytest.raises(ValueError, match="error_rate: 10+ is not a share"):
+        share(10**400, "error_rate")
+    with pytest.raises(ValueError, match="since: 10+ is not a time"):
+        instant(10**400, "since", now=0.0)

@@ -450,6 +450,13 @@ def test_what_is_not_a_log(folder):
         write_totals("api", folder)
 
 
+@pytest.mark.parametrize("ask", [lambda of: write_totals(CallLog(), of), Collector.multiprocess])
+@pytest.mark.parametrize("folder", [None, 5, ["metrics"]])
+def test_what_is_not_a_folder(ask, folder):
+    with pytest.raises(TypeError, match="folder: .* is not a path"):
+        ask(folder)
+
+
 def test_the_log_may_go(folder):
     shop = Switcher("shop").plug("collect")
 

@@ -64,14 +64,14 @@ def write_totals(
         The `Subscription`, whose ``close()`` ends it sooner.
 
     Raises:
-        TypeError: ``log`` is not a log.
+        TypeError: ``log`` is not a log, or ``folder`` not a path.
         ValueError: ``every`` is not a duration above zero.
         OSError: the folder or the file cannot be written.
 
     Example:
         ``write_totals(api.collect, "/run/shop/metrics")``
     """
-    path, recorder = Path(os.path.abspath(folder)), recorder_of(log)
+    path, recorder = _absolute(folder), recorder_of(log)
     there = _written.setdefault(recorder, {})
     if path in there and not there[path].closed:
         return there[path]
@@ -148,7 +148,7 @@ class Folder:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self._folder = Path(os.path.abspath(folder))
+        self._folder = _absolute(folder)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._known: dict[str, tuple[Identity | None, Totals]] = {}
         self._reported: dict[str, Identity | None] = {}
@@ -196,6 +196,13 @@ class Folder:
         if self._reported.get(path.name, ()) != identity:
             self._reported[path.name] = identity
             _log.warning("the totals in %s cannot be read: %s", path, error)
+
+
+def _absolute(folder: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(os.path.abspath(os.fsdecode(folder)))
+    except TypeError:
+        raise TypeError(f"folder: {folder!r} is not a path") from None
 
 
 def _merge_ended(folder: Path) -> None:

@@ -44,6 +44,8 @@ class Selection(NamedTuple):
             "slow or failed": cls(limit, True),
             "none": cls(inf, False),
         }
+        if not isinstance(calls, str):
+            raise TypeError(f"calls: {calls!r} is not text; choose from {', '.join(known)}")
         if calls not in known:
             raise ValueError(f"calls: {calls!r} is unknown; choose from {', '.join(known)}")
         return known[calls]

@@ -108,7 +108,11 @@ def test_counters_on_a_meter_provider_never_become_less(shop, receiver, instrume
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"patterns": "shop"}, TypeError, "patterns: 'shop' is a str"),
+        ({"patterns": "shop"}, TypeError, "patterns: 'shop' is not a list"),
+        ({"patterns": 5}, TypeError, "patterns: 5 is not a list"),
+        ({"tracer_provider": "x"}, TypeError, "tracer_provider: 'x' is not a TracerProvider"),
+        ({"meter_provider": "x"}, TypeError, "meter_provider: 'x' is not a MeterProvider"),
+        ({"metric_exporter": "x"}, TypeError, "exporter: 'x' is not an exporter"),
         ({"patterns": ["a b:"]}, ValueError, "a b:"),
         ({"pattern": ["shop"]}, TypeError, "pattern"),
         ({"slower_than": "soon"}, ValueError, "slower_than: 'soon'"),

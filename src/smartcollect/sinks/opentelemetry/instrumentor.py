@@ -67,8 +67,15 @@ class SmartcollectInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         slower_than: float | str = "100ms",
         every: float | str = "10s",
     ) -> None:
-        if isinstance(patterns, str):
-            raise TypeError(f"patterns: {patterns!r} is a str; pass a list of patterns")
+        if patterns is not None and (
+            isinstance(patterns, (str, bytes)) or not isinstance(patterns, Iterable)
+        ):
+            raise TypeError(f"patterns: {patterns!r} is not a list of patterns")
+        if meter_provider is not None and not hasattr(meter_provider, "get_meter"):
+            raise TypeError(
+                f"meter_provider: {meter_provider!r} is not a MeterProvider; pass one, or None for "
+                "the global one"
+            )
         if patterns is None:
             named = os.environ.get(WATCH, "").split(",")
             patterns = [pattern.strip() for pattern in named if pattern.strip()]

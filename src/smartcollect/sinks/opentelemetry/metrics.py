@@ -64,6 +64,7 @@ class Metrics:
             ``OTEL_RESOURCE_ATTRIBUTES``).
 
     Raises:
+        TypeError: ``exporter`` is not an exporter.
         ValueError: the exporter prefers deltas for histograms and not for counters, or the
             reverse.
 
@@ -77,6 +78,10 @@ class Metrics:
     """
 
     def __init__(self, exporter: MetricExporter, resource: Resource | None = None) -> None:
+        if isinstance(exporter, type) or not callable(getattr(exporter, "export", None)):
+            raise TypeError(
+                f"exporter: {exporter!r} is not an exporter; pass one such as OTLPMetricExporter()"
+            )
         self._exporter = exporter
         self._temporality = _temporality(exporter)
         self._resource = Resource.create() if resource is None else resource

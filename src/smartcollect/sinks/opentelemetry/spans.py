@@ -43,7 +43,8 @@ class Spans:
             such as ``"30s"``.
 
     Raises:
-        TypeError, ValueError: ``patience`` is not a duration.
+        TypeError, ValueError: ``patience`` is not a duration, or ``tracer_provider`` is not a
+            provider.
 
     Example:
         >>> import smartcollect
@@ -57,6 +58,11 @@ class Spans:
         tracer_provider: trace.TracerProvider | None = None,
         patience: float | str = "30s",
     ) -> None:
+        if tracer_provider is not None and not hasattr(tracer_provider, "get_tracer"):
+            raise TypeError(
+                f"tracer_provider: {tracer_provider!r} is not a TracerProvider; pass one, or None "
+                "for the global one"
+            )
         self._tracer = trace.get_tracer(SCOPE, VERSION, tracer_provider)
         self._patience = seconds(patience, "patience")
         # It is a task of the worker, too, while calls wait: there may be no further batch.
