@@ -12,7 +12,7 @@ import tabulate
 
 from smartcollect.profiles.machine import fingerprint
 
-from . import collected, history, queries, suites
+from . import collected, history, persistence, queries, suites
 from .measure import Row
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -27,6 +27,7 @@ _GROUPS: tuple[Callable[[], Iterable[Row]], ...] = (
     queries.retained,
     queries.scrape,
     history.questions,
+    persistence.persisted,
     suites.runs,
 )
 _PACKAGES = (
