@@ -81,6 +81,11 @@ def written(shop, folder):
 
 def forked(work):
     """Do work in a process that is forked, to its regular end; return its exit status."""
+    return ended(begun(work))
+
+
+def begun(work):
+    """Do work in a process that is forked; return its number."""
     child = os.fork()
     if child == 0:
         try:
@@ -90,7 +95,18 @@ def forked(work):
             print(repr(error), file=sys.stderr)
             os._exit(1)
         os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return child
+
+
+def ended(child, wait=True):
+    """The exit status of a process; None where it runs, and nobody waits."""
+    number, status = os.waitpid(child, 0 if wait else os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if number else None
+
+
+def flush_all():
+    for task in list(worker._tasks):
+        task.flush()
 
 
 def files(folder):
@@ -151,11 +167,37 @@ def test_forked_processes_count_for_themselves(shop, written, folder):
 
 @FORK
 @FORKS
+def test_forked_processes_that_run_at_once(shop, written, folder):
+    begin, go = os.pipe()
+
+    def work():
+        os.close(go)
+        os.read(begin, 1)  # until all are there
+        for _ in range(50):
+            for _ in range(10):
+                shop.pay()
+            flush_all()
+
+    children = [begun(work) for _ in range(8)]
+    found, seen = Sum(folder), []
+    os.close(begin)
+    os.close(go)
+    while children:
+        seen.append(found())
+        exits = {child: ended(child, wait=False) for child in children}
+        assert set(exits.values()) <= {0, None}
+        children = [child for child, status in exits.items() if status is None]
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 2  # it was asked meanwhile
+    assert (found(), found.unreadable) == (8 * 500, 0)
+
+
+@FORK
+@FORKS
 def test_a_fork_of_a_fork(shop, written, folder):
     def work():
         shop.pay()
-        for task in list(worker._tasks):
-            task.flush()
+        flush_all()
         assert forked(shop.pay) == 0
 
     assert forked(work) == 0
