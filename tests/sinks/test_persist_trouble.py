@@ -248,10 +248,11 @@ def test_a_process_that_is_killed_loses_one_interval_at_most(url, attempt):
     program = """
 number = 0
 while True:
-    for _ in range(100 * int(os.urandom(1)[0])):
+    for _ in range(100 * (1 + os.urandom(1)[0])):
         work(number)
         number += 1
     subscription.flush()
+    assert not subscription.failures
     print(number, flush=True)
 """
     process = start(program, url)
@@ -261,6 +262,7 @@ while True:
         process.wait(random.Random(attempt).uniform(0, 0.5))
     process.send_signal(signal.SIGKILL)
     flushed = max([flushed, *map(int, process.communicate()[0].split())])
+    assert process.returncode == -signal.SIGKILL
     calls = told(url)
     assert calls == list(range(len(calls)))
     assert flushed <= len(calls)
