@@ -12,6 +12,7 @@ from smartcollect import (
     Batch,
     CallLog,
     CollectPlugin,
+    Delivery,
     Entry,
     HandlerName,
     HandlerStats,
@@ -25,7 +26,7 @@ from smartcollect import (
 
 
 class Printer:
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Delivery) -> None:
         print(batch.profile, batch.dropped)
 
 
