@@ -15,6 +15,8 @@ from math import inf
 from typing import NamedTuple
 from weakref import WeakSet
 
+from .forks import at_fork
+
 _FILE = "/proc/thread-self/schedstat"
 _GOOD_FOR = 0.0001
 """For so many seconds a reading holds: who waits for a processor waits for longer, mostly."""
@@ -158,5 +160,4 @@ def _after_fork_in_child() -> None:
         clock.forget()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+at_fork(after_in_child=_after_fork_in_child)

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from smartcollect import CallLog, CollectPlugin, collecting, merge
 from smartcollect.sinks import subscription as subscriptions
 from smartcollect.sinks import worker as workers
 from smartcollect.sinks.worker import worker
+from smartcollect.storage.store import FOLD_AT
 
 FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 FOREVER = "1000min"  # nothing is due by itself
@@ -105,7 +107,7 @@ def test_a_sink_is_given_calls_and_what_they_came_to(sw, subscribe):
     assert sw.collect.stats("process")["calls"] == 1_000
 
 
-def test_by_time_from_one_thread_that_no_caller_waits_for(sw, subscribe):
+def test_by_time_from_threads_of_their_own(sw, subscribe):
     sinks = [Keeping(), Keeping()]
     threads = set()
     for sink in sinks:
@@ -118,8 +120,69 @@ def test_by_time_from_one_thread_that_no_caller_waits_for(sw, subscribe):
     sw.handlers[0](1)
     assert all(sink.came.wait(10) for sink in sinks)
     assert [sink.args for sink in sinks] == [[(1,)]] * 2
-    assert [thread.name for thread in threads] == ["smartcollect"]
+    assert [(thread.name, thread.daemon) for thread in threads] == [("smartcollect", True)] * 2
     assert threading.current_thread() not in threads
+
+
+def test_a_slow_sink_stops_no_other(sw, subscribe):
+    goes_on, works = threading.Event(), Keeping()
+
+    class Slow(Keeping):
+        def write(self, batch):
+            super().write(batch)
+            assert goes_on.wait(60)
+
+    slow = Slow()
+    subscribe(slow, every=0.01)
+    subscribe(works, every=0.01)
+    sw.handlers[0](1)
+    assert slow.came.wait(10)
+    for number in range(3):
+        assert works.came.wait(10)
+        works.came.clear()
+        sw.handlers[0](number)
+    goes_on.set()
+
+
+def test_a_closed_subscription_ends_its_thread(sw):
+    before = set(threading.enumerate())
+    subscription = sw.collect.subscribe(Keeping(), FOREVER)
+    (thread,) = set(threading.enumerate()) - before
+    subscription.close()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_sink_of_two_logs_is_called_by_one_thread_at_a_time(sw, subscribe):
+    entered, goes_on = threading.Event(), threading.Event()
+
+    class Alone(Keeping):
+        inside = 0
+
+        def write(self, batch):
+            self.inside += 1
+            assert self.inside == 1
+            entered.set()
+            assert goes_on.wait(60)
+            super().write(batch)
+            self.inside -= 1
+
+    sink, log = Alone(), CallLog()
+    log.attach(sw)
+    made = [subscribe(sink), log.subscribe(sink, FOREVER)]
+    sw.handlers[0](1)
+    threads = [threading.Thread(target=one.flush) for one in made]
+    threads[0].start()
+    assert entered.wait(10)
+    threads[1].start()
+    threads[1].join(0.1)
+    assert threads[1].is_alive()
+    goes_on.set()
+    for thread in threads:
+        thread.join(10)
+    made[1].close()
+    assert sink.args == [(1,), (1,)]
+    assert [one.failures for one in made] == [0, 0]
 
 
 def test_all_copies_of_a_plugin_have_the_same_subscribers(sw, subscribe):
@@ -231,8 +294,36 @@ def test_what_was_never_taken_is_told_at_the_end(sw, caplog):
     sw.handlers[0](1)
     subscription.close()
     subscription.close()
-    assert "Failing never took 1 calls" in caplog.text
+    assert "Failing never took 1 call and the statistics of 1 call" in caplog.text
     assert subscription.dropped == 1
+
+
+def test_calls_that_a_sink_did_not_want_are_not_dropped(sw, caplog):
+    @sw
+    def fail(number):
+        raise ValueError(number)
+
+    def subscribe(calls):
+        return sw.collect.subscribe(Failing(), FOREVER, calls=calls)
+
+    failed = subscribe("failed")
+    for number in range(6):
+        sw.handlers[0](number)
+    failed.flush()
+    failed.close()
+    assert failed.dropped == 0
+    assert "Failing never took the statistics of 6 calls" in caplog.text
+    made = [subscribe(calls) for calls in ("none", "failed", "all")]
+    for one in (None, *made):  # with a batch that failed, and with none
+        sw.handlers[0](1)
+        with contextlib.suppress(ValueError):
+            fail(2)
+        if one is not None:
+            one.flush()
+    for one in made:
+        one.close()
+    assert [one.dropped for one in made] == [0, 4, 8]
+    assert sw.collect.recorder.store.dropped == 12
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), ZeroDivisionError()])
@@ -351,7 +442,10 @@ def test_bad_arguments_are_refused(sw, arguments, error, message):
 
 
 PROGRAM = """
-import os, sys, threading
+import atexit, os, sys, threading
+at_the_end = []
+# What is registered first comes last.
+atexit.register(lambda: [print(*tell()) for tell in at_the_end])
 from smartswitch import Switcher
 import smartcollect
 
@@ -371,7 +465,7 @@ work("parent")
 """
 
 
-def run(program):
+def run(program, errors=()):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PROGRAM + program],
         capture_output=True,
@@ -379,13 +473,95 @@ def run(program):
         timeout=60,
         check=True,
     )
-    assert done.stderr == ""
+    assert sorted(done.stderr.splitlines()) == sorted(errors)
     return done.stdout.split()
 
 
 def test_what_waits_is_written_when_the_process_ends():
     assert run("") == ["parent", "closed"]
     assert run("sys.exit(0)") == ["parent", "closed"]
+
+
+def test_all_sinks_write_at_once_when_the_process_ends():
+    meeting = """
+together = threading.Barrier(3)
+class Meeting:
+    def write(self, batch):
+        together.wait(30)
+        os.write(1, b"met ")
+for _ in range(3):
+    sw.collect.subscribe(Meeting(), every="1000min")
+work("met")
+"""
+    assert sorted(run(meeting)) == ["closed", "met", "met", "met", "met", "parent"]
+
+
+ENDLESS = """
+from smartcollect.sinks import worker as workers
+workers._PATIENCE = 0.2
+class Endless(Printer):
+    write = close = lambda *_: threading.Event().wait()
+class Closing(Printer):
+    close = Endless.close
+"""
+
+
+def test_a_process_ends_without_sinks_that_do_not_and_counts_what_is_lost():
+    endless = """
+made = [sw.collect.subscribe(Endless(), "1000min", calls=calls) for calls in ("all", "none")]
+made.append(sw.collect.subscribe(Closing(), "1000min"))
+flushing = threading.Thread(target=made[0].flush, daemon=True)
+for _ in range(3):
+    work("written")
+flushing.start()
+while not made[0]._unsent:
+    pass
+for _ in range(2):
+    work("written")
+at_the_end.append(lambda: [one.dropped for one in made])
+at_the_end.append(lambda: [sw.collect.recorder.store.dropped])
+"""
+    alone = "is still at work, and the process ends without it"
+    assert run(
+        ENDLESS + endless,
+        [
+            f"Endless {alone}: 5 calls and the statistics of 5 calls may be lost",
+            f"Endless {alone}: the statistics of 5 calls may be lost",
+            f"Closing {alone}",
+        ],
+    )[-4:] == ["5", "0", "0", "5"]
+
+
+@FORK
+def test_a_process_of_multiprocessing_ends_without_sinks_that_do_not():
+    endless = """
+import multiprocessing
+sw.collect.subscribe(Endless(), "1000min")
+process = multiprocessing.get_context("fork").Process(target=work, args=["child"])
+process.start()
+process.join(30)
+print(process.exitcode)
+os._exit(0)
+"""
+    alone = "Endless is still at work, and the process ends without it"
+    told = run(ENDLESS + endless, [f"{alone}: 1 call and the statistics of 1 call may be lost"])
+    assert told == ["child", "closed", "0"]
+
+
+def test_what_has_no_thread_is_written_at_the_end():
+    refused = """
+@atexit.register
+def subscribe():  # some versions of Python start no threads any more
+    def refuse(thread):
+        raise RuntimeError("no more threads")
+    threading.Thread.start = refuse
+    for _ in range(2):
+        sw.collect.subscribe(Printer(), every="1000min")
+    work("late")
+"""
+    message = "calls wait for their sink until the process ends: no more threads"
+    told = run(refused, [message, message])
+    assert sorted(told) == ["closed", "closed", "closed", "late", "late", "late", "parent"]
 
 
 @FORK
@@ -537,6 +713,15 @@ def test_what_was_dropped_and_never_taken_is_counted_once(sw, caplog):
     assert subscription.dropped == 100
 
 
+def test_an_interrupt_of_a_close_is_its_callers_and_what_is_lost_is_counted(sw, caplog):
+    sink = Failing(Timeout())
+    subscription = sw.collect.subscribe(sink, FOREVER)
+    sw.handlers[0](1)
+    with pytest.raises(Timeout):
+        subscription.close()
+    assert (subscription.dropped, sink.closed) == (1, 1)
+
+
 def test_a_destructor_in_a_fold_does_not_wait_for_a_sink():
     sw, sink = Switcher("api").plug("collect", serialize=False, max_history=10), Keeping()
 
@@ -589,6 +774,9 @@ def test_a_fork_while_a_sink_is_closed(sw):
     assert writing.wait(10)
     child = os.fork()
     if child == 0:
+        signal.alarm(30)
+        subscription.flush()
+        subscription.close()
         worker.close_all()  # as at the end of the process
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -646,6 +834,33 @@ def test_of_more_than_an_hour_the_oldest_minutes_are_counted_together(time, sw, 
         for key in sorted(batch.minutes)
     ]
     assert calls == [41, *[1] * 59]
+
+
+def test_minutes_are_bounded_while_nobody_asks(time, sw, subscribe):
+    sink = Keeping()
+    subscription = subscribe(sink, calls="none")
+    recent = sw.collect.recorder.store._recent
+
+    def call(times=FOLD_AT):
+        for _ in range(times):
+            sw.handlers[0](1)
+
+    for _ in range(100):
+        call()
+        time.sleep(60)
+        assert len(recent.tallies) <= 60
+    assert sw.collect.recorder.store._recent is recent
+    first = min(recent.tallies)
+    time.now -= 100 * 60  # calls that began before all others
+    call()
+    subscription.flush()
+    (batch,) = sink.batches
+    calls = [
+        sum(one.calls for one in batch.minutes[key].handlers.values())
+        for key in range(first, first + 60)
+    ]
+    assert calls == [42 * FOLD_AT, *[FOLD_AT] * 59]
+    assert batch.count == 101 * FOLD_AT
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,8 @@ def test_a_file_that_is_no_database(work, tmp_path, caplog):
 
 
 PROGRAM = """
-import os, sys, threading
+import os, signal, sys, threading, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads
 from smartswitch import Switcher
 import smartcollect
 
@@ -167,8 +168,8 @@ subscription = sw.collect.persist(url, every, "all")
 """
 
 
-def start(program, url, every=FOREVER, **options):
-    command = [sys.executable, "-c", PROGRAM + program, url, every]
+def start(program, url, every=FOREVER, *arguments, **options):
+    command = [sys.executable, "-c", PROGRAM + program, url, every, *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
 
 
@@ -240,6 +241,129 @@ print(os.waitpid(child, 0)[1], again() is subscription)
     process = start(program, url)
     assert (process.communicate()[0], process.returncode) == ("0 True\n", 0)
     assert told(url) == [1, 2, 3]
+
+
+@FORK
+def test_forks_in_the_middle_of_writes(tmp_path):
+    file = tmp_path / "calls.db"
+    program = """
+import random, time
+ended = []
+def busy():
+    number = 0
+    while not ended:
+        for _ in range(20):
+            work(number)
+            number += 1
+        time.sleep(0.002)
+    ended.append(number)
+thread = threading.Thread(target=busy)
+thread.start()
+exits = []
+for child in range(20):
+    time.sleep(0.03 * random.random())
+    pid = os.fork()
+    if not pid:
+        signal.alarm(20)  # it would wait for ever for locks that nobody has
+        for one in range(10):
+            work(-child * 10 - one - 1)
+        subscription.flush()
+        os._exit(subscription.failures)
+    exits.append(os.waitpid(pid, 0)[1])
+ended.append(True)
+thread.join()
+subscription.close()
+print(sum(exits), subscription.failures, subscription.dropped, ended[1])
+"""
+    printed, _ = start(program, f"sqlite:///{file}", every="10ms").communicate()
+    *faults, number = map(int, printed.split())
+    assert faults == [0, 0, 0]
+    assert told(f"sqlite:///{file}") == list(range(-200, number))
+    assert sound(file)
+
+
+HELD_OPEN = """
+from smartcollect.database import sqlite_forks
+from smartcollect.database.engine import Database
+work(1)
+subscription.flush()
+opened, goes_on = threading.Event(), threading.Event()
+def read():
+    with Database(url).reading():
+        opened.set()
+        goes_on.wait(60)
+        if "nested" in sys.argv:
+            with Database(url).reading():
+                pass
+reading = threading.Thread(target=read)
+reading.start()
+opened.wait()
+"""
+
+
+@FORK
+@pytest.mark.parametrize("connections", ["one", "nested"])
+def test_a_fork_waits_for_open_connections(tmp_path, connections):
+    url = f"sqlite:///{tmp_path / 'calls.db'}"
+    program = """
+sqlite_forks._PATIENCE = 5
+def go_on():
+    while not sqlite_forks.connections._forks:
+        pass
+    goes_on.set()
+threading.Thread(target=go_on).start()
+child = os.fork()
+if not child:
+    signal.alarm(20)
+    work(2)
+    subscription.close()
+    os._exit(subscription.failures)
+reading.join()
+print(os.waitpid(child, 0)[1])
+"""
+    process = start(HELD_OPEN + program, url, FOREVER, connections)
+    assert process.communicate()[0] == "0\n"
+    assert told(url) == [1, 2]
+
+
+@FORK
+def test_a_child_that_was_forked_with_an_open_connection_says_so(tmp_path):
+    url = f"sqlite:///{tmp_path / 'calls.db'}"
+    program = """
+sqlite_forks._PATIENCE = 0.01
+def forked(body):
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        body()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+def child():
+    for number in range(3):
+        work(number)
+    subscription.flush()
+    print(subscription.failures, subscription.dropped, flush=True)
+    forked(grandchild)
+    subscription.close()
+    print(subscription.failures, subscription.dropped, flush=True)
+def grandchild():
+    try:
+        smartcollect.history(url)
+    except OSError as error:
+        print(type(error).__name__, flush=True)
+forked(child)
+goes_on.set()
+reading.join()
+work(2)
+subscription.flush()
+"""
+    process = start(HELD_OPEN + program, url, stderr=subprocess.PIPE)
+    output, errors = process.communicate()
+    assert output.split("\n") == ["1 0", "ForkedWhileOpen", "2 3", ""]
+    assert "DatabaseSink never took 3 calls and the statistics of 3 calls" in errors
+    assert "calls.db cannot be used in this process: it was forked while its parent" in errors
+    assert process.returncode == 0
+    assert told(url) == [1, 2]
 
 
 @FORK

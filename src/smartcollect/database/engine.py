@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,11 @@ from sqlalchemy import inspect as inspected
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from ..forks import Process, this_process
 from ..text import short_path
 from ..values.redaction import without_secrets
 from . import schema
+from .sqlite_forks import connections
 
 _PATIENCE = 30  # seconds that a write waits for that of another process
 _LOCK = 0x736D6172_74636F6C  # "smartcol": of PostgreSQL's advisory locks, the one of our schema
@@ -81,7 +83,7 @@ class Database:
 
     def __init__(self, url: str | URL) -> None:
         self.url = _checked(url)
-        self._engines: dict[tuple[int, bool], Engine] = {}
+        self._engines: dict[tuple[Process, bool], Engine] = {}
 
     def __str__(self) -> str:
         if self.file is not None:
@@ -103,9 +105,10 @@ class Database:
 
         Raises:
             WrongDatabase: a newer program made the tables, and they suit older ones no more.
+            ForkedWhileOpen: this process cannot use SQLite.
             sqlalchemy.exc.DBAPIError: the database cannot be reached or written.
         """
-        with self._engine(writes=True).connect() as connection:
+        with self._connected(writes=True) as connection:
             _prepare(connection, str(self))
             yield connection
 
@@ -116,11 +119,12 @@ class Database:
         Raises:
             FileNotFoundError: there is no such SQLite file; none is made.
             WrongDatabase: nothing was written yet, or a newer program made the tables.
+            ForkedWhileOpen: this process cannot use SQLite.
             sqlalchemy.exc.DBAPIError: the database cannot be reached or read.
         """
         if self.file is not None and not self.file.exists():
             raise FileNotFoundError(f"there is no database {str(self.file)!r}")
-        with self._engine(writes=False).connect() as connection:
+        with self._connected(writes=False) as connection:
             with connection.begin():
                 version = _version(connection, str(self))
             if version is None:
@@ -131,9 +135,15 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def _connected(self, writes: bool) -> Iterator[Connection]:
+        apart = nullcontext() if self.file is None else connections.opening(self)
+        with apart, self._engine(writes).connect() as connection:
+            yield connection
+
     def _engine(self, writes: bool) -> Engine:
         # Engines have locks, which another thread may hold while this process is forked.
-        key = os.getpid(), writes
+        key = this_process(), writes
         if key not in self._engines:
             self._engines[key] = _made(self.url, writes)
         return self._engines[key]

@@ -22,7 +22,7 @@ class Writer:
     """
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
+        self._pid = os.getpid()
         self._token = uuid4().hex
         self._started = SYSTEM.wall()
 
@@ -47,7 +47,7 @@ class Writer:
                 insert(table).values(
                     token=self._token,
                     host=storable(socket.gethostname()),
-                    pid=self.pid,
+                    pid=self._pid,
                     program=version("smartcollect"),
                     started=self._started,
                     dropped=dropped,

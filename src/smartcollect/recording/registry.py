@@ -12,13 +12,13 @@ called by its own name, under the first name that the log knows it by.
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Callable, Sequence
 from threading import RLock
 from types import FunctionType
 from typing import Any, Protocol
 
+from ..forks import at_fork
 from ..storage.store import Store
 from . import events, observation, stand_in, tool
 from .hot_path import layer
@@ -28,11 +28,8 @@ from .proxy import proxy_for
 
 lock = RLock()
 """Held by whoever changes what is watched."""
-if hasattr(os, "register_at_fork"):
-    # A fork while another thread attaches would leave a lock in the child that nobody opens.
-    os.register_at_fork(
-        before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
-    )
+# A fork while another thread attaches would leave a lock in the child that nobody opens.
+at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 # By the identity of a function, which lives as long as what watches it.
 _watched: weakref.WeakValueDictionary[int, Watched] = weakref.WeakValueDictionary()
 

@@ -13,6 +13,7 @@ from ..database.handlers import number_handlers
 from ..database.minutes import merge_minutes
 from ..database.pruning import prune
 from ..database.writers import Writer
+from ..forks import this_process
 from ..recording.recorder import Recorder
 from ..storage.rows import NAME
 from ..units import seconds
@@ -105,13 +106,14 @@ class DatabaseSink:
         return url.drivername, url.username, url.host, url.port, url.database, options
 
     def _begin(self) -> None:
+        self._process = this_process()
         self._writer = Writer()
         self._batch: Delivery | None = None
         self._number = 0
 
     def write(self, batch: Delivery) -> None:
         """Write a batch; see `smartcollect.Sink`."""
-        if os.getpid() != self._writer.pid:
+        if self._process is not this_process():
             self._begin()
         if batch is not self._batch:
             self._batch = batch

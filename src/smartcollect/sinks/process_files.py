@@ -20,6 +20,7 @@ else:
     _CAN_LOCK = True
 
 from ..clock import SYSTEM
+from ..forks import this_process
 from ..names import HandlerName
 from ..recording.recorder import Recorder
 from ..reports.writing import write
@@ -95,7 +96,7 @@ class _ProcessFile:
         self._begin(recorder.store.dropped)
 
     def _begin(self, dropped_before: int = 0) -> None:
-        self._process = _this_process
+        self._process = this_process()
         # The number of a process comes back, the rest does not.
         self._path = self._folder / f"{os.getpid()}-{uuid.uuid4().hex}.json"
         self._since = SYSTEM.wall()
@@ -107,7 +108,7 @@ class _ProcessFile:
         _remove_left(self._folder)
 
     def write(self, batch: Batch) -> None:
-        if self._process is not _this_process:
+        if self._process is not this_process():
             self._begin()
         # A batch whose file could not be written comes again.
         if batch is not self._counted:
@@ -135,7 +136,7 @@ class _ProcessFile:
         write(self._path, totals.to_text())
 
     def close(self) -> None:
-        if self._process is _this_process:
+        if self._process is this_process():
             self.save(ended=True)
             _merge_ended(self._folder)
 
@@ -286,15 +287,3 @@ def _identity(path: Path) -> Identity | None:
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-_this_process = object()
-
-
-def _after_fork() -> None:
-    global _this_process
-    _this_process = object()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import chain
 from math import inf
-from threading import Lock
 from typing import Protocol
 
 from ..clock import SYSTEM
+from ..forks import this_process
 from ..recording.nesting import SUSPENDED, current, suspended
 from ..recording.recorder import Recorder
 from ..recording.rules import Rules
@@ -20,9 +20,11 @@ from ..storage.packed import Packed
 from ..storage.ring import Columns
 from ..storage.rows import Row
 from ..storage.store import Store
+from ..text import plural
 from ..values.snapshot import CONTAINED
 from .batch import Delivery, profile_of
 from .selection import Selection
+from .turns import turn_of
 from .worker import worker
 
 _LONGEST_PAUSE = 300.0
@@ -37,7 +39,7 @@ class Sink(Protocol):
 
 
 class Subscription:
-    """Hands the calls of a log to a sink, from the worker thread and never from a caller's.
+    """Hands the calls of a log to a sink, from a thread of its own and never from a caller's.
 
     Calls wait in a bounded queue, and what they came to in tallies that are always complete. A
     sink that raises is reported once, to the logger ``smartcollect``; it is tried again with a
@@ -52,7 +54,9 @@ class Subscription:
         wanted: the calls that the sink is given one by one.
 
     Attributes:
-        dropped: calls that found no room in the queue, or were never taken until the end.
+        dropped: calls that the sink was to have one by one and never got: they found no room in
+            the queue, or the sink did not take them until the end. Statistics that it did not take
+            do not count here; a warning tells of them.
         failures: how often the sink raised.
         due: when the next batch is to be written, on the monotonic clock.
         closed: whether it is closed.
@@ -79,14 +83,20 @@ class Subscription:
         self.closed = False
         self.finalizer: weakref.finalize[..., Recorder] | None = None
         self.due = SYSTEM.monotonic() + every
-        self.forget()
+        self._begin()
         store.subscribe(self)
         worker.add(self)
 
     # -- where calls come from: under the store's lock ------------------------------------------
 
     def forget(self) -> None:
-        """Start afresh, with nothing to write."""
+        """Start afresh in the child of a fork, with nothing to write."""
+        self._begin()
+        if not self.closed:
+            worker.add(self)
+
+    def _begin(self) -> None:
+        self._process = this_process()
         self.minutes = self._store.new_minutes()
         self._since = self._store.clock.wall()
         self.dropped = 0
@@ -98,7 +108,7 @@ class Subscription:
         self._told = 0
         self._unsent: Delivery | None = None
         self._failed_in_a_row = 0
-        self._writing = Lock()  # one batch at a time
+        self._turn = turn_of(self._sink)
 
     def put(self, calls: Columns) -> None:
         """Take those calls that are wanted, as many as there is room for."""
@@ -146,57 +156,66 @@ class Subscription:
     def flush(self) -> None:
         """Give the sink everything until now, in the thread of the caller.
 
-        Where the sink fails, that is counted and the batch is kept, as it is in the worker thread.
-        A sink that asks for this, and a destructor in the middle of the recorder's own work, do not
-        wait: the worker thread does it next.
+        Where the sink fails, that is counted and the batch is kept, as it is in its own thread. A
+        sink that asks for this, and a destructor in the middle of the recorder's own work, do not
+        wait: the thread of the sink does it next.
         """
-        if self._may_wait():
-            with self._writing:
+        if not self._may_wait():
+            self._hurry()
+        elif not self._is_of_parent():
+            with self._turn.lock:
                 if not self.closed:
                     self._flush()
-        else:
-            self._hurry()
 
-    def close(self, patience: float = -1) -> None:
+    def close(self) -> None:
         """Give the sink everything until now, hand it no more calls, and close it.
 
         A sink that asks for this, and a destructor in the middle of the recorder's own work, do not
-        wait: the worker thread does it next.
-
-        Args:
-            patience: seconds to wait for a batch that is being written; negative for any time.
+        wait: the thread of the sink does it next.
         """
         if not self._may_wait():
             self.retire()
-        elif not self._writing.acquire(timeout=patience):
-            worker.remove(self)
-            _log.warning("%s is still writing, and is left alone", _name(self._sink))
-        else:
+        elif not self._is_of_parent():
             try:
-                if not self.closed:
-                    self._close()
+                with self._turn.lock:
+                    if not self.closed:
+                        self._close()
             finally:
-                self._writing.release()
+                worker.remove(self)
 
     def retire(self) -> None:
-        """Let the worker thread close the subscription: its log is gone."""
+        """Let the thread of the sink close the subscription: its log is gone."""
         self._closing = True
         self._hurry()
 
     def work(self) -> None:
-        """Do what is due; the worker thread calls this."""
+        """Do what is due; the thread of the sink calls this."""
         if self._closing:
             self.close()
         else:
             self.flush()
 
+    def abandon(self) -> None:
+        """Leave alone a sink that takes too long, because the process ends."""
+        lost = self._lose()
+        ending = f": {lost} may be lost" if lost else ""
+        message = "%s is still at work, and the process ends without it%s"
+        _log.warning(message, _name(self._sink), ending)
+
     def _hurry(self) -> None:
         self.due = -inf
-        worker.wake()
+        worker.wake(self)
 
     def _may_wait(self) -> bool:
         """Tell whether this thread may wait for one that writes: nobody waits for this thread."""
         return current.get() is not SUSPENDED and not self._store.folds_here()
+
+    def _is_of_parent(self) -> bool:
+        """Tell whether this process was forked while another thread closed the subscription.
+
+        Nobody here would ever let go of its lock, and there is nothing to close.
+        """
+        return self._process is not this_process()
 
     def _flush(self) -> None:
         try:
@@ -230,17 +249,43 @@ class Subscription:
     def _close(self) -> None:
         self.closed = True
         self._store.unsubscribe(self)
-        worker.remove(self)
         if self.finalizer is not None:
             self.finalizer.detach()
-        self._flush()
-        left = [batch for batch in (self._unsent, self._next()) if batch is not None]
-        self._unsent = None
-        lost = sum(batch.count - batch.dropped for batch in left)
-        if lost:
-            self.dropped += lost
-            self._store.note_dropped(lost)
-            _log.warning("%s never took %s calls", _name(self._sink), f"{lost:,}")
+        try:
+            self._flush()
+        finally:
+            lost = self._lose()
+            if lost:
+                _log.warning("%s never took %s", _name(self._sink), lost)
+            self._close_sink()
+
+    def _lose(self) -> str:
+        """Count the calls that wait as dropped, and say how much waited, if anything."""
+        calls, counted = self._store.settle(self._take_all) or (0, 0)
+        self.dropped += calls
+        self._store.note_dropped(calls)
+        lost = [plural(calls, "call")] if calls else []
+        if counted:
+            lost.append(f"the statistics of {plural(counted, 'call')}")
+        return " and ".join(lost)
+
+    def _take_all(self) -> tuple[int, int]:
+        """Take everything, and what is being written too.
+
+        Returns:
+            How many calls that are, and of how many calls the statistics.
+        """
+        calls = self._waiting + self._sending
+        minutes, _, _ = self._take()
+        counted = sum(
+            stats.calls for tally in minutes.tallies.values() for stats in tally.handlers.values()
+        )
+        if self._unsent is not None:
+            counted += self._unsent.count
+        self._unsent, self._sending = None, 0
+        return calls, counted
+
+    def _close_sink(self) -> None:
         close = getattr(self._sink, "close", None)
         if close is not None:
             try:

@@ -1,20 +1,21 @@
-"""The one thread of a process that writes to sinks."""
+"""Does tasks in threads of their own, such as to write to a sink."""
 
 from __future__ import annotations
 
 import atexit
 import logging
-import os
 from contextlib import suppress
 from multiprocessing import util as multiprocessing
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Event, Thread
 from typing import Protocol
 
 from ..clock import SYSTEM
+from ..forks import this_process
 
 _LONGEST_PAUSE = 3600.0  # more than some systems can wait
 _PATIENCE = 10.0
+_log = logging.getLogger("smartcollect")
 
 
 class Task(Protocol):
@@ -22,83 +23,133 @@ class Task(Protocol):
 
     Attributes:
         due: when the next time is, on the monotonic clock.
-        closed: whether there is none.
     """
 
     due: float
-    closed: bool
 
     def work(self) -> None:
         """Do it, and set ``due`` anew."""
 
-    def close(self, patience: float = -1) -> None:
+    def close(self) -> None:
         """Do it for the last time."""
 
+    def abandon(self) -> None:
+        """Tell what is lost: the process ends, and ``work`` or ``close`` did not in time."""
 
-class Worker:
-    """Does what is due in a daemon thread that starts with the first task.
 
-    A process that ends closes all tasks; one that was forked goes on with a thread of its own.
+class _Thread:
+    """Does one task whenever it is due.
+
+    Attributes:
+        refusal: why there is no thread: the process ends, or has as many as it may.
+        ended: is set once the thread does nothing more.
     """
 
-    def __init__(self) -> None:
-        self._tasks: dict[Task, None] = {}
+    def __init__(self, task: Task) -> None:
+        # Only a thread that works holds the task, which others may let go meanwhile.
+        self._task: Task | None = task
+        self._closing = False
         self._inbox: SimpleQueue[None] = SimpleQueue()
-        self._thread: Thread | None = None
-        self._starting = Lock()
-
-    def add(self, task: Task) -> None:
-        """Do ``task`` whenever it is due."""
-        self._tasks[task] = None
-        with self._starting:
-            if self._thread is None:
-                self._start()
-        self.wake()
-
-    def remove(self, task: Task) -> None:
-        """Forget ``task``."""
-        self._tasks.pop(task, None)
+        self.ended = Event()
+        thread = Thread(target=self._run, name="smartcollect", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self.refusal: RuntimeError | None = error
+        else:
+            self.refusal = None
 
     def wake(self) -> None:
         """Look again what is due. This may be called from a destructor."""
         self._inbox.put(None)
 
-    def _start(self) -> None:
-        thread = Thread(target=self._run, args=[self._inbox], name="smartcollect", daemon=True)
-        with suppress(RuntimeError):  # the process ends, which closes all tasks
-            thread.start()
-            self._thread = thread
+    def close(self) -> None:
+        """Do the task for the last time."""
+        self._closing = True
+        self.wake()
 
-    def _run(self, inbox: SimpleQueue[None]) -> None:
-        while True:
-            due = min((task.due for task in list(self._tasks)), default=None)
+    def leave(self) -> None:
+        """Do the task no more."""
+        self._task = None
+        self.wake()
+
+    def _run(self) -> None:
+        while (pause := self.turn()) is not None:
             with suppress(Empty):
-                inbox.get(timeout=None if due is None else _pause(due))
-            for task in list(self._tasks):
-                if task.due <= SYSTEM.monotonic():
-                    try:
-                        task.work()
-                    except BaseException:  # none may end the thread that all tasks share
-                        logging.getLogger("smartcollect").exception("a subscription failed")
+                self._inbox.get(timeout=pause)
+        self.ended.set()
+
+    def turn(self) -> float | None:
+        """Do the task if it is due; return how long to wait, or nothing after the last time."""
+        task = self._task
+        if task is None:
+            return None
+        try:
+            if self._closing:
+                self._task = None
+                task.close()
+            elif task.due <= SYSTEM.monotonic():
+                task.work()
+        except BaseException:  # nobody else would tell of it
+            _log.exception("a subscription failed")
+        return min(max(0.0, task.due - SYSTEM.monotonic()), _LONGEST_PAUSE)
+
+
+class Worker:
+    """Does each task in a daemon thread of its own: none waits for another one.
+
+    A process that ends closes all tasks. The child of a fork has none until they are added there.
+    """
+
+    def __init__(self) -> None:
+        self._process = this_process()
+        self._tasks: dict[Task, _Thread] = {}
+        self._ending = False
+
+    def _here(self) -> dict[Task, _Thread]:
+        """Return the tasks of this process: the child of a fork has no thread of its parent."""
+        if self._process is not this_process():
+            self._process, self._tasks, self._ending = this_process(), {}, False
+        return self._tasks
+
+    def add(self, task: Task) -> None:
+        """Do ``task`` whenever it is due, from now on or as before."""
+        tasks = self._here()
+        if task in tasks:
+            tasks[task].wake()
+        else:
+            thread = tasks[task] = _Thread(task)
+            if thread.refusal is not None and not self._ending:
+                message = "calls wait for their sink until the process ends: %s"
+                _log.warning(message, thread.refusal)
+
+    def remove(self, task: Task) -> None:
+        """Forget ``task``."""
+        thread = self._here().pop(task, None)
+        if thread is not None:
+            thread.leave()
+
+    def wake(self, task: Task) -> None:
+        """Look again when ``task`` is due. This may be called from a destructor."""
+        thread = self._here().get(task)
+        if thread is not None:
+            thread.wake()
 
     def close_all(self) -> None:
-        """Do every task for the last time: the process ends, and does not wait for ever."""
-        for task in list(self._tasks):
-            task.close(_PATIENCE)
-
-    def after_fork(self) -> None:
-        """Go on in the child of a fork, which has no thread but the one that forked."""
-        self._inbox = SimpleQueue()
-        self._thread = None
-        self._starting = Lock()
-        # The parent closes what it was closing; nobody here would ever let go of its lock.
-        self._tasks = {task: None for task in self._tasks if not task.closed}
-        if self._tasks:
-            self._start()
-
-
-def _pause(due: float) -> float:
-    return min(max(0.0, due - SYSTEM.monotonic()), _LONGEST_PAUSE)
+        """Do every task for the last time, all at once: the process ends, and waits 10 seconds."""
+        until = SYSTEM.monotonic() + _PATIENCE
+        tasks = dict(self._here())
+        self._ending = True
+        for thread in tasks.values():
+            thread.close()
+        for thread in tasks.values():
+            if thread.refusal is not None:
+                thread.turn()
+        for task, thread in tasks.items():
+            left = max(0.0, until - SYSTEM.monotonic())
+            if thread.refusal is None and not thread.ended.wait(left):
+                task.abandon()
+                self.remove(task)
 
 
 worker = Worker()
@@ -106,11 +157,9 @@ atexit.register(worker.close_all)
 
 
 def _close_with_process(worker: Worker) -> None:
-    # Processes of multiprocessing end without `atexit`.
+    # Processes of multiprocessing end without `atexit`, and begin without what was registered.
     multiprocessing.Finalize(None, worker.close_all, exitpriority=10)
 
 
 _close_with_process(worker)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=worker.after_fork)
-    multiprocessing.register_after_fork(worker, _close_with_process)
+multiprocessing.register_after_fork(worker, _close_with_process)

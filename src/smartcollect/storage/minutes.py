@@ -23,7 +23,7 @@ def minute_of(moment: float) -> int:
 class Minutes:
     """Tallies of calls by the Unix minute in which they began.
 
-    At most 60 minutes are told apart: where more wait for a sink, the oldest ones are counted
+    At most 60 minutes are told apart, however long nobody asks: the oldest ones are counted
     together.
 
     Args:
@@ -62,12 +62,16 @@ class Minutes:
         """Add what ``other`` counted, which is left as it is."""
         for minute, tally in other.tallies.items():
             self._of(minute).merge(tally)
-        while len(self.tallies) > _MOST:
-            oldest, older = sorted(self.tallies)[:2]
-            self.tallies[older].merge(self.tallies.pop(oldest))
 
     def _of(self, minute: int) -> Tally:
         tally = self.tallies.get(minute)
+        if tally is None and len(self.tallies) == _MOST:
+            oldest, older = sorted(self.tallies)[:2]
+            if minute < oldest:
+                return self.tallies[oldest]
+            merged = self.tallies.pop(oldest)
+            self._of(min(minute, older)).merge(merged)
+            return self._of(minute)
         if tally is None:
             tally = self.tallies[minute] = Tally(self._top)
         return tally

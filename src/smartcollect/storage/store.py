@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +10,7 @@ from threading import RLock
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..clock import SYSTEM, Clock
+from ..forks import at_fork
 from ..names import HandlerName
 from ..processor import Spent
 from .fields import Statistics
@@ -493,9 +493,4 @@ def _after_fork_in_child() -> None:
     _after_fork()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork,
-        after_in_child=_after_fork_in_child,
-    )
+at_fork(_before_fork, _after_fork, _after_fork_in_child)

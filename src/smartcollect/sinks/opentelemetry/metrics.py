@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from math import ceil, log2
@@ -27,6 +26,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from ...forks import this_process
 from ...names import HandlerName
 from ...storage.histogram import middle_of
 from ...storage.statistics import HandlerStats
@@ -89,7 +89,7 @@ class Metrics:
         self._begin()
 
     def _begin(self) -> None:
-        self._process = os.getpid()
+        self._process = this_process()
         self._since: float | None = None
         self._totals: defaultdict[HandlerName, HandlerStats] = defaultdict(HandlerStats)
         self._counted: WeakSet[Delivery] = WeakSet()
@@ -100,7 +100,7 @@ class Metrics:
         Raises:
             RuntimeError: the exporter failed, and has logged why.
         """
-        if self._process != os.getpid():
+        if self._process is not this_process():
             self._begin()  # a fork: the calls until then are its parent's
         if self._since is None or self._temporality is AggregationTemporality.DELTA:
             self._since = batch.since

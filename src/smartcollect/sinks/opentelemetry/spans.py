@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import logging
 from collections import defaultdict, deque
 from math import inf
 from threading import Lock
@@ -12,15 +12,17 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from ...clock import SYSTEM
+from ...forks import this_process
 from ...names import HandlerName
 from ...recording.nesting import suspended
 from ...storage.rows import RaisedException, TracedEntry
-from ...text import encodable
+from ...text import encodable, plural
 from ...units import seconds
 from ..batch import Delivery
 from ..worker import worker
 from .naming import SCOPE, VERSION, attributes_of, nanoseconds
 
+_log = logging.getLogger("smartcollect")
 _MAX_WAITING = 10_000
 _MAX_PARENTS = 10_000
 _EXACT = 1e-6  # what is left of a second in Unix time as a double, and more
@@ -67,11 +69,10 @@ class Spans:
         self._patience = seconds(patience, "patience")
         # It is a task of the worker, too, while calls wait: there may be no further batch.
         self.due = inf
-        self.closed = False
         self._begin()
 
     def _begin(self) -> None:
-        self._process = os.getpid()
+        self._process = this_process()
         self._lock = Lock()
         # Calls that have no span yet, by the call that made them: None where none did.
         self._waiting: defaultdict[int | None, deque[TracedEntry]] = defaultdict(deque)
@@ -79,7 +80,7 @@ class Spans:
         self._taken: WeakSet[Delivery] = WeakSet()
 
     def _forget_parent(self) -> None:
-        if self._process != os.getpid():
+        if self._process is not this_process():
             self._begin()  # a fork: what waits is told by the parent
 
     def write(self, batch: Delivery) -> None:
@@ -95,7 +96,7 @@ class Spans:
             self._come_again()
 
     def work(self) -> None:
-        """Make spans of the calls that have waited long enough; the worker thread calls this."""
+        """Make spans of the calls that have waited long enough; a thread of its own calls this."""
         self._forget_parent()
         with self._lock:
             self.due = inf
@@ -104,12 +105,17 @@ class Spans:
             finally:
                 self._come_again()
 
-    def close(self, patience: float = -1) -> None:
+    def close(self) -> None:
         """Make spans of all calls that wait."""
         self._forget_parent()
         with self._lock:
             self._make_spans(inf)
             self._come_again()
+
+    def abandon(self) -> None:
+        """Leave alone who makes spans for too long, because the process ends."""
+        left = sum(map(len, list(self._waiting.values())))
+        _log.warning("%s may be lost: the process ends", plural(left, "span"))
 
     def _come_again(self) -> None:
         if self._waiting:
