@@ -533,6 +533,34 @@ at_the_end.append(lambda: [sw.collect.recorder.store.dropped])
 
 
 @FORK
+def test_whoever_does_not_wait_for_the_end_is_told_what_is_lost():
+    interrupted = """
+import signal
+workers._PATIENCE = 60
+class Telling(Endless):
+    def write(self, batch):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        threading.Event().wait()
+sw.collect.subscribe(Telling(), "1000min")
+work("parent")
+def interrupt(*_):
+    raise InterruptedError("ctrl-c")
+signal.signal(signal.SIGINT, interrupt)
+close_all = workers.worker.close_all
+atexit.unregister(close_all)
+@atexit.register
+def end():
+    try:
+        close_all()
+    except InterruptedError as error:
+        print(error)
+"""
+    alone = "Telling is still at work, and the process ends without it"
+    told = run(ENDLESS + interrupted, [f"{alone}: 1 call and the statistics of 1 call may be lost"])
+    assert told[-1] == "ctrl-c"
+
+
+@FORK
 def test_a_process_of_multiprocessing_ends_without_sinks_that_do_not():
     endless = """
 import multiprocessing

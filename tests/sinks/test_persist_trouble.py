@@ -264,7 +264,7 @@ for child in range(20):
     time.sleep(0.03 * random.random())
     pid = os.fork()
     if not pid:
-        signal.alarm(20)  # it would wait for ever for locks that nobody has
+        signal.alarm(60)  # it would wait for ever for locks that nobody has
         for one in range(10):
             work(-child * 10 - one - 1)
         subscription.flush()
@@ -314,7 +314,7 @@ def go_on():
 threading.Thread(target=go_on).start()
 child = os.fork()
 if not child:
-    signal.alarm(20)
+    signal.alarm(60)
     work(2)
     subscription.close()
     os._exit(subscription.failures)
@@ -334,7 +334,7 @@ sqlite_forks._PATIENCE = 0.01
 def forked(body):
     child = os.fork()
     if not child:
-        signal.alarm(20)
+        signal.alarm(60)
         body()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0

@@ -83,6 +83,8 @@ class Database:
 
     def __init__(self, url: str | URL) -> None:
         self.url = _checked(url)
+        # Not by the first write: a child that is forked during an import waits for it for ever.
+        self.url.get_dialect().import_dbapi()
         self._engines: dict[tuple[Process, bool], Engine] = {}
 
     def __str__(self) -> str:

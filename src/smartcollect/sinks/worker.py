@@ -50,14 +50,16 @@ class _Thread:
         self._task: Task | None = task
         self._closing = False
         self._inbox: SimpleQueue[None] = SimpleQueue()
+        self.refusal: RuntimeError | None = None
         self.ended = Event()
-        thread = Thread(target=self._run, name="smartcollect", daemon=True)
+
+    def start(self) -> None:
+        """Begin to do it."""
+        thread = Thread(target=self.run, name="smartcollect", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:
-            self.refusal: RuntimeError | None = error
-        else:
-            self.refusal = None
+            self.refusal = error
 
     def wake(self) -> None:
         """Look again what is due. This may be called from a destructor."""
@@ -73,13 +75,14 @@ class _Thread:
         self._task = None
         self.wake()
 
-    def _run(self) -> None:
-        while (pause := self.turn()) is not None:
+    def run(self) -> None:
+        """Do the task until the last time; the thread calls this."""
+        while (pause := self._turn()) is not None:
             with suppress(Empty):
                 self._inbox.get(timeout=pause)
         self.ended.set()
 
-    def turn(self) -> float | None:
+    def _turn(self) -> float | None:
         """Do the task if it is due; return how long to wait, or nothing after the last time."""
         task = self._task
         if task is None:
@@ -119,6 +122,7 @@ class Worker:
             tasks[task].wake()
         else:
             thread = tasks[task] = _Thread(task)
+            thread.start()
             if thread.refusal is not None and not self._ending:
                 message = "calls wait for their sink until the process ends: %s"
                 _log.warning(message, thread.refusal)
@@ -140,16 +144,19 @@ class Worker:
         until = SYSTEM.monotonic() + _PATIENCE
         tasks = dict(self._here())
         self._ending = True
-        for thread in tasks.values():
-            thread.close()
-        for thread in tasks.values():
-            if thread.refusal is not None:
-                thread.turn()
-        for task, thread in tasks.items():
-            left = max(0.0, until - SYSTEM.monotonic())
-            if thread.refusal is None and not thread.ended.wait(left):
-                task.abandon()
-                self.remove(task)
+        try:
+            for thread in tasks.values():
+                thread.close()
+            for thread in tasks.values():
+                if thread.refusal is not None:
+                    thread.run()
+            for thread in tasks.values():
+                thread.ended.wait(max(0.0, until - SYSTEM.monotonic()))
+        finally:  # whoever waits may interrupt that
+            for task, thread in tasks.items():
+                if not thread.ended.is_set():
+                    task.abandon()
+                    self.remove(task)
 
 
 worker = Worker()

@@ -64,14 +64,11 @@ class Minutes:
             self._of(minute).merge(tally)
 
     def _of(self, minute: int) -> Tally:
-        tally = self.tallies.get(minute)
-        if tally is None and len(self.tallies) == _MOST:
-            oldest, older = sorted(self.tallies)[:2]
-            if minute < oldest:
-                return self.tallies[oldest]
-            merged = self.tallies.pop(oldest)
-            self._of(min(minute, older)).merge(merged)
-            return self._of(minute)
-        if tally is None:
-            tally = self.tallies[minute] = Tally(self._top)
-        return tally
+        if len(self.tallies) == _MOST:
+            minute = max(minute, min(self.tallies))
+        if minute not in self.tallies:
+            self.tallies[minute] = Tally(self._top)
+            if len(self.tallies) > _MOST:
+                oldest, older = sorted(self.tallies)[:2]
+                self.tallies[older].merge(self.tallies.pop(oldest))
+        return self.tallies[minute]
