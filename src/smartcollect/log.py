@@ -310,12 +310,12 @@ class CallLog(Assertions):
         calls: str = "all",
         slower_than: float | str = "100ms",
     ) -> Subscription:
-        """Give every call from now on to a sink, in batches, from a worker thread.
+        """Give every call from now on to a sink, in batches, from a thread of its own.
 
         The thread that makes a call never waits for the sink, and nothing that the sink raises
         reaches it. What is still waiting is written when the process ends, when the log is gone
-        and at the end of a ``with collecting()`` block. A process that was forked goes on by
-        itself, with what is called there.
+        and at the end of a ``with collecting()`` block. A process that ends waits 10 seconds for
+        all sinks together. A process that was forked goes on by itself, with what is called there.
 
         Args:
             sink: an object with ``write(batch)``, which takes a `Delivery`, and maybe ``close()``.
