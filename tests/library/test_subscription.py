@@ -15,7 +15,7 @@ import weakref
 import pytest
 from smartswitch import Switcher
 
-from smartcollect import CallLog, CollectPlugin, collecting, merge
+from smartcollect import Batch, CallLog, CollectPlugin, collecting, merge
 from smartcollect.sinks import subscription as subscriptions
 from smartcollect.sinks import worker as workers
 from smartcollect.sinks.worker import worker
@@ -539,6 +539,8 @@ import signal
 workers._PATIENCE = 60
 class Telling(Endless):
     def write(self, batch):
+        while len(workers.worker._tasks) > 1:  # the other one is closed
+            pass
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         threading.Event().wait()
 sw.collect.subscribe(Telling(), "1000min")
@@ -810,6 +812,30 @@ def test_a_fork_while_a_sink_is_closed(sw):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     done.set()
     closing.join()
+
+
+@FORK
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_while_another_thread_makes_the_calls_of_a_batch(sw):
+    making, goes_on = threading.Event(), threading.Event()
+
+    def rows():
+        making.set()
+        goes_on.wait(60)
+        return ()
+
+    batch = Batch(rows, sw.collect.profile(), sw.collect.recorder.rules)
+    thread = threading.Thread(target=lambda: batch.rows)
+    thread.start()
+    assert making.wait(10)
+    sw.handlers[0](1)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        os._exit(len(sw.collect.drain().rows))
+    goes_on.set()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    thread.join()
 
 
 def test_calls_are_counted_by_the_minute_in_which_they_began(time, sw, subscribe):

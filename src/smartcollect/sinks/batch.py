@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
 
 from ..profiles.merge import merge
 from ..profiles.profile import Profile
@@ -40,6 +39,7 @@ class Batch:
     def __init__(self, rows: Callable[[], Iterable[Row]], profile: Profile, rules: Rules) -> None:
         self.profile = profile
         self._taken = rows
+        self._rows: list[Row] | None = None
         self._rules = rules
 
     @property
@@ -47,11 +47,15 @@ class Batch:
         """How many calls ended, those included that are not among ``calls``."""
         return sum(stats.calls for stats in self.profile.handlers.values())
 
-    @cached_property
+    @property
     def rows(self) -> list[Row]:
         """The calls as plain rows; see `smartcollect.storage.rows.Call`."""
-        snapshot = self._rules.new_snapshot()
-        return [serialized(row, snapshot) for row in self._taken()]
+        # Not a cached property: in Python 3.11 one lock guards those of all batches, and a child
+        # that is forked while another thread holds it would wait for ever.
+        if self._rows is None:
+            snapshot = self._rules.new_snapshot()
+            self._rows = [serialized(row, snapshot) for row in self._taken()]
+        return self._rows
 
     @property
     def history(self) -> list[Entry]:

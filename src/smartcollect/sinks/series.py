@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from threading import Lock
 from typing import NamedTuple
 
+from ..forks import Process, this_process
 from ..names import HandlerName
 from ..text import printable
 from .totals import HandlerTotals, Reading, Totals
@@ -48,7 +48,7 @@ class Counters:
         self._last: list[_Log] = []
         self._kept: dict[Labels, Series] = {}
         # By process: one that is forked may find the lock of another thread taken for ever.
-        self._locks: dict[int, Lock] = {}
+        self._locks: dict[Process, Lock] = {}
 
     def read(self, read: Callable[[], Reading]) -> tuple[Reading, dict[Labels, Series]]:
         """Return what ``read`` returns, and what is told of each handler.
@@ -56,7 +56,7 @@ class Counters:
         Args:
             read: returns the totals of the same logs each time, in the same order.
         """
-        with self._locks.setdefault(os.getpid(), Lock()):
+        with self._locks.setdefault(this_process(), Lock()):
             reading = read()
             now = [_Log(totals.since, _summed(_series(totals))) for totals in reading.totals]
             kept = _summed(chain(self._kept.items(), self._cleared(now)))
