@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise, repeat
 from statistics import NormalDist, fmean, median, mode
 from typing import NamedTuple
 
@@ -121,12 +121,11 @@ class _Times:
         self.logs = logs
         self.told: list[int] = []
         sums = [0.0, *accumulate(logs)]
-        last = len(logs) - CONFIRMING + 1
         self._means = [
-            (sums[index + CONFIRMING] - sums[index]) / CONFIRMING for index in range(max(0, last))
+            (end - start) / CONFIRMING for start, end in zip(sums, sums[CONFIRMING:], strict=False)
         ]
-        blocks = [median(logs[first : first + _BLOCK]) for first in range(0, len(logs), _BLOCK)]
-        usual = [block for block in blocks for _ in range(_BLOCK)]
+        blocks = (median(logs[first : first + _BLOCK]) for first in range(0, len(logs), _BLOCK))
+        usual = chain.from_iterable(repeat(block, _BLOCK) for block in blocks)
         # Of each run from the tenth on: how far it and the next two are from some runs before.
         self._away = [
             abs(mean - rough) for mean, rough in zip(self._means[_BLOCK:], usual, strict=False)
