@@ -570,7 +570,7 @@ sw.collect.subscribe(Endless(), "1000min")
 process = multiprocessing.get_context("fork").Process(target=work, args=["child"])
 process.start()
 process.join(30)
-print(process.exitcode)
+print(process.exitcode, flush=True)
 os._exit(0)
 """
     alone = "Endless is still at work, and the process ends without it"
