@@ -5,7 +5,14 @@ Imports are in the fixtures: not every environment has the packages.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+
+with suppress(ImportError):
+    # Exporters import it late. A test that runs pytest in this process takes back what that
+    # imported, and requests would find two modules of cookies then.
+    import requests as requests
 
 
 @pytest.fixture
