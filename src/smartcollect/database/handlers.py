@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 from sqlalchemy import Connection, select
@@ -26,6 +26,15 @@ def read_handlers(connection: Connection) -> dict[HandlerName, int]:
             select(table.id, table.switcher, table.handler)
         )
     }
+
+
+def names_of(numbers: Mapping[HandlerName, int]) -> dict[int, HandlerName]:
+    """Return the handlers by their numbers.
+
+    Args:
+        numbers: as `read_handlers` returns them.
+    """
+    return {number: name for name, number in numbers.items()}
 
 
 def number_handlers(connection: Connection, names: Iterable[HandlerName]) -> dict[HandlerName, int]:

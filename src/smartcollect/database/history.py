@@ -25,7 +25,7 @@ from ..storage.statistics import HandlerStats
 from ..units import instant, seconds
 from . import schema
 from .calls import entry_of
-from .handlers import read_handlers
+from .handlers import names_of, read_handlers
 from .kept_runs import KeptRuns
 from .minutes import stats_of
 from .runs import Chosen, delete_runs, development, last_machine, last_runs
@@ -163,7 +163,7 @@ class History:
             names = read_handlers(connection)
             if handler is not None:
                 wanted = wanted.where(table.handler == names[find(names, handler)])
-            by_number = {number: name for name, number in names.items()}
+            by_number = names_of(names)
             newest = wanted.order_by(table.timestamp.desc(), table.id.desc())
             entries = [entry_of(by_number[row.handler], row) for row in connection.execute(newest)]
         return entries[::-1]
@@ -280,7 +280,7 @@ def _merged(
         rows = rows.where(table.c.minute >= floor(start / 60))
     if end is not None:
         rows = rows.where(table.c.minute < ceil(end / 60))
-    by_number = {number: name for name, number in names.items()}
+    by_number = names_of(names)
     merged: dict[HandlerName, HandlerStats] = {}
     for row in connection.execute(rows):
         merged.setdefault(by_number[row.handler], HandlerStats()).merge(stats_of(row))

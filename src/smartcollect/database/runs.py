@@ -25,10 +25,11 @@ from ..profiles.revision import Revision
 from ..profiles.trend import Series
 from ..storage.statistics import HandlerStats
 from . import schema
-from .handlers import number_handlers, read_handlers
+from .handlers import names_of, number_handlers, read_handlers
 from .packing import packed, restored, storable, unpacked
 
 _runs = schema.runs
+_NEWEST_FIRST = _runs.c.created.desc(), _runs.c.id.desc()
 
 
 def add_run(connection: Connection, profile: Profile, regressed: bool = False) -> int:
@@ -103,7 +104,7 @@ def last_runs(
         tests: whether to read what each test did, too.
     """
     columns = [column for column in _runs.c if tests or column.name != "tests"]
-    newest = chosen.of(select(*columns)).order_by(_runs.c.created.desc(), _runs.c.id.desc())
+    newest = chosen.of(select(*columns)).order_by(*_NEWEST_FIRST)
     rows = connection.execute(newest.limit(number)).mappings().all()
     return [_profile(row) for row in reversed(rows)]
 
@@ -111,8 +112,7 @@ def last_runs(
 def last_machine(connection: Connection, branch: str | None) -> Mapping[str, str] | None:
     """Return the machine of the newest run; ``None`` where there is no run."""
     query = Chosen(branch=branch).of(select(_runs.c.machine))
-    newest = query.order_by(_runs.c.created.desc(), _runs.c.id.desc()).limit(1)
-    text = connection.execute(newest).scalar()
+    text = connection.execute(query.order_by(*_NEWEST_FIRST).limit(1)).scalar()
     return None if text is None else unpacked(text)
 
 
@@ -159,7 +159,7 @@ def development(connection: Connection, chosen: Chosen) -> Development:
         for place, number in enumerate(ids):
             series = found.setdefault(number, Series())
             series.extend(runs, *(column[place :: len(ids)] for column in columns))
-    names = {number: name for name, number in read_handlers(connection).items()}
+    names = names_of(read_handlers(connection))
     return Development(
         {names[number]: series for number, series in found.items()},
         [row.created for row in rows],

@@ -247,13 +247,10 @@ def _is_short(series: Series) -> bool:
     return not times or median(times[-_USUAL:]) < STEADY_FROM
 
 
-def _factors(drifts: Sequence[Drift], computing: float) -> list[float]:
+def _undrifted(series: Series, drifts: Sequence[Drift]) -> tuple[list[int], list[float]]:
+    computing = series.share_of_computing()
     waiting = 1 - computing
     # `Drift.factor` for each of a million times would take half of all the time.
-    return [computing * drift[0] + waiting * drift[1] for drift in drifts]
-
-
-def _undrifted(series: Series, drifts: Sequence[Drift]) -> tuple[list[int], list[float]]:
-    factors = _factors(drifts, series.share_of_computing())
+    factors = [computing * drift[0] + waiting * drift[1] for drift in drifts]
     runs, times = series.timed()
     return runs, [time / factors[run] for run, time in zip(runs, times, strict=True)]
