@@ -142,30 +142,45 @@ class Shop:
         (self.path / "pytest.ini").write_text(text + more, "utf-8")
 
     def console(self, text: str) -> None:
-        """Runs the commands of a block."""
+        """Run the commands of a block.
+
+        A comparison of times may accuse a machine that other tests keep busy, now and then: then
+        the whole block, with its baseline, gets another try. What is slower is so each time.
+        """
         found = COMMAND.findall(text)
         assert found, text
-        for command, shown in found:
-            self.untried = False
-            result = subprocess.run(
-                ["bash", "-c", f'pytest() {{ "{sys.executable}" -m pytest "$@"; }}\n{command}'],
-                cwd=self.top if "examples/shop" in command else self.path,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                env={
-                    **os.environ,
-                    "COLUMNS": "80",
-                    "GITHUB_STEP_SUMMARY": str(self.top / "step.md"),
-                    "PYTEST_ADDOPTS": "-p no:cacheprovider -p no:hypothesispytest",
-                    "PYTEST_XDIST_AUTO_NUM_WORKERS": "2",
-                    "PYTHONIOENCODING": "utf-8",
-                },
-            )
-            if shown:
-                compare(shown, result.stdout)
-            else:
-                assert result.returncode == 0, f"{command}\n{result.stdout}"
+        for last in (False, False, True):
+            noise = ""
+            for command, shown in found:
+                self.untried = False
+                result = self._run(command)
+                if shown:
+                    compare(shown, result.stdout)
+                elif result.returncode and "regression: " in result.stdout and not last:
+                    noise = result.stdout
+                    break
+                else:
+                    assert result.returncode == 0, f"{command}\n{result.stdout}"
+            if not noise:
+                return
+            sys.stderr.write(noise)
+
+    def _run(self, command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", f'pytest() {{ "{sys.executable}" -m pytest "$@"; }}\n{command}'],
+            cwd=self.top if "examples/shop" in command else self.path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            env={
+                **os.environ,
+                "COLUMNS": "80",
+                "GITHUB_STEP_SUMMARY": str(self.top / "step.md"),
+                "PYTEST_ADDOPTS": "-p no:cacheprovider -p no:hypothesispytest",
+                "PYTEST_XDIST_AUTO_NUM_WORKERS": "2",
+                "PYTHONIOENCODING": "utf-8",
+            },
+        )
 
 
 def _code(node: ast.stmt, text: str) -> str:

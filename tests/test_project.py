@@ -87,6 +87,15 @@ def test_the_library_imports_no_pytest():
         assert not tops & {"pytest", "_pytest", "pluggy", "smartcollect_pytest"}, name
 
 
+def test_no_folder_of_tests_looks_like_a_package_that_may_be_missing():
+    # pytest puts the folders above tests on the path, where a folder counts as a package.
+    imported = set().union(
+        *modules("smartcollect").values(), *modules("smartcollect_pytest").values()
+    )
+    folders = {path.name for path in (ROOT / "tests").rglob("*") if path.is_dir()}
+    assert not folders & {one.partition(".")[0] for one in imported}
+
+
 def test_both_packages_are_typed():
     for package in ("smartcollect", "smartcollect_pytest"):
         assert (SOURCES / package / "py.typed").exists()
