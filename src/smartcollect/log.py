@@ -476,7 +476,7 @@ class CallLog(Assertions):
         return find(self._handlers(), handler)
 
     def _calls(self) -> list[Call]:
-        return list(map(Call.of, self._rows()))
+        return [self.recorder.rules.named(Call.of(row)) for row in self._rows()]
 
     def _rows(self) -> Iterator[Row]:
         """Yield the retained calls as plain data."""

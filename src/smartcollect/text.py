@@ -9,8 +9,14 @@ MAX_TEXT = 500
 """Characters kept of a string or of a ``repr``."""
 CUT = "…"
 """Stands for what was cut."""
+JOINER = "\u200d"
+"""Joins emoji to one picture."""
 
-_PLAIN = {"µ": "u", "∞": "inf", "—": "-", CUT: "..."}
+_PLAIN = {
+    **{"µ": "u", "∞": "inf", "—": "-", CUT: "..."},
+    **dict.fromkeys("█▉▊▋▌", "#"),
+    **dict.fromkeys("▍▎▏", ""),
+}
 """What is written where an encoding lacks a character that we write ourselves."""
 
 
@@ -42,8 +48,11 @@ def _encodable(character: str, encoding: str) -> str:
 
 def printable(text: str) -> str:
     """Return ``text`` with escapes for what a terminal or an encoding would stumble over."""
+    if text.isprintable():
+        return text
     return "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in text
+        character if character.isprintable() or character == JOINER else repr(character)[1:-1]
+        for character in text
     )
 
 

@@ -147,14 +147,17 @@ class Capture:
             self._log.recorder.locate(wanted)
             self._log.recorder.store.resize(PHASE_HISTORY if wanted else 0)
 
-    def so_far(self) -> tuple[dict[HandlerName, HandlerStats], list[Call]]:
+    def so_far(self) -> tuple[dict[HandlerName, HandlerStats], Iterable[Call]]:
         """What was called since the last `take`: statistics of all handlers, and the calls."""
         if self._log is None:
             return {}, []
         from smartcollect import HandlerStats
 
         handlers = {name: HandlerStats() for name in self._registered}
-        return {**handlers, **self._log.recorder.store.handlers()}, self._log.recorder.store.calls()
+        recorder = self._log.recorder
+        # One by one, as somebody takes them: most tests keep to their budgets.
+        calls = map(recorder.rules.named, recorder.store.calls())
+        return {**handlers, **recorder.store.handlers()}, calls
 
     def take(self) -> Profile | None:
         """Returns what was called since the last `take`, if anything was, and begins afresh."""
@@ -175,7 +178,9 @@ class Capture:
             return None
         untold, self._untold = self._untold, set()
         idle = {name: HandlerStats() for name in untold}
-        slowest = self._among_slowest(summary.slowest)
+        slowest = [
+            self._log.recorder.rules.named(call) for call in self._among_slowest(summary.slowest)
+        ]
         profile = Profile.of(summary._replace(handlers={**idle, **handlers}, slowest=slowest))
         return replace(profile, waiting=self._waiting())
 

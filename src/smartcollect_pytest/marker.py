@@ -60,7 +60,7 @@ def failure(
     ranks: Sequence[Iterable[Budget]],
     each_test: Iterable[Budget],
     handlers: Mapping[HandlerName, HandlerStats],
-    calls: Sequence[Call],
+    calls: Iterable[Call],
 ) -> str | None:
     """Why a test fails, with a table of the calls that broke its budgets; ``None`` if it does not.
 

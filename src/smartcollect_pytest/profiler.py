@@ -230,4 +230,4 @@ class Profiler:
         if not self._idle:
             verbosity = self._config.option.verbose
             writer = Terminal(terminalreporter, self._encoding)
-            writer.write(self._sections(verbosity > 0), self._made, verbosity < 0)
+            writer.write(self._sections(verbosity > 0), self._made, verbosity)

@@ -1,23 +1,49 @@
-"""Writes the summary of a run to the terminal; computes nothing."""
+"""Writes the summary of a run to pytest's terminal; computes nothing."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from smartcollect.reports.summary import Section
 
 
-_MARKUP = {"": {}, "warning": {"yellow": True}, "failure": {"red": True, "bold": True}}
+_MARKUP = {
+    "": {},
+    "title": {"bold": True},
+    "warning": {"yellow": True},
+    "failure": {"red": True, "bold": True},
+}
 
 
 class Writer(Protocol):
     """What is used of pytest's terminal reporter."""
 
+    isatty: bool
+
     def write_sep(self, sep: str, title: str, **markup: bool) -> None: ...
 
     def write_line(self, line: str, **markup: bool) -> None: ...
+
+
+def width(is_terminal: bool) -> int:
+    """Return the cells of a line.
+
+    That of the terminal, or ``COLUMNS``, by which pytest goes too; at least 80. Where there is
+    neither, as in the log of a CI, 120.
+    """
+    from smartcollect.reports.terminal import LOG, NARROWEST
+
+    size = 0
+    with suppress(ValueError):
+        size = int(os.environ.get("COLUMNS", 0))
+    if size <= 0:
+        size = shutil.get_terminal_size().columns if is_terminal else LOG
+    return max(size, NARROWEST)
 
 
 class Terminal:
@@ -34,48 +60,33 @@ class Terminal:
         self._writer = writer
         self._encoding = encoding
 
-    def write(self, sections: Iterable[Section], made: Iterable[str], quiet: bool) -> None:
-        """Writes the ``smartcollect`` section.
+    def write(self, sections: Iterable[Section], made: Iterable[str], verbosity: int) -> None:
+        """Write the ``smartcollect`` section.
 
         Args:
             sections: what is said.
             made: what was written besides, a line each.
-            quiet: whether what is not essential is left out.
+            verbosity: below 0, what is not essential is left out; above, nothing is cut.
         """
-        from smartcollect.reports.summary import Section
-
-        self._writer.write_sep("=", "smartcollect")
-        first = True
-        for section in sections:
-            if quiet and not section.essential:
-                if not section.brief:
-                    continue
-                section = Section(lines=[section.brief])
-            if not first:
-                self._writer.write_line("")
-            first = False
-            self._write(section)
-        for title in made:
-            self._writer.write_sep("-", self._shown(title))
-
-    def _write(self, section: Section) -> None:
-        markup = _MARKUP[section.tone]
-        if section.title:
-            self._writer.write_line(self._shown(section.title), **markup)
-        if section.rows:
-            from smartcollect.reports.tables import table
-
-            # Before the columns are as wide as their cells.
-            rows = [
-                {self._shown(head): self._shown(str(cell)) for head, cell in row.items()}
-                for row in section.rows
-            ]
-            for line in table(rows).splitlines():
-                self._writer.write_line(line)
-        for line in section.lines:
-            self._writer.write_line(self._shown(line), **markup)
-
-    def _shown(self, text: str) -> str:
+        from smartcollect.reports.terminal import lines
         from smartcollect.text import encodable
 
-        return encodable(text, self._encoding)
+        if verbosity < 0:
+            sections = _essential(sections)
+        self._writer.write_sep("=", "smartcollect")
+        cells = width(self._writer.isatty)
+        for text, tone in lines(sections, cells, verbosity > 0, self._encoding):
+            self._writer.write_line(text, **_MARKUP[tone])
+        for title in made:
+            self._writer.write_sep("-", encodable(title, self._encoding))
+
+
+def _essential(sections: Iterable[Section]) -> list[Section]:
+    """Return what ``-q`` leaves of the sections."""
+    from smartcollect.reports.summary import Section
+
+    return [
+        section if section.essential else Section(lines=[section.brief])
+        for section in sections
+        if section.essential or section.brief
+    ]

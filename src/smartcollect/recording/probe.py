@@ -16,6 +16,7 @@ from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
 from ..storage.times import Times
 from ..values.capture import ValueCapture
+from ..values.functions import parameter_names
 from .call_sites import call_site
 from .deferred import DeferredCall
 from .drivers import driver
@@ -115,6 +116,10 @@ class Probe:
         self.capture = ValueCapture(
             rules.snapshot, rules.redactor, settings.serialize, self._subject
         )
+
+    def parameters(self, count: int) -> tuple[str, ...]:
+        """Return the names of the first ``count`` positional arguments, where all are known."""
+        return parameter_names(self._subject(), count)
 
     # -- what the hot path asks -----------------------------------------------------------------
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+from weakref import WeakValueDictionary
+
+from ..names import HandlerName
 from ..storage.rows import KWARGS, Call, Row
 from ..values.capture import Raw
 from ..values.redaction import Redactor
 from ..values.snapshot import Snapshot
 from .nesting import suspended
 from .settings import LogSettings
+
+
+class Named(Protocol):
+    """Knows what the arguments of a handler are called."""
+
+    def parameters(self, count: int, /) -> tuple[str, ...]: ...
 
 
 class Rules:
@@ -20,9 +30,11 @@ class Rules:
         settings: those in force.
         redactor: tells secret names.
         snapshot: makes plain data of values; it counts those that failed.
+        handlers: what is known of the arguments of each handler that is watched now.
     """
 
     def __init__(self, settings: LogSettings) -> None:
+        self.handlers: WeakValueDictionary[HandlerName, Named] = WeakValueDictionary()
         self.snapshot = Snapshot()
         self.change(settings)
 
@@ -38,6 +50,15 @@ class Rules:
         """Return a snapshot of the same rules that counts failures of its own."""
         settings = self.settings
         return Snapshot(settings.serializers, self.redactor, settings.objects, suspended)
+
+    def named(self, call: Call) -> Call:
+        """Return ``call`` with all arguments by name, where the names are known: for people."""
+        handler = self.handlers.get(call.name)
+        names = () if handler is None else handler.parameters(len(call.args))
+        if not names or not call.kwargs.keys().isdisjoint(names):
+            return call
+        by_name = dict(zip(names, call.args, strict=True))
+        return call._replace(args=(), kwargs={**by_name, **call.kwargs})
 
 
 def serialized(row: Row, snapshot: Snapshot) -> Row:

@@ -16,10 +16,11 @@ from ..profiles.verdict import Verdict
 from ..storage.fields import STATISTICS, Kind, named
 from ..text import one_line, plural, short_path
 from ..units import duration
-from .tables import COLUMNS, statistics_row
+from .columns import STATISTIC_COLUMNS
+from .tables import statistics_row
 
-_TIMES = [head for name, head in COLUMNS.items() if STATISTICS[name].kind is Kind.TIME]
-_COUNTS = [head for head in COLUMNS.values() if head not in _TIMES]
+_TIMES = [head for name, head in STATISTIC_COLUMNS.items() if STATISTICS[name].kind is Kind.TIME]
+_COUNTS = [head for head in STATISTIC_COLUMNS.values() if head not in _TIMES]
 SORTED_BY = (*_TIMES, *_COUNTS, "tests", "handler")
 """The columns that the table of handlers can be sorted by; any other statistic can, too."""
 
@@ -74,6 +75,8 @@ class Section(NamedTuple):
         tone: ``""``, ``warning`` or ``failure``.
         essential: whether ``-q`` leaves it.
         brief: the line that ``-q`` leaves of one that is not essential.
+        tones: the tone of each row, where one has one.
+        kept: headings of columns that are left out last where there is little room.
     """
 
     title: str = ""
@@ -82,6 +85,8 @@ class Section(NamedTuple):
     tone: str = ""
     essential: bool = False
     brief: str = ""
+    tones: Sequence[str] = ()
+    kept: Sequence[str] = ()
 
 
 NOTHING = (

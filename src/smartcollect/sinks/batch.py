@@ -16,7 +16,7 @@ from ..storage.tally import Summary
 def profile_of(summary: Summary, rules: Rules) -> Profile:
     """Return the profile of what a store or a subscription remembers."""
     snapshot = rules.new_snapshot()
-    slowest = [Call.of(serialized(call, snapshot)) for call in summary.slowest]
+    slowest = [rules.named(Call.of(serialized(call, snapshot))) for call in summary.slowest]
     return Profile.of(summary._replace(slowest=slowest))
 
 
