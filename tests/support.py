@@ -79,21 +79,24 @@ TIMING = """
 
 
 def table(result, heading="handler"):
-    """The rows of the first table of the summary with the heading ``heading``, cell by cell."""
+    """The rows of the first table of the summary with the heading ``heading``, by heading."""
     lines = iter(result.outlines)
     for line in lines:
         if "= smartcollect =" in line:
             break
     for line in lines:
         if re.match(f"{heading} ", line):
+            head = line
             break
     else:
         raise AssertionError(f"no table of {heading} in\n{result.stdout.str()}")
-    next(lines)
+    columns = [match.span() for match in re.finditer("-+", next(lines))]
     rows = []
     for line in lines:
-        cells = re.split(r"\s{2,}", line.strip())
-        if len(cells) < 4:
+        # What is said below a table has letters where columns have gaps.
+        if not line or any(line[end : end + 2].strip() for _, end in columns[:-1]):
             break
-        rows.append(cells)
-    return rows
+        rows.append(line)
+    return [
+        {head[start:end].strip(): row[start:end].strip() for start, end in columns} for row in rows
+    ]

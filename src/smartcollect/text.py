@@ -13,7 +13,10 @@ JOINER = "\u200d"
 """Joins emoji to one picture."""
 
 _PLAIN = {
-    **{"µ": "u", "∞": "inf", "—": "-", CUT: "..."},
+    "µ": "u",
+    "∞": "inf",
+    "—": "-",
+    CUT: "...",
     **dict.fromkeys("█▉▊▋▌", "#"),
     **dict.fromkeys("▍▎▏", ""),
 }

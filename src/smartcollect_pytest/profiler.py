@@ -15,6 +15,7 @@ from .history import History
 from .junit import Totals
 from .options import Options
 from .phases import Part, Parts
+from .progress import telling
 from .selection import Selection
 from .session import Session
 from .terminal import Terminal
@@ -171,7 +172,7 @@ class Profiler:
     def _finish(self) -> bool:
         """Judges the run and writes its files; whether it fails."""
         from smartcollect.profiles.verdict import Expectations, Verdict, judge
-        from smartcollect.text import short_path
+        from smartcollect.text import plural, short_path
 
         if self._capture.refusal and not self._capture.begun:
             self._verdict = Verdict(notes=(f"incomplete: {self._capture.refusal}",))
@@ -182,16 +183,22 @@ class Profiler:
             return "".join(profile.incomplete[:1]) or self._selection.left_out(self._config)
 
         missed, notes = self._watching.missed(), [*self._watching.notes(profile)]
-        baseline, failures = self._history.baseline(profile)
+        with telling(self._config, "reading earlier runs"):
+            baseline, failures = self._history.baseline(profile)
         if self._options.compare and not baseline and not failures:
             notes.append(self._history.nothing())
-        verdict = judge(profile, self._options.part(Expectations), baseline, partial, missed)
+        expected = self._options.part(Expectations)
+        runs = f"comparing with {plural(len(baseline), 'run')}" if baseline else "judging the run"
+        with telling(self._config, runs):
+            verdict = judge(profile, expected, baseline, partial, missed)
         self._tell("pytest_smartcollect_profile", profile=profile)
         verdict = verdict.failing(*failures, *self._broken_hooks).noting(*notes)
-        self._verdict, added = self._history.add(verdict, profile, partial())
+        with telling(self._config, "adding this run to the database"):
+            self._verdict, added = self._history.add(verdict, profile, partial())
         for path in self._options.report:
             try:
-                report.write_report(path, profile, self._sections(whole=False))
+                with telling(self._config, f"writing {short_path(path)}"):
+                    report.write_report(path, profile, self._sections(whole=False))
             except OSError as error:
                 self._verdict = self._verdict.failing(f"{path}: not written: {error.strerror}")
             else:

@@ -34,6 +34,10 @@ def write_report(path: Path, profile: Profile, sections: Iterable[Section]) -> N
     from smartcollect.reports.strict_json import document
     from smartcollect.reports.writing import write
 
-    text = markdown(sections) if path.suffix.lower() == ".md" else document(profile.to_dict())
+    text = (
+        markdown(sections)
+        if path.suffix.lower() == ".md"
+        else document(profile.to_dict(), plain=True)
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     write(path, text)

@@ -30,7 +30,10 @@ API = """
 
 
 def counts(result):
-    return {row[0]: (int(row[1]), int(row[2]), int(row[-1])) for row in table(result)}
+    return {
+        row["handler"]: (int(row["calls"]), int(row["errors"]), int(row["tests"]))
+        for row in table(result)
+    }
 
 
 @pytest.mark.parametrize("first", ["--cov=covered", "--smartcollect"])

@@ -23,5 +23,5 @@ def test_what_the_page_says(pytester, run):
     ((_, command),) = [block for block in blocks if block[0] == "console"]
     result = run(*command.removeprefix("$ pytest").split())
     result.assert_outcomes(passed=1)
-    calls = {row[0]: row[1] for row in table(result)}
+    calls = {row["handler"]: row["calls"] for row in table(result)}
     assert calls == {"Orders.list": "1", "Orders.retrieve": "1"}

@@ -20,7 +20,7 @@ AGAIN = {
 
 
 def counts(result):
-    return {row[0]: (int(row[1]), int(row[-1])) for row in table(result)}
+    return {row["handler"]: (int(row["calls"]), int(row["tests"])) for row in table(result)}
 
 
 @pytest.fixture

@@ -51,10 +51,10 @@ def test_ini_twins(suite, run):
         "smartcollect_sort = calls\nsmartcollect_slowest = 0"
     )
     result = run()
-    assert [row[0] for row in table(result)] == ["users.show"]
+    assert [row["handler"] for row in table(result)] == ["users.show"]
     result.stdout.no_fnmatch_line("slowest calls")
     result = run("--smartcollect-sort=handler", "--smartcollect-rows=0")
-    assert [row[0] for row in table(result)] == ["index", "users.show"]
+    assert [row["handler"] for row in table(result)] == ["index", "users.show"]
 
 
 @pytest.mark.parametrize("line", ["smartcollect = true", "addopts = --smartcollect"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -52,6 +53,11 @@ class Violation(NamedTuple):
     budget: Budget
     value: float = 0
     hint: str = ""
+
+    @property
+    def excess(self) -> float:
+        """How many times the limit the value is."""
+        return self.value / self.limit if self.limit else math.inf
 
     def __str__(self) -> str:
         if self.name is None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..storage.fields import STATISTICS
-from .budgets import Budget, over, unreached
+from ..storage.findings import Repeat
+from .budgets import Budget, Violation, over, unreached
 from .comparison import MINIMUM, Comparison, compare
 from .growth import Change
 from .profile import Profile
@@ -46,11 +47,19 @@ class Verdict:
         failures: why it fails, a line for each cause.
         notes: what was not judged, and why.
         comparison: with the baseline, where there is one.
+        over_budget: the statistics that are over the budgets of the run, each one of the failures.
+        repeated: the calls that repeat too often, each one of the failures.
+        partial: why only a part of the suite ran; told where something is not judged for it.
+        unjudged: how many expectations are not judged, since only a part ran.
     """
 
     failures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     comparison: Comparison | None = None
+    over_budget: tuple[Violation, ...] = ()
+    repeated: tuple[Repeat, ...] = ()
+    partial: str = ""
+    unjudged: int = 0
 
     def failing(self, *failures: str) -> Verdict:
         """The same, with more causes to fail."""
@@ -86,7 +95,8 @@ def judge(
         ()
     """
     handlers = profile.handlers
-    failures = [f"over budget: {one}" for one in over([expectations.budgets], handlers)]
+    over_budget = over([expectations.budgets], handlers)
+    failures = [f"over budget: {one}" for one in over_budget]
     missed = [*missed, *(f"budget of {one}" for one in unreached(expectations.budgets, handlers))]
     missed += _uncalled(profile, expectations)
     notes = [
@@ -98,9 +108,16 @@ def judge(
         notes += [f"not judged, since {why}: {one}" for one in missed]
     else:
         failures += missed
-    failures += _repeated(profile, expectations)
+    repeated = list(_repeated(profile, expectations))
+    failures += (_repeats(one, expectations.repeat_threshold) for one in repeated)
+    verdict = Verdict(
+        over_budget=tuple(over_budget),
+        repeated=tuple(repeated),
+        partial=why,
+        unjudged=len(missed) if why else 0,
+    )
     if not isinstance(baseline, Profile) and not baseline:
-        return Verdict(tuple(failures), tuple(notes))
+        return verdict.failing(*failures).noting(*notes)
     comparison = compare(baseline, profile, expectations.compare_fail, expectations.compare_min)
     failures += map(_regression, comparison.regressions)
     of_all = [rule for rule in expectations.compare_fail if rule.field == DRIFT]
@@ -109,7 +126,7 @@ def judge(
         failures.append(f"everything is slower: {comparison.drift}; {broken.percent:g} % allowed")
     elif of_all and not comparison.drift.is_known:
         notes.append(f"{of_all[0]} is not judged: {comparison.drift}")
-    return Verdict(tuple(failures), tuple(notes), comparison)
+    return replace(verdict, comparison=comparison).failing(*failures).noting(*notes)
 
 
 def _regression(change: Change) -> str:
@@ -132,7 +149,7 @@ def _uncalled(profile: Profile, expectations: Expectations) -> Iterator[str]:
         yield f"never called, though smartcollect_fail_uncalled is set: {', '.join(names)}"
 
 
-def _repeated(profile: Profile, expectations: Expectations) -> Iterator[str]:
+def _repeated(profile: Profile, expectations: Expectations) -> Iterator[Repeat]:
     threshold = expectations.repeat_threshold
     for one in profile.repeats:
         if not threshold or one.times < threshold:
@@ -142,7 +159,11 @@ def _repeated(profile: Profile, expectations: Expectations) -> Iterator[str]:
             for parent, child in expectations.allow_repeats
         ):
             continue
-        yield (
-            f"repeated: one call of {one.parent.handler} made {one.times:,} of "
-            f"{one.child.handler}; smartcollect_repeat_threshold is {threshold:,} ({one.test})"
-        )
+        yield one
+
+
+def _repeats(one: Repeat, threshold: int) -> str:
+    return (
+        f"repeated: one call of {one.parent.handler} made {one.times:,} of "
+        f"{one.child.handler}; smartcollect_repeat_threshold is {threshold:,} ({one.test})"
+    )

@@ -16,7 +16,9 @@ from ..profiles.verdict import Verdict
 from ..storage.fields import STATISTICS, Kind, named
 from ..text import one_line, plural, short_path
 from ..units import duration
+from ..values.arguments import without_objects
 from .columns import STATISTIC_COLUMNS
+from .headlines import Names, bar, headlines, percent, shares
 from .tables import statistics_row
 
 _TIMES = [head for name, head in STATISTIC_COLUMNS.items() if STATISTICS[name].kind is Kind.TIME]
@@ -58,10 +60,10 @@ class Layout:
 SHOWN = 10
 """Rows and names of whatever has no option of its own, unless all are wanted."""
 ERRORS_SHOWN = 5
-BUSY = 0.05
-"""The share of a run that it waits for a processor from which on the summary says so."""
-
-Names = Mapping[HandlerName, str]
+_ADVICE = {
+    True: "the same arguments: keep the answer",
+    False: "different arguments: ask for all at once",
+}
 _Item = TypeVar("_Item")
 
 
@@ -77,6 +79,7 @@ class Section(NamedTuple):
         brief: the line that ``-q`` leaves of one that is not essential.
         tones: the tone of each row, where one has one.
         kept: headings of columns that are left out last where there is little room.
+        close: whether no empty line stands above it.
     """
 
     title: str = ""
@@ -87,6 +90,7 @@ class Section(NamedTuple):
     brief: str = ""
     tones: Sequence[str] = ()
     kept: Sequence[str] = ()
+    close: bool = False
 
 
 NOTHING = (
@@ -111,16 +115,15 @@ def sections(
         refused = Section(lines=verdict.notes, tone="warning", essential=True)
         return [refused if verdict.notes else nothing]
     names = short_names({*profile.handlers, *_compared(verdict)})
-    missing = [f"incomplete: {why}" for why in profile.incomplete]
     found = [
-        _handlers(profile, layout, names, whole) if profile.handlers else nothing,
-        _slowest(profile, layout, names),
+        *_head(profile, verdict, names),
+        _handlers(profile, verdict, layout, names, whole) if profile.handlers else nothing,
+        _slowest(profile, layout, names, whole),
         _raised(profile, names, whole),
         _repeats(profile, names, whole),
         _comparison(verdict, layout, names, whole),
         _coverage(profile, names, whole),
-        _totals(profile),
-        Section(lines=[*missing, *verdict.notes], tone="warning", essential=True),
+        Section(lines=verdict.notes, tone="warning", essential=True),
         Section(lines=verdict.failures, tone="failure", essential=True),
     ]
     return [
@@ -130,10 +133,24 @@ def sections(
     ]
 
 
-def _handlers(profile: Profile, layout: Layout, names: Names, whole: bool) -> Section:
-    tests = profile.tests_of()
+def _head(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Section]:
+    for number, (text, tone) in enumerate(headlines(profile, verdict, names)):
+        yield Section(lines=[text], tone=tone, essential=True, close=number > 0)
+
+
+def _handlers(
+    profile: Profile, verdict: Verdict, layout: Layout, names: Names, whole: bool
+) -> Section:
+    tests, of_all = profile.tests_of(), shares(profile)
+    tones = _tones(profile, verdict)
     rows: list[dict[str, object]] = [
-        {"handler": names[name], **stats.statistics(), "tests": tests[name]}
+        {
+            "handler": names[name],
+            **stats.statistics(),
+            "tests": tests[name],
+            "share": _share(of_all, name),
+            "tone": tones.get(name, ""),
+        }
         for name, stats in profile.called().items()
     ]
     field = layout.sort
@@ -146,19 +163,41 @@ def _handlers(profile: Profile, layout: Layout, names: Names, whole: bool) -> Se
     if len(kept) < len(rows):
         more = plural(len(rows) - len(kept), "more handler")
         lines = [f"… {more}; --smartcollect-rows=0 shows all"]
-    return Section(rows=[statistics_row(row) for row in kept], lines=lines, essential=True)
+    sorted_by = STATISTIC_COLUMNS.get(field, field)
+    return Section(
+        rows=[statistics_row(row) for row in kept],
+        lines=lines,
+        essential=True,
+        tones=[str(row["tone"]) for row in kept],
+        kept=[sorted_by],
+    )
 
 
-def _slowest(profile: Profile, layout: Layout, names: Names) -> Section:
+def _share(of_all: Mapping[HandlerName, float], name: HandlerName) -> str:
+    """Return the share of a handler in the time of all, in percent and as a bar."""
+    share = of_all.get(name)
+    return "" if share is None else f"{percent(share):>4} {bar(share)}"
+
+
+def _tones(profile: Profile, verdict: Verdict) -> dict[HandlerName, str]:
+    """Return the tones of the handlers that are worth a look."""
+    tones = dict.fromkeys((one.parent for one in profile.repeats), "warning")
+    failed = [one.name for one in verdict.over_budget if one.name is not None]
+    if verdict.comparison is not None:
+        failed += [one.name for one in verdict.comparison.regressions]
+    return {**tones, **dict.fromkeys(failed, "failure")}
+
+
+def _slowest(profile: Profile, layout: Layout, names: Names, whole: bool) -> Section:
     return Section(
         "slowest calls",
         [
             {
                 "elapsed": duration(call.elapsed),
                 "handler": names[call.name],
-                "arguments": call.arguments,
-                "raised": call.error,
+                "arguments": call.arguments if whole else without_objects(call.arguments),
                 "test": call.test,
+                "raised": call.error,
             }
             for call in profile.slowest[: layout.slowest]
         ],
@@ -174,7 +213,7 @@ def _raised(profile: Profile, names: Names, whole: bool) -> Section:
                 "handler": names.get(one.name, one.name.full),
                 "calls": f"{one.calls:,}",
                 "raised": one.type,
-                "message": one_line(one.message, 40),
+                "message": one.message,
                 "test": one.test,
             }
             for one in kept
@@ -185,6 +224,7 @@ def _raised(profile: Profile, names: Names, whole: bool) -> Section:
 
 def _repeats(profile: Profile, names: Names, whole: bool) -> Section:
     kept, more = _cut(profile.repeats, whole)
+    advice = [text for same, text in _ADVICE.items() if any(one.same is same for one in kept)]
     return Section(
         "repeated calls under one call",
         [
@@ -192,15 +232,14 @@ def _repeats(profile: Profile, names: Names, whole: bool) -> Section:
                 "under": names.get(one.parent, one.parent.full),
                 "handler": names.get(one.child, one.child.full),
                 "times": f"{one.times:,}",
-                "arguments": "the same: keep the answer"
-                if one.same
-                else "different: ask for all at once",
+                "arguments": "the same" if one.same else "different",
                 "test": one.test,
             }
             for one in kept
         ],
-        [f"… {more} more; -v shows all"] if more else [],
+        [*([f"… {more} more; -v shows all"] if more else []), *advice],
         tone="warning",
+        tones=["warning"] * len(kept),
     )
 
 
@@ -240,14 +279,15 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
                 "before": STATISTICS[change.field].text(change.before),
                 "after": STATISTICS[change.field].text(change.after),
                 "ratio": "∞" if math.isinf(change.ratio) else f"{change.ratio:.2f}",
+                "judged": "regression" if change.regression else "",
                 **({"spread": _spread(change)} if found.has_spread else {}),
                 "p": "" if change.p is None else f"{change.p:.4f}",
-                "": "regression" if change.regression else "",
             }
             for change in kept
         ],
         lines,
         tone="failure" if found.regressions else "",
+        tones=["failure" if change.regression else "" for change in kept],
         essential=bool(found.regressions or found.elsewhere or found.incomplete),
         brief="" if failed else f"{title}: {'no regression' if layout.compare_fail else without}",
     )
@@ -296,20 +336,6 @@ def _coverage(profile: Profile, names: Names, whole: bool) -> Section:
         ],
         tone="warning",
     )
-
-
-def _totals(profile: Profile) -> Section:
-    called = profile.called()
-    if not profile.handlers:
-        return Section()
-    calls = sum(stats.calls for stats in called.values())
-    line = (
-        f"{plural(calls, 'call')} of {plural(len(called), 'handler')} "
-        f"in {plural(len(profile.tests), 'test')}"
-    )
-    share = profile.waiting.share
-    busy = f"{share * 100:.0f} % of the run this process waited for a processor"
-    return Section(lines=[line, busy] if share >= BUSY else [line])
 
 
 def _compared(verdict: Verdict) -> set[HandlerName]:

@@ -54,7 +54,10 @@ def drawn(rows: Rows, room: int | None = None, kept: Collection[str] = (), cut: 
             cells.append(padded(known.shorten(texts[heading], size, cut), size, known.number))
         return (" " * GAP).join(cells).rstrip()
 
-    head = [line({one: one for one in headings}), line({one: "-" * sizes.get(one, 0) for one in headings})]
+    head = [
+        line({one: one for one in headings}),
+        line({one: "-" * sizes.get(one, 0) for one in headings}),
+    ]
     left_out = [one for one in headings if one not in sizes]
     return Table(head, [line(row) for row in listed], left_out)
 

@@ -46,7 +46,7 @@ def lines(
     """
     room = None if whole else width
     for number, section in enumerate(sections):
-        if number:
+        if number and not section.close:
             yield Line("")
         yield from _lines_of(_encoded(section, encoding), room, encodable(CUT, encoding))
 

@@ -96,7 +96,8 @@ def shortened_inside(text: str, cells: int, mark: str = CUT) -> str:
         return text
     room = cells - width(mark)
     path, colons, _ = text.partition("::")
-    before = start(text, room // 2)
+    # The end of a name tells more of it.
+    before = start(text, room // 3)
     if colons and width(path) + 2 + _FEWEST <= room:
         before = path + colons
     return start(before + mark + end(text, room - width(before)), cells)
@@ -126,7 +127,7 @@ def wrapped(text: str, cells: int | None) -> Iterator[str]:
             continue
         if line.strip():
             yield line
-        empty = "  " if cells > 2 else ""
+        empty = "  " if cells > 3 else ""
         line = empty + word
         while width(line) > cells and (head := start(line, cells)) not in ("", empty):
             yield head

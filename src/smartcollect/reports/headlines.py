@@ -1,0 +1,125 @@
+"""The lines with which the summary begins: at most five, what matters most first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from ..names import HandlerName
+from ..profiles.profile import Profile
+from ..profiles.verdict import Verdict
+from ..text import plural
+from ..units import duration
+
+BUSY = 0.05
+"""The share of a run that it waits for a processor from which on the summary says so."""
+_NAMED = 3
+_BAR = 5
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+Names = Mapping[HandlerName, str]
+
+
+class Headline(NamedTuple):
+    """A line at the top, and its tone."""
+
+    text: str
+    tone: str = ""
+
+
+def headlines(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Headline]:
+    """Yield what somebody needs to know first: a line each, at most five.
+
+    Args:
+        profile: that of the run.
+        verdict: how it was judged.
+        names: what handlers are called.
+    """
+    if verdict.failures:
+        yield Headline(_failures(verdict, names), "failure")
+    if profile.incomplete:
+        yield Headline(f"incomplete: {'; '.join(profile.incomplete)}", "warning")
+    elif verdict.partial:
+        left = plural(verdict.unjudged, "expectation")
+        yield Headline(f"partial: {verdict.partial}; {left} not judged", "warning")
+    if profile.handlers:
+        yield Headline(_totals(profile, names))
+    if profile.repeats:
+        worst, *others = profile.repeats
+        parent, child = (names.get(one, one.full) for one in (worst.parent, worst.child))
+        more = f"; {len(others):,} more" if others else ""
+        yield Headline(
+            f"N+1: one call of {parent} made {worst.times:,} of {child}{more}", "warning"
+        )
+    share = profile.waiting.share
+    if share >= BUSY:
+        yield Headline(f"{share * 100:.0f} % of the run this process waited for a processor")
+
+
+def _failures(verdict: Verdict, names: Names) -> str:
+    """Return what fails the run, by name; the numbers stand at the end."""
+    over = sorted(verdict.over_budget, key=lambda one: -one.excess)
+    grown = verdict.comparison.regressions if verdict.comparison else ()
+    kinds = {
+        "over budget": [one.name for one in over if one.name is not None],
+        "regression": [one.name for one in grown],
+        "repeated": [one.child for one in verdict.repeated],
+    }
+    told = [f"{kind}: {_few(names, found)}" for kind, found in kinds.items() if found]
+    others = len(verdict.failures) - sum(map(len, kinds.values()))
+    if others:
+        told.append(f"{others:,} more" if told else "see the end")
+    return f"{plural(len(verdict.failures), 'failure')}: {'; '.join(told)}"
+
+
+def _few(names: Names, found: Iterable[HandlerName]) -> str:
+    told = list(dict.fromkeys(names.get(one, one.full) for one in found))
+    more = f" and {len(told) - _NAMED:,} more" if len(told) > _NAMED else ""
+    return ", ".join(told[:_NAMED]) + more
+
+
+def _totals(profile: Profile, names: Names) -> str:
+    called = profile.called()
+    line = (
+        f"{plural(sum(stats.calls for stats in called.values()), 'call')} of "
+        f"{plural(len(called), 'handler')} in {plural(len(profile.tests), 'test')}"
+    )
+    of_all = shares(profile)
+    if not of_all:
+        return line
+    most = max(of_all, key=of_all.__getitem__)
+    total = sum(stats.self_time for stats in called.values())
+    where = f"{percent(of_all[most])} in {names[most]}" if len(called) > 1 else ""
+    return f"{line}; {duration(total)}{', ' if where else ''}{where}"
+
+
+def shares(profile: Profile) -> dict[HandlerName, float]:
+    """Return the share of each called handler in the time of all, from 0 to 1.
+
+    That is of the time in the handler itself: a call inside another one counts once, so that all
+    shares come to 1. There are none where no time passed.
+    """
+    times = {name: stats.self_time for name, stats in profile.called().items()}
+    total = sum(times.values())
+    return {name: time / total for name, time in times.items()} if total > 0 else {}
+
+
+def percent(share: float) -> str:
+    """Return ``share`` in whole percent.
+
+    Example:
+        >>> percent(0.567), percent(0.001)
+        ('57 %', '<1 %')
+    """
+    return "<1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
+
+
+def bar(share: float) -> str:
+    """Return a bar of eighths, as long as ``share`` says.
+
+    Example:
+        >>> bar(1.0), bar(0.5), bar(0.0)
+        ('█████', '██▌', '')
+    """
+    eighths = round(share * _BAR * 8)
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
