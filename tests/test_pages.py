@@ -75,9 +75,12 @@ def masked(text: str) -> Counter[str]:
     """The lines of a text without what differs from run to run: times, their order, widths."""
     text = re.sub(r"^\d+ % of the run this process waited for a processor$", "", text, flags=re.M)
     text = re.sub(r"\d[\d,.]* (?:s|ms|µs|ns)\b", "TIME", text)
-    text = re.sub(r"TIME\s+TIME\s+\d+\.\d\d(\s+\d\.\d{4})?", "TIME TIME RATIO", text)
+    text = re.sub(r"TIME\s+TIME\s+\d+\.\d\d", "TIME TIME RATIO", text)
+    text = re.sub(r"(RATIO\b.*)\s\d\.\d{4}", r"\1 P", text)
+    # How long a bar is, and what its percents are, depends on the times.
+    text = re.sub(r"(TIME,?)[\s|]+(?:<1|\d+) %(?: [█▉▊▋▌▍▎▏]+)?", r"\1 SHARE", text)
     text = re.sub(r"(?:, \d+ warnings?)? in \d+\.\d\ds\b", " in TIME", text)
-    text = re.sub(r"(<Connection>, )\d+", r"\1N", text)  # times decide which are among the slowest
+    text = re.sub(r"(order_id=)\d+", r"\1N", text)  # times decide which are among the slowest
     text = re.sub(r"([=_-])\1{2,}", r"\1", text)
     lines = (" ".join(line.split()) for line in text.splitlines())
     return Counter(line for line in lines if set(line) - set(" -=…|:"))

@@ -16,7 +16,6 @@ from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
 from ..storage.times import Times
 from ..values.capture import ValueCapture
-from ..values.functions import parameter_names
 from .call_sites import call_site
 from .deferred import DeferredCall
 from .drivers import driver
@@ -73,13 +72,13 @@ class Probe:
         capture: what is remembered of values; it may change at any time.
         times: counts the calls of which nothing but the time is kept.
         reads: whether the next call reads where its time goes, as long as that is cheap.
+        subject: returns the function that was registered; ``None`` once it is gone.
         observed: returns what is to be told when that changes, if anything is.
     """
 
     __slots__ = (
         "__weakref__",
         "_credit",
-        "_subject",
         "capture",
         "draw",
         "name",
@@ -88,6 +87,7 @@ class Probe:
         "sampled",
         "share",
         "store",
+        "subject",
         "times",
     )
 
@@ -101,7 +101,7 @@ class Probe:
         self._credit = 0.0
         # What is watched may come to its end meanwhile.
         own = type(subject) is FunctionType
-        self._subject: Callable[[], Any] = weakref.ref(subject) if own else lambda: subject
+        self.subject: Callable[[], Any] = weakref.ref(subject) if own else lambda: subject
 
     def bound(self, target: Callable[..., Any]) -> Bound:
         """Return what `hot_path.RECORD` needs to record the calls of ``target``."""
@@ -114,12 +114,8 @@ class Probe:
         self.share = settings.sample_rate if settings.enabled else 0.0
         self.sampled = self.share < 1.0
         self.capture = ValueCapture(
-            rules.snapshot, rules.redactor, settings.serialize, self._subject
+            rules.snapshot, rules.redactor, settings.serialize, self.subject
         )
-
-    def parameters(self, count: int) -> tuple[str, ...]:
-        """Return the names of the first ``count`` positional arguments, where all are known."""
-        return parameter_names(self._subject(), count)
 
     # -- what the hot path asks -----------------------------------------------------------------
 

@@ -77,7 +77,7 @@ class Recorder:
         probe = Probe(self.store, name, subject)
         self.configure(probe)
         self._probes.add(probe)
-        self.rules.handlers[name] = probe
+        self.rules.learn(name, subject)
         return probe
 
     def sample_rates(self) -> dict[HandlerName, float]:
@@ -92,7 +92,7 @@ class Recorder:
         """Call the handler of ``probe`` ``name`` from now on."""
         self.store.rename(probe.name, name)
         probe.name = probe.times.name = name
-        self.rules.handlers[name] = probe
+        self.rules.learn(name, probe.subject())
         self.configure(probe)
 
     def close(self) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-from weakref import WeakValueDictionary
+from typing import Any
 
 from ..names import HandlerName
 from ..storage.rows import KWARGS, Call, Row
+from ..storage.tally import MAX_HANDLERS
 from ..values.capture import Raw
+from ..values.containment import is_foreign
+from ..values.functions import parameter_names
 from ..values.redaction import Redactor
-from ..values.snapshot import Snapshot
+from ..values.snapshot import CONTAINED, Snapshot
 from .nesting import suspended
 from .settings import LogSettings
-
-
-class Named(Protocol):
-    """Knows what the arguments of a handler are called."""
-
-    def parameters(self, count: int, /) -> tuple[str, ...]: ...
 
 
 class Rules:
@@ -30,11 +26,11 @@ class Rules:
         settings: those in force.
         redactor: tells secret names.
         snapshot: makes plain data of values; it counts those that failed.
-        handlers: what is known of the arguments of each handler that is watched now.
     """
 
     def __init__(self, settings: LogSettings) -> None:
-        self.handlers: WeakValueDictionary[HandlerName, Named] = WeakValueDictionary()
+        # Of handlers that nobody watches any more too: most logs are asked afterwards.
+        self._parameters: dict[HandlerName, tuple[tuple[str, ...], ...]] = {}
         self.snapshot = Snapshot()
         self.change(settings)
 
@@ -51,13 +47,25 @@ class Rules:
         settings = self.settings
         return Snapshot(settings.serializers, self.redactor, settings.objects, suspended)
 
+    def learn(self, name: HandlerName, function: Any) -> None:
+        """Note what the handler ``name``, which is ``function``, calls its arguments."""
+        if len(self._parameters) >= MAX_HANDLERS:
+            return
+        try:
+            self._parameters[name] = parameter_names(function)
+        except CONTAINED as error:
+            if is_foreign(error):
+                raise
+            self.snapshot.note_failure(error)
+
     def named(self, call: Call) -> Call:
-        """Return ``call`` with all arguments by name, where the names are known: for people."""
-        handler = self.handlers.get(call.name)
-        names = () if handler is None else handler.parameters(len(call.args))
-        if not names or not call.kwargs.keys().isdisjoint(names):
+        """Return ``call`` with all arguments by name, where all names are known: for people."""
+        known = self._parameters.get(call.name, ())
+        # Of a decorated function, the first one that names them all: ``*args`` names none.
+        names = next((one for one in known if len(one) >= len(call.args)), ())
+        by_name = dict(zip(names, call.args, strict=False))
+        if not by_name or not call.kwargs.keys().isdisjoint(by_name):
             return call
-        by_name = dict(zip(names, call.args, strict=True))
         return call._replace(args=(), kwargs={**by_name, **call.kwargs})
 
 

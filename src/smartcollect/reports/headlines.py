@@ -89,7 +89,7 @@ def _totals(profile: Profile, names: Names) -> str:
         return line
     most = max(of_all, key=of_all.__getitem__)
     total = sum(stats.self_time for stats in called.values())
-    where = f"{percent(of_all[most])} in {names[most]}" if len(called) > 1 else ""
+    where = f"{percent(of_all[most])} in {names.get(most, most.full)}" if len(called) > 1 else ""
     return f"{line}; {duration(total)}{', ' if where else ''}{where}"
 
 

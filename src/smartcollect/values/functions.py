@@ -62,16 +62,9 @@ def codes_of(function: Any) -> Iterator[tuple[CodeType, int]]:
             waiting.append((_found(one, "__wrapped__"), bound))
 
 
-def parameter_names(function: Any, count: int) -> tuple[str, ...]:
-    """Return what a function calls the first ``count`` positional arguments that it is given.
-
-    Returns:
-        Their names; none at all where it does not name each of them, as ``*args`` does not.
-    """
-    for code, bound in codes_of(function):
-        if code.co_argcount - bound >= count:
-            return code.co_varnames[bound : bound + count]
-    return ()
+def parameter_names(function: Any) -> tuple[tuple[str, ...], ...]:
+    """Return what each code of ``function`` calls the positional arguments that it is given."""
+    return tuple(code.co_varnames[bound : code.co_argcount] for code, bound in codes_of(function))
 
 
 def _found(owner: Any, name: str) -> Any:
