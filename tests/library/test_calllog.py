@@ -208,7 +208,7 @@ def test_the_profile_of_a_log(time):
     profile = sw.collect.profile()
     assert [name.full for name in profile.uncalled()] == ["api.other"]
     assert [call.elapsed for call in profile.slowest] == [3, 2, 1]
-    assert profile.slowest[0].arguments == "3"
+    assert profile.slowest[0].arguments == "seconds=3"
 
 
 def test_frozen_time_does_not_stop_the_clock():

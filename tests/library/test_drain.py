@@ -68,7 +68,7 @@ def test_a_drain_of_objects_that_are_kept_shows_plain_data():
     drained = sw.collect.drain()
     assert drained.history[0]["args"] == ("{1}", "***")
     assert drained.history[0]["result"] == "{1}"
-    assert drained.profile.slowest[0].arguments == "'{1}', '***'"
+    assert drained.profile.slowest[0].arguments == "value='{1}', password='***'"
 
 
 Step = st.one_of(st.integers(1, 600), st.sampled_from(["drain", "clear", "ask", "shrink"]))

@@ -101,7 +101,7 @@ def test_sort_by_an_unknown_field():
 def test_the_table_is_sorted_and_readable():
     stats = Stats(fast=stats_of([1e-6]).statistics(), slow=stats_of([2.0]).statistics())
     lines = str(stats).splitlines()
-    columns = ["handler", "calls", "errors", "total", "self", "avg", "steady", "p95", "max"]
+    columns = ["handler", "calls", "total", "self", "avg", "errors", "max", "p95", "steady"]
     assert lines[0].split() == columns
     assert lines[2].split()[:4] == ["slow", "1", "1", "2.00"]
     assert "1.00 µs" in lines[3]
