@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from pytest_plugin.conftest import run, suite
+from pytest_plugin.conftest import long_lines, run, suite
 
-__all__ = ["no_other_plugin", "run", "suite"]
+__all__ = ["long_lines", "no_other_plugin", "run", "suite"]
 
 
 @pytest.fixture(autouse=True)

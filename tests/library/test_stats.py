@@ -103,7 +103,7 @@ def test_the_table_is_sorted_and_readable():
     lines = str(stats).splitlines()
     columns = ["handler", "calls", "total", "self", "avg", "errors", "max", "p95", "steady"]
     assert lines[0].split() == columns
-    assert lines[2].split()[:4] == ["slow", "1", "1", "2.00"]
+    assert lines[2].split()[:4] == ["slow", "1", "2.00", "s"]
     assert "1.00 µs" in lines[3]
 
 

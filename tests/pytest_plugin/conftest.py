@@ -66,6 +66,12 @@ def no_other_plugin(pytester, monkeypatch):
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
 
 
+@pytest.fixture(autouse=True)
+def long_lines(no_other_plugin, monkeypatch):
+    """Has the summary wrap no line, so that tests can match them whole."""
+    monkeypatch.setenv("COLUMNS", "400")
+
+
 @pytest.fixture
 def suite(pytester):
     """The small suite, in a directory of its own."""

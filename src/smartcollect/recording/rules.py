@@ -11,9 +11,11 @@ from ..values.capture import Raw
 from ..values.containment import is_foreign
 from ..values.functions import parameter_names
 from ..values.redaction import Redactor
-from ..values.snapshot import CONTAINED, Snapshot
+from ..values.snapshot import CONTAINED, UNKNOWN, Snapshot
 from .nesting import suspended
 from .settings import LogSettings
+
+_UNKNOWN = UNKNOWN.rstrip(">")
 
 
 class Rules:
@@ -61,6 +63,8 @@ class Rules:
     def named(self, call: Call) -> Call:
         """Return ``call`` with all arguments by name, where all names are known: for people."""
         known = self._parameters.get(call.name, ())
+        if len(call.args) == 1 and type(only := call.args[0]) is str and only.startswith(_UNKNOWN):
+            return call  # it stands for all arguments
         # Of a decorated function, the first one that names them all: ``*args`` names none.
         names = next((one for one in known if len(one) >= len(call.args)), ())
         by_name = dict(zip(names, call.args, strict=False))
