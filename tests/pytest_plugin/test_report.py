@@ -121,7 +121,7 @@ def test_markdown(suite, run):
     assert r"'\<b\>\|\_x\_\` @you'" in text
     assert "test_three.py::test_hostile" in text
     for line in lines:
-        assert not line.startswith("| ") or line.replace("\\|", "").count("|") in (6, 7, 11)
+        assert not line.startswith("| ") or line.replace("\\|", "").count("|") in (6, 7, 12)
 
 
 def test_a_suite_without_handlers_has_a_report_too(pytester):
