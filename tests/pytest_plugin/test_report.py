@@ -29,6 +29,7 @@ def numbers(profile):
         },
         "raised": profile.raised,
         "repeats": profile.repeats,
+        "edges": {one[:2]: one.calls for one in profile.edges},
         "slowest": sorted(
             (one.name, one.arguments, one.error, one.test) for one in profile.slowest
         ),
@@ -58,6 +59,7 @@ def test_the_json_report_has_the_whole_profile(suite, run):
     assert raised == (show, "ValueError", "no such user", 1, "test_one.py::test_refused")
     (repeat,) = profile.repeats
     assert repeat == (index, show, 12, 1, False, "test_two.py::test_index")
+    assert found["edges"] == {(index, show): 12}
     assert len(profile.slowest) == 20
     assert plain["uncalled"] == [{"switcher": "shop", "handler": "users.delete"}]
     assert plain["complete"] is True

@@ -10,6 +10,7 @@ Example:
 
 from ..storage.fields import LIMITED as LIMITED
 from ..storage.fields import STATISTICS as STATISTICS
+from ..storage.findings import Edge as Edge
 from ..storage.findings import Raised as Raised
 from ..storage.findings import Repeat as Repeat
 from .budgets import Budget as Budget

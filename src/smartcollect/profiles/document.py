@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ..checks import count, flag, shown, text, time
 from ..names import HandlerName
-from ..storage.findings import Raised, Repeat
+from ..storage.findings import Edge, Raised, Repeat
 from ..storage.statistics import HandlerStats
 from .parts import NO_WAITING, Phase, Run, SlowCall, Usage, Waiting
 from .revision import Revision
@@ -29,6 +29,8 @@ class Profile(Protocol):
     def raised(self) -> tuple[Raised, ...]: ...
     @property
     def repeats(self) -> tuple[Repeat, ...]: ...
+    @property
+    def edges(self) -> tuple[Edge, ...]: ...
     @property
     def tests(self) -> Tests: ...
     @property
@@ -69,10 +71,8 @@ def written(profile: Profile) -> dict[str, Any]:
         "tests": written_tests(profile.tests),
         "slowest": [_named(call) for call in profile.slowest],
         "raised": [_named(one) for one in profile.raised],
-        "repeats": [
-            {**one._asdict(), "parent": one.parent._asdict(), "child": one.child._asdict()}
-            for one in profile.repeats
-        ],
+        "repeats": [_between(one) for one in profile.repeats],
+        "edges": [_between(one) for one in profile.edges],
     }
 
 
@@ -92,6 +92,10 @@ def _phase_written(phase: Phase) -> dict[str, Any]:
 def _named(one: SlowCall | Raised) -> dict[str, Any]:
     document = one._asdict()
     return {**document.pop("name")._asdict(), **document}
+
+
+def _between(one: Repeat | Edge) -> dict[str, Any]:
+    return {**one._asdict(), "parent": one.parent._asdict(), "child": one.child._asdict()}
 
 
 def read(document: Any) -> dict[str, Any]:
@@ -124,6 +128,8 @@ def _fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "slowest": tuple(map(_slow_call, document["slowest"])),
         "raised": tuple(map(_raised, document["raised"])),
         "repeats": tuple(map(_repeat, document["repeats"])),
+        # Reports of the first version had none.
+        "edges": tuple(map(_edge, document.get("edges", ()))),
         "tests": read_tests(document["tests"]),
         "run": None if run is None else _run(run),
         "incomplete": tuple(map(text, document["incomplete"])),
@@ -175,6 +181,15 @@ def _repeat(document: Mapping[str, Any]) -> Repeat:
         count(document["parents"]),
         flag(document["same"]),
         text(document["test"]),
+    )
+
+
+def _edge(document: Mapping[str, Any]) -> Edge:
+    return Edge(
+        _name(document["parent"]),
+        _name(document["child"]),
+        count(document["calls"]),
+        time(document["total_time"]),
     )
 
 

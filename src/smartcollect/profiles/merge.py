@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from ..names import HandlerName
-from ..storage.findings import Noted, Raised, Repeat
+from ..storage.findings import Edge, Noted, Raised, Repeat
 from ..storage.statistics import HandlerStats
-from .parts import NO_WAITING, SLOWEST, Phase, Run, SlowCall
+from .parts import NO_WAITING, SLOWEST, Phase, Run, SlowCall, edge_order
 from .profile import Profile
 
 
@@ -40,6 +40,7 @@ class Merger:
         self._slowest: list[SlowCall] = []
         self._raised: dict[tuple[Any, ...], Raised] = {}
         self._repeats: dict[tuple[Any, ...], Repeat] = {}
+        self._edges: dict[tuple[Any, ...], Edge] = {}
         self._runs: list[Run | None] = []
         self._incomplete: dict[str, None] = {}
         self._waiting = NO_WAITING
@@ -56,6 +57,7 @@ class Merger:
                 merged[when] = merged[when].plus(phase) if when in merged else phase
         _merge_noted(self._raised, profile.raised)
         _merge_noted(self._repeats, profile.repeats)
+        _merge_noted(self._edges, profile.edges)
         # Most phases of a long run have none: only those that may be among them are told.
         if profile.slowest:
             slowest = [*self._slowest, *profile.slowest]
@@ -72,6 +74,7 @@ class Merger:
             tuple(self._slowest),
             tuple(sorted(self._raised.values(), key=lambda one: (-one.calls, one))),
             tuple(sorted(self._repeats.values(), key=lambda one: (-one.times, one))),
+            tuple(sorted(self._edges.values(), key=edge_order)),
             MappingProxyType(
                 {test: MappingProxyType(phases) for test, phases in self._tests.items()}
             ),

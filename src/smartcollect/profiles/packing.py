@@ -10,7 +10,7 @@ import json
 from types import MappingProxyType
 
 from ..names import HandlerName
-from ..storage.findings import Raised, Repeat
+from ..storage.findings import Edge, Raised, Repeat
 from ..storage.statistics import HandlerStats
 from .parts import SlowCall, Waiting
 from .profile import Profile
@@ -28,16 +28,23 @@ def pack(profile: Profile) -> str:
         else:
             idle.append(name)
     found = profile.slowest, profile.raised, profile.repeats
-    return _encode((called, idle, *found, profile.waiting))
+    # Most handlers of edges are among those that were called: their place there is shorter.
+    places = {tuple(one[:2]): place for place, one in enumerate(called)}
+    edges = [
+        (places.get(parent, parent), places.get(child, child), *rest)
+        for parent, child, *rest in profile.edges
+    ]
+    return _encode((called, idle, *found, edges, profile.waiting))
 
 
 def unpack(text: str) -> Profile:
     """The profile that was packed."""
-    called, idle, slowest, raised, repeats, waiting = json.loads(text)
+    called, idle, slowest, raised, repeats, edges, waiting = json.loads(text)
     handlers = {
         HandlerName(switcher, handler): HandlerStats.unpack(numbers)
         for switcher, handler, *numbers in called
     }
+    names = list(handlers)
     for name in idle:
         handlers[HandlerName(*name)] = HandlerStats()
     return Profile(
@@ -50,5 +57,15 @@ def unpack(text: str) -> Profile:
                 for parent, child, *rest in repeats
             ]
         ),
+        edges=tuple(
+            [
+                Edge(_placed(parent, names), _placed(child, names), *rest)
+                for parent, child, *rest in edges
+            ]
+        ),
         waiting=Waiting(*waiting),
     )
+
+
+def _placed(one: int | list[str], names: list[HandlerName]) -> HandlerName:
+    return names[one] if isinstance(one, int) else HandlerName(*one)

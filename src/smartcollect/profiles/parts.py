@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..names import HandlerName
+from ..storage.findings import Edge
 from .revision import Revision
 
 SLOWEST = 50
@@ -29,6 +30,11 @@ class SlowCall(NamedTuple):
     arguments: str
     error: str
     test: str
+
+
+def edge_order(edge: Edge) -> tuple[float, Edge]:
+    """Return what sorts edges: the largest total time first."""
+    return -edge.total_time, edge
 
 
 class Usage(NamedTuple):

@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import Any
 
 from ..names import HandlerName
-from ..storage.findings import Raised, Repeat
+from ..storage.findings import Edge, Raised, Repeat
 from ..storage.statistics import HandlerStats
 from ..storage.tally import Summary
 from ..text import cut
 from ..values.arguments import arguments
 from . import document
-from .parts import NO_WAITING, Phase, Run, SlowCall, Usage, Waiting
+from .parts import NO_WAITING, Phase, Run, SlowCall, Usage, Waiting, edge_order
 
 _EMPTY: Mapping[Any, Any] = MappingProxyType({})
 
@@ -28,6 +28,7 @@ class Profile:
         slowest: the slowest calls, slowest first.
         raised: how calls failed, by handler and type of exception.
         repeats: handlers called again and again under single calls of another.
+        edges: which handlers called which, largest total time first.
         tests: by test and phase, what was spent in each handler that was called.
         run: what made it, where that is known.
         incomplete: what is missing, a text for each cause; empty for a complete profile.
@@ -43,6 +44,7 @@ class Profile:
     slowest: tuple[SlowCall, ...] = ()
     raised: tuple[Raised, ...] = ()
     repeats: tuple[Repeat, ...] = ()
+    edges: tuple[Edge, ...] = ()
     tests: Mapping[str, Mapping[str, Phase]] = field(default_factory=lambda: _EMPTY)
     run: Run | None = None
     incomplete: tuple[str, ...] = ()
@@ -65,6 +67,7 @@ class Profile:
             ),
             raised=tuple(summary.raised),
             repeats=tuple(summary.repeats),
+            edges=tuple(sorted(summary.edges, key=edge_order)),
         )
 
     def in_test(self, test: str, phase: str, outcome: str, duration: float) -> Profile:
@@ -86,6 +89,7 @@ class Profile:
             slowest=tuple([call._replace(test=test) for call in self.slowest]),
             raised=tuple([one._replace(test=test) for one in self.raised]),
             repeats=tuple([one._replace(test=test) for one in self.repeats]),
+            edges=self.edges,
             tests=MappingProxyType({test: MappingProxyType(phases)} if used else {}),
             run=self.run,
             incomplete=self.incomplete,

@@ -52,6 +52,7 @@ def schema() -> dict[str, Any]:
             "smartcollect_repeat_threshold on, where that is less)",
             _repeat(),
         ),
+        edges=_list("which handlers called which, largest total time first", _edge()),
     )
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -85,7 +86,7 @@ def _number(kind: Kind, description: str) -> _Schema:
 
 
 _LATER = (
-    *("waiting", "steady_time", "steady", "steady_total", "ran_total", "read_total"),
+    *("edges", "waiting", "steady_time", "steady", "steady_total", "ran_total", "read_total"),
     "revision",
 )
 """What reports of the first days of this version have not."""
@@ -219,4 +220,17 @@ def _repeat() -> _Schema:
             type="boolean",
         ),
         test=_text(_TEST),
+    )
+
+
+def _edge() -> _Schema:
+    return _object(
+        parent={"$ref": "#/$defs/name"},
+        child={"$ref": "#/$defs/name"},
+        calls=_number(
+            Kind.COUNT,
+            "calls of the child that calls of the parent made directly; those of all parents, and "
+            "those that no recorded call made, add up to the calls of the child",
+        ),
+        total_time=_number(Kind.TIME, "time in these calls, including the calls inside them"),
     )

@@ -25,6 +25,7 @@ from .nesting import (
     START,
     SUSPENDED,
     Frame,
+    Made,
     called,
     inner_of,
     parent_of,
@@ -50,7 +51,7 @@ class Recording(Protocol):
         frame: Frame,
         elapsed: float,
         call_site: Place | None,
-        parent: int | None,
+        made: Made | None,
         task: str | None,
         span: float | None = None,
     ) -> Row: ...
@@ -73,7 +74,7 @@ class DeferredCall:
 
     __slots__ = (
         "_call_site",
-        "_parent_id",
+        "_made",
         "_resumed",
         "_spending",
         "_spent",
@@ -110,7 +111,7 @@ class DeferredCall:
             self._stopped = returned
             if self._spending is not None:
                 self._spending.leave(returned)
-        self._parent_id: int | None = None
+        self._made: Made | None = None
         self._task: str | None = None
         self._told = False
 
@@ -127,7 +128,7 @@ class DeferredCall:
         self._told, self._task = True, task_name()
         parent = self.frame[PARENT]
         if parent is not None:
-            self._parent_id = called(self.probe, self.frame, parent)
+            self._made = called(self.probe, self.frame, parent)
 
     def enter(self, outer: Frame | None) -> None:
         """Note that a stretch begins, inside of ``outer``."""
@@ -176,10 +177,11 @@ class DeferredCall:
         elif self._spent >= LONG:
             probe.took(self._spent)
         details = Details._make(
-            probe.details(frame, self._spent, self._call_site, self._parent_id, self._task, span)
+            probe.details(frame, self._spent, self._call_site, self._made, self._task, span)
         )
         if error is None and self._spent <= probe.store.slow:
-            probe.store.count(probe.times, start, self._spent, details.self_time)
+            counted = probe.times if self._made is None else self._made[1]
+            probe.store.count(counted, start, self._spent, details.self_time)
             return
         if error is not None:
             details = details._replace(failure=probe.capture.failure(error))

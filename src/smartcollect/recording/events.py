@@ -12,6 +12,7 @@ from math import inf
 from types import AsyncGeneratorType, CodeType, CoroutineType, GeneratorType
 from typing import Any
 
+from ..storage.times import Counted
 from ..text import MAX_TEXT
 from ..values.containment import NO_ROOM, is_foreign
 from ..values.parameters import LATE, receiver_text
@@ -195,10 +196,11 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
         )
     ):
         # Nobody wants more of it than the time.
-        times, own = probe.times, None
+        counted: Counted = probe.times if parent is None else entry[SIBLINGS].counted
+        own = None
         try:
-            if times.full == 1:
-                store.notice(times)
+            if counted.full == 1:
+                store.notice(counted)
             if inside is not None:
                 own = elapsed - inside.spent - (end - inside.since if inside.running else 0.0)
                 if inside.calls >= store.repeat_threshold:
@@ -215,21 +217,21 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
                 around.spent += end - around.since
             around.calls += 1
             entry[SIBLINGS].calls += 1
-        if start > times.last:
-            times.last = start
+        if start > counted.last:
+            counted.last = start
         del stack[-1]
         if own is None:
-            some: list[Any] = times.elapsed
+            some: list[Any] = counted.elapsed
             some.append(elapsed)
         else:
-            some = times.nested
+            some = counted.nested
             some.append((elapsed, own if own > 0.0 else 0.0))
-        if elapsed >= LONG or len(some) >= times.full:
+        if elapsed >= LONG or len(some) >= counted.full:
             try:
                 if elapsed >= LONG:
                     probe.took(elapsed)
-                if len(some) >= times.full:
-                    store.notice(times)
+                if len(some) >= counted.full:
+                    store.notice(counted)
             except Exception as failure:
                 if not isinstance(failure, NO_ROOM) and is_foreign(failure):
                     raise

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..names import HandlerName
 from ..storage.findings import Repeat
+from ..storage.times import Counted, Times
 from ..values.references import Reference, is_same
 
 # A frame stands for one running call of one log. It is a list and not an object because one is made
@@ -170,7 +171,11 @@ class Inner:
     They are counted and not only summed because those of a coroutine overlap: `gather` of two
     one-second handlers keeps their parent waiting for one second.
 
+    Args:
+        caller: the times of the handler that makes them; ``None`` if nobody watches it any more.
+
     Attributes:
+        caller: see above.
         id: number of the call that they are inside of, which they tell as their parent.
         calls: how many of them ended.
         running: how many of them run now.
@@ -179,9 +184,10 @@ class Inner:
         siblings: those of each handler, by the probe that records it.
     """
 
-    __slots__ = ("calls", "id", "running", "siblings", "since", "spent")
+    __slots__ = ("caller", "calls", "id", "running", "siblings", "since", "spent")
 
-    def __init__(self) -> None:
+    def __init__(self, caller: Times | None) -> None:
+        self.caller = caller
         self.id = next(_ids)
         self.calls = 0
         self.running = 0
@@ -216,7 +222,9 @@ class Inner:
         by_value = probe.capture.serialize
         siblings = self.siblings.get(probe)
         if siblings is None:
-            new = Siblings(args, kwargs, by_value, references)
+            caller = self.caller
+            counted = probe.times if caller is None else probe.inside.get(caller)
+            new = Siblings(args, kwargs, by_value, references, counted or probe.made_inside(caller))
             # Another thread may have been first.
             siblings = self.siblings.setdefault(probe, new)
             if siblings is new:
@@ -237,7 +245,8 @@ def inner_of(frame: Frame) -> Inner:
     inner: Inner | None = frame[INNER]
     if inner is None:
         # Threads may share a context, and meet here: the one that was appended first is the one.
-        frame.append(Inner())
+        probe = frame[PROBE]
+        frame.append(Inner(None if probe is None else probe.times))
         inner = frame[INNER] = frame[len(FIELDS)]
     return inner
 
@@ -259,14 +268,18 @@ def stopped(frame: Frame, parent: Frame | None, at: float) -> None:
         inner_of(parent).stopped(at)
 
 
-def called(probe: Any, frame: Frame, parent: Frame) -> int:
-    """Note with ``parent`` that ``probe`` has the call of ``frame``; return its number."""
+Made = tuple[int, Counted]
+"""The number of the call that made another one, and where such calls are counted."""
+
+
+def called(probe: Any, frame: Frame, parent: Frame) -> Made:
+    """Note with ``parent`` that ``probe`` has the call of ``frame``."""
     around, siblings = inner_of(parent), frame[SIBLINGS]
     if siblings is None:
         siblings = around.met(probe, frame[ARGS], frame[KWARGS], frame[REFERENCES])
     around.calls += 1
     siblings.calls += 1
-    return around.id
+    return around.id, siblings.counted
 
 
 class Siblings:
@@ -275,9 +288,10 @@ class Siblings:
     Attributes:
         calls: those that ended.
         same: whether the arguments of all were alike.
+        counted: where those are counted of which nobody wants more than the time.
     """
 
-    __slots__ = ("args", "by_value", "calls", "kwargs", "references", "same")
+    __slots__ = ("args", "by_value", "calls", "counted", "kwargs", "references", "same")
 
     def __init__(
         self,
@@ -285,7 +299,9 @@ class Siblings:
         kwargs: dict[str, Any],
         by_value: bool,
         references: Sequence[Reference],
+        counted: Counted,
     ) -> None:
+        self.counted = counted
         self.by_value = by_value
         self.calls = 0
         self.same = True

@@ -14,7 +14,7 @@ from ..names import HandlerName
 from ..processor import Spent
 from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
-from ..storage.times import Times
+from ..storage.times import Counted, Inside, Times
 from ..values.capture import ValueCapture
 from .call_sites import call_site
 from .deferred import DeferredCall
@@ -29,6 +29,7 @@ from .nesting import (
     STORE,
     Frame,
     Inner,
+    Made,
     called,
     inner_of,
     parent_of,
@@ -48,6 +49,7 @@ Bound = tuple[Any, ...]
 
 _MOST = 100
 """Readings that may be made up for: after a few long calls some short ones are read too."""
+_CALLERS = 1_000
 
 
 class Observed(Protocol):
@@ -70,7 +72,8 @@ class Probe:
         sampled: whether not all are.
         draw: a number from 0.0 to 1.0, by which it is decided.
         capture: what is remembered of values; it may change at any time.
-        times: counts the calls of which nothing but the time is kept.
+        times: counts the calls of which nothing but the time is kept, and
+        inside: does so for those that calls of other handlers made, by the times of these.
         reads: whether the next call reads where its time goes, as long as that is cheap.
         subject: returns the function that was registered; ``None`` once it is gone.
         observed: returns what is to be told when that changes, if anything is.
@@ -81,6 +84,7 @@ class Probe:
         "_credit",
         "capture",
         "draw",
+        "inside",
         "name",
         "observed",
         "reads",
@@ -96,6 +100,7 @@ class Probe:
         self.name = name
         self.draw = _draw
         self.times = Times(name)
+        self.inside: dict[Times, Counted] = {}
         self.reads = False
         self.observed: Callable[[], Observed | None] = lambda: None
         self._credit = 0.0
@@ -135,6 +140,13 @@ class Probe:
         """Return the frame of the call that a call in ``outer`` counts to."""
         return outer if outer[STORE] is self.store else parent_of(outer, self.store)
 
+    def made_inside(self, caller: Times) -> Counted:
+        """Return where the calls are counted that calls of another handler make."""
+        if len(self.inside) >= _CALLERS:
+            # Handlers may come and go. What is counted there is known to the store.
+            self.inside.clear()
+        return self.inside.setdefault(caller, Inside(self.times, caller))
+
     def started(self, parent: Frame, at: float) -> None:
         """Note that a call inside of that of ``parent`` began."""
         inner_of(parent).started(at)
@@ -156,8 +168,8 @@ class Probe:
         elif elapsed >= LONG:
             self.took(elapsed)
         stopped(frame, parent, at)
-        caller = None if parent is None else called(self, frame, parent)
-        return self.details(frame, elapsed, call_site, caller, task)
+        made = None if parent is None else called(self, frame, parent)
+        return self.details(frame, elapsed, call_site, made, task)
 
     def failed(
         self,
@@ -187,7 +199,7 @@ class Probe:
         frame: Frame,
         elapsed: float,
         call_site: Place | None,
-        parent: int | None,
+        made: Made | None,
         task: str | None,
         span: float | None = None,
     ) -> Row:
@@ -199,7 +211,11 @@ class Probe:
             if inner.calls >= threshold:
                 self.store.note_repeats(inner.repeats(self.name, threshold))
             self_time, number = max(0.0, elapsed - inner.spent), inner.id
-        return self_time, None, call_site, parent, number, task, span
+        if made is None:
+            return self_time, None, call_site, None, number, task, span, None
+        parent, counted = made
+        caller = None if counted.caller is None else counted.caller.name
+        return self_time, None, call_site, parent, number, task, span, caller
 
     # -- where the time of its thread went ------------------------------------------------------
 

@@ -32,8 +32,8 @@ class Batch:
         rules: how they were recorded.
 
     Attributes:
-        profile: the statistics of all calls of the batch, its slowest calls, exceptions and
-            repeats: a `Profile`, which merges with those of other batches.
+        profile: the statistics of all calls of the batch, its slowest calls, exceptions, repeats
+            and edges: a `Profile`, which merges with those of other batches.
     """
 
     def __init__(self, rows: Callable[[], Iterable[Row]], profile: Profile, rules: Rules) -> None:

@@ -1,4 +1,4 @@
-"""What is noted of calls beside their numbers: exceptions, and calls that repeat."""
+"""What is noted of calls beside their numbers: exceptions, repeated calls, who calls whom."""
 
 from __future__ import annotations
 
@@ -57,4 +57,30 @@ class Repeat(NamedTuple):
         return most._replace(parents=self.parents + other.parents, same=self.same and other.same)
 
 
-Noted = TypeVar("Noted", Raised, Repeat)
+class Edge(NamedTuple):
+    """The calls of one handler that calls of another made: an edge of the call graph.
+
+    Each call counts once, when it has ended, for the nearest recorded call around it: in a
+    coroutine or generator that is the call that made its first step, and in a task or thread that
+    was given a copy of the context it is the call that started it, even if that ended long before.
+    So the edges to a handler and its calls that no recorded call made add up to its ``calls``.
+
+    Attributes:
+        parent: the handler that calls; the same as ``child`` where a handler calls itself.
+        child: the handler that is called.
+        calls: how many calls of ``child`` the calls of ``parent`` made directly.
+        total_time: seconds in these calls, including the calls inside them.
+    """
+
+    parent: HandlerName
+    child: HandlerName
+    calls: int
+    total_time: float
+
+    def merged(self, other: Edge) -> Edge:
+        """Return both together, which are of the same two handlers."""
+        calls, total_time = self.calls + other.calls, self.total_time + other.total_time
+        return Edge(self.parent, self.child, calls, total_time)
+
+
+Noted = TypeVar("Noted", Raised, Repeat, Edge)

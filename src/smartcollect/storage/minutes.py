@@ -6,7 +6,7 @@ from collections import defaultdict
 from math import inf
 
 from ..names import HandlerName
-from .findings import Repeat
+from .findings import Edge, Repeat
 from .ring import Columns
 from .rows import START
 from .statistics import HandlerStats
@@ -57,6 +57,10 @@ class Minutes:
     def note_repeat(self, repeat: Repeat) -> None:
         """Note, in the latest minute, a handler that one call called again and again."""
         self._of(self._latest).note_repeat(repeat)
+
+    def note_edge(self, edge: Edge) -> None:
+        """Count, in the latest minute, calls of one handler that calls of another made."""
+        self._of(self._latest).note_edge(edge)
 
     def merge(self, other: Minutes) -> None:
         """Add what ``other`` counted, which is left as it is."""

@@ -24,6 +24,7 @@ class Details(NamedTuple):
         id: number that the calls inside it tell as their parent; ``None`` where it had none.
         task: name of the asyncio task that it ran in, where it is a coroutine or a generator.
         span: seconds from its start to its end, where it did not run all of them.
+        caller: the handler of ``parent``.
     """
 
     self_time: float
@@ -33,6 +34,7 @@ class Details(NamedTuple):
     id: int | None = None
     task: str | None = None
     span: float | None = None
+    caller: HandlerName | None = None
 
 
 class Call(NamedTuple):
@@ -94,6 +96,7 @@ WIDTH: Final = len(Call._fields)
 SELF_TIME: Final = Details._fields.index("self_time")
 FAILURE: Final = Details._fields.index("failure")
 CALL_SITE: Final = Details._fields.index("call_site")
+CALLER: Final = Details._fields.index("caller")
 
 
 def failed(row: Row) -> bool:

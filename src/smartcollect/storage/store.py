@@ -14,14 +14,14 @@ from ..forks import at_fork
 from ..names import HandlerName
 from ..processor import Spent
 from .fields import Statistics
-from .findings import Repeat
+from .findings import Edge, Repeat
 from .histogram import buckets_of, doubles
 from .minutes import Minutes, minute_of
 from .ring import Columns, Ring
 from .rows import WIDTH, Call, Row
 from .statistics import HandlerStats
 from .tally import Summary, Tally
-from .times import Times
+from .times import Counted, Times
 
 FOLD_AT = 256
 """How many calls may be pending until they are folded."""
@@ -85,7 +85,7 @@ class Store:
         now: its monotonic clock.
         thread: its clock of the calling thread.
         slow_from: seconds; calls that took no longer are not among the slowest that are kept.
-        slow: seconds; of calls that took no longer, `Times` are enough: nobody wants their rows.
+        slow: seconds; calls that took no longer are only `Counted`: nobody wants their rows.
         since: Unix seconds, from which on the statistics count calls.
         dropped: calls that subscribers were to have and had no room for, of closed ones too.
     """
@@ -100,7 +100,7 @@ class Store:
         self.pending: list[Any] = []
         self.full = FOLD_AT * WIDTH
         self._pending_repeats: deque[Repeat] = deque()
-        self._counting: set[Times] = set()
+        self._counting: set[Counted] = set()
         # Reentrant: objects that the ring lets go may have destructors that ask this very log.
         self._lock = RLock()
         self._folding = False
@@ -197,22 +197,22 @@ class Store:
         forgotten = self._ring.extend(calls)
         del calls, columns, forgotten
 
-    def count(self, times: Times, start: float, elapsed: float, own: float) -> None:
+    def count(self, counted: Counted, start: float, elapsed: float, own: float) -> None:
         """Note a call of which nobody wants more than the time: see `slow`.
 
         Args:
-            times: those of its handler.
+            counted: the calls of its handler from its caller.
             start: when it began, on the monotonic clock.
             elapsed: seconds.
             own: seconds that it spent in no other recorded call.
         """
-        if times.full == 1:
-            self.notice(times)
-        if start > times.last:
-            times.last = start
-        times.nested.append((elapsed, own))
-        if len(times.nested) >= times.full:
-            self.notice(times)
+        if counted.full == 1:
+            self.notice(counted)
+        if start > counted.last:
+            counted.last = start
+        counted.nested.append((elapsed, own))
+        if len(counted.nested) >= counted.full:
+            self.notice(counted)
 
     def note_reading(self, times: Times, elapsed: float, spent: Spent) -> None:
         """Note where the time of a call went.
@@ -226,27 +226,31 @@ class Store:
         if times.full == 1:
             self.notice(times)
 
-    def notice(self, times: Times) -> None:
-        """Note that there are calls in ``times``; fold them where they are many."""
-        self._counting.add(times)
-        if times.full > 1:
+    def notice(self, counted: Counted) -> None:
+        """Note that there are calls in ``counted``; fold them where they are many."""
+        self._counting.add(counted)
+        if counted.full > 1:
             self.fold()
         else:
-            times.full = FOLD_AT
+            counted.full = FOLD_AT
 
     def _fold_counted(self) -> None:
         to_wall = self._measure() if self._counting else 0.0
         while self._counting:
-            times = self._counting.pop()
+            counted = self._counting.pop()
             # In this order: a call that ends meanwhile is counted here, or noticed anew.
-            times.full = 1
-            elapsed, own = times.take()
+            counted.full = 1
+            elapsed, own = counted.take()
+            times, caller = counted.times, counted.caller
             readings = times.take_readings()
             if elapsed or readings.read:
                 self._is_empty = False
                 stats = self._recent.stats_of(times.name)
             if elapsed:
-                stats.add(elapsed, buckets_of(doubles(elapsed)), times.last + to_wall, own)
+                stats.add(elapsed, buckets_of(doubles(elapsed)), counted.last + to_wall, own)
+                if caller is not None:
+                    edge = Edge(caller.name, times.name, len(elapsed), sum(elapsed))
+                    self._recent.note_edge(edge)
             if readings.read:
                 stats.add_readings(*readings)
 

@@ -1,4 +1,4 @@
-"""What calls came to: statistics, the slowest calls, exceptions and repeats."""
+"""What calls came to: statistics, the slowest calls, exceptions, repeats and edges."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from ..names import HandlerName
 from ..text import cut
-from .findings import Noted, Raised, Repeat
+from .findings import Edge, Noted, Raised, Repeat
 from .histogram import buckets_of
 from .ring import Columns
-from .rows import DETAILS, ELAPSED, FAILURE, NAME, SELF_TIME, START, Call
+from .rows import CALLER, DETAILS, ELAPSED, FAILURE, NAME, SELF_TIME, START, Call, Row
 from .statistics import HandlerStats
 
 MAX_HANDLERS = 10_000
@@ -26,15 +26,16 @@ _order = count()
 
 
 class Summary(NamedTuple):
-    """A tally in plain containers: statistics, slowest calls first, exceptions and repeats."""
+    """A tally in plain containers: statistics, slowest calls first, exceptions, repeats, edges."""
 
     handlers: dict[HandlerName, HandlerStats]
     slowest: list[Call]
     raised: list[Raised]
     repeats: list[Repeat]
+    edges: list[Edge]
 
 
-NOTHING = Summary({}, [], [], [])
+NOTHING = Summary({}, [], [], [], [])
 
 
 class Tally:
@@ -55,6 +56,7 @@ class Tally:
         self._slowest: list[tuple[float, int, Call]] = []
         self._raised: dict[tuple[HandlerName, str], Raised] = {}
         self._repeats: dict[tuple[HandlerName, HandlerName], Repeat] = {}
+        self._edges: dict[tuple[HandlerName, HandlerName], Edge] = {}
 
     def stats_of(self, name: HandlerName) -> HandlerStats:
         """Return the running statistics of a handler, which is known from now on."""
@@ -103,12 +105,24 @@ class Tally:
                 stats = self.stats_of(names[indexes[0]])
                 stats.add(pick(elapsed), pick(buckets), last_call, own)
         if special:
-            for name, one in zip(names, details, strict=True):
-                failure = None if one is None else one[FAILURE]
-                if failure is not None:
-                    self.stats_of(name).errors += 1
-                    message = cut(failure.message, _MAX_MESSAGE)
-                    _note(self._raised, Raised(name, failure.type, message, 1))
+            self._count_details(names, elapsed, details)
+
+    def _count_details(
+        self, names: list[HandlerName], elapsed: list[float], details: list[Row | None]
+    ) -> None:
+        made: defaultdict[tuple[HandlerName, HandlerName], list[float]] = defaultdict(list)
+        for name, taken, one in zip(names, elapsed, details, strict=True):
+            if one is None:
+                continue
+            caller, failure = one[CALLER], one[FAILURE]
+            if caller is not None:
+                made[caller, name].append(taken)
+            if failure is not None:
+                self.stats_of(name).errors += 1
+                message = cut(failure.message, _MAX_MESSAGE)
+                _note(self._raised, Raised(name, failure.type, message, 1))
+        for (caller, name), times in made.items():
+            self.note_edge(Edge(caller, name, len(times), sum(times)))
 
     def bound(self, slow_from: float) -> float:
         """Return the seconds that a call has to exceed to be among the slowest."""
@@ -136,6 +150,10 @@ class Tally:
         """Note a handler that was called again and again under one call of another."""
         _note(self._repeats, repeat)
 
+    def note_edge(self, edge: Edge) -> None:
+        """Count calls of one handler that calls of another made."""
+        _note(self._edges, edge)
+
     def merge(self, other: Tally) -> None:
         """Add what ``other`` counted, which is left as it is."""
         for name, stats in other.handlers.items():
@@ -146,6 +164,8 @@ class Tally:
             _note(self._raised, raised)
         for repeat in other._repeats.values():
             _note(self._repeats, repeat)
+        for edge in other._edges.values():
+            _note(self._edges, edge)
 
     def summary(self, copied: bool = False) -> Summary:
         """Return the tally in plain containers.
@@ -157,7 +177,8 @@ class Tally:
         if copied:
             handlers = {name: stats.copy() for name, stats in handlers.items()}
         slowest = [call for _, _, call in sorted(self._slowest, reverse=True)]
-        return Summary(handlers, slowest, list(self._raised.values()), list(self._repeats.values()))
+        raised, repeats = list(self._raised.values()), list(self._repeats.values())
+        return Summary(handlers, slowest, raised, repeats, list(self._edges.values()))
 
 
 def _note(kept: dict[Any, Noted], new: Noted) -> None:

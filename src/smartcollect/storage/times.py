@@ -24,52 +24,30 @@ class Readings(NamedTuple):
     read: float
 
 
-class Times:
-    """The calls of one handler that are only counted, until they are folded.
+class Counted:
+    """The calls of one handler from one caller that are only counted, until they are folded.
 
     Where a log keeps no history, that is all but the slowest calls, and those that failed. To note
     a time takes a fifth of what it takes to keep a row.
 
-    Args:
-        name: the handler.
-
     Attributes:
-        name: see above.
-        readings: of each call that read them, its seconds and where its time went.
         elapsed: seconds of each call that had no other recorded calls inside.
         nested: the same of those that had, and without these.
         last: when the last one began, on the monotonic clock.
-        in_a_row: how many calls were folded since one that somebody wants more of than the time.
-        longest: seconds of the longest of these; infinite while they are not many. The next call is
-            hardly wanted either, if that is little.
         full: how many call for `Store.notice`: one, until the store knows that there are some.
+        times: what is known of all calls of the handler.
+        caller: those of the handler that made these calls; ``None`` if no recorded call did.
     """
 
-    __slots__ = (
-        "_computed",
-        "_read",
-        "_shortest_wait",
-        "elapsed",
-        "full",
-        "in_a_row",
-        "last",
-        "longest",
-        "name",
-        "nested",
-        "readings",
-    )
+    __slots__ = ("elapsed", "full", "last", "nested")
+    times: Times
+    caller: Times | None
 
-    def __init__(self, name: HandlerName) -> None:
-        self.name = name
+    def __init__(self) -> None:
         self.elapsed: list[float] = []
         self.nested: list[tuple[float, float]] = []
         self.last = 0.0
-        self.longest = inf
         self.full = 1
-        self.in_a_row = 0
-        self.readings: list[tuple[float, Spent]] = []
-        self._read = self._computed = 0
-        self._shortest_wait = inf
 
     def take(self) -> tuple[list[float], float]:
         """Return the seconds of each call until now, and those that all spent in themselves.
@@ -85,10 +63,71 @@ class Times:
             elapsed += times
             own += sum(inside)
             del self.nested[:nested]
-        self.in_a_row += len(elapsed)
-        if elapsed and self.in_a_row >= _MANY:
-            self.longest = max(elapsed)
+        if elapsed:
+            self.times.note_taken(elapsed)
         return elapsed, own
+
+
+class Inside(Counted):
+    """The calls of one handler that calls of another made.
+
+    Args:
+        times: those of the handler.
+        caller: those of the handler that made the calls.
+    """
+
+    __slots__ = ("caller", "times")
+
+    def __init__(self, times: Times, caller: Times) -> None:
+        super().__init__()
+        self.times = times
+        self.caller = caller
+
+
+class Times(Counted):
+    """The calls of one handler that no recorded call made, and what is known of all its calls.
+
+    Args:
+        name: the handler.
+
+    Attributes:
+        name: see above.
+        readings: of each call that read them, its seconds and where its time went.
+        in_a_row: how many calls were folded since one that somebody wants more of than the time.
+        longest: seconds of the longest of these; infinite while they are not many. The next call is
+            hardly wanted either, if that is little.
+    """
+
+    __slots__ = (
+        "_computed",
+        "_read",
+        "_shortest_wait",
+        "in_a_row",
+        "longest",
+        "name",
+        "readings",
+    )
+    caller = None
+
+    def __init__(self, name: HandlerName) -> None:
+        super().__init__()
+        self.name = name
+        self.longest = inf
+        self.in_a_row = 0
+        self.readings: list[tuple[float, Spent]] = []
+        self._read = self._computed = 0
+        self._shortest_wait = inf
+
+    @property
+    def times(self) -> Times:  # type: ignore[override]
+        """What is known of all calls of the handler."""
+        return self
+
+    def note_taken(self, elapsed: list[float]) -> None:
+        """Note that calls are folded that took so many seconds each."""
+        self.in_a_row += len(elapsed)
+        if self.in_a_row >= _MANY:
+            self.longest = max(elapsed)
 
     def take_readings(self) -> Readings:
         """Return what the calls came to that were read until now.
