@@ -136,9 +136,12 @@ def _started(code: CodeType, offset: int) -> None:
                 else:
                     if _KEPT:
                         values.clear()
-        if told:
-            siblings = inner.met(probe, args, kwargs, references)
-        elif parent is not None:
+        if siblings is None:
+            if parent is not None:
+                siblings = inner.first(probe, parent[PROBE], args, kwargs, references)
+        elif told:
+            siblings.meet(args, kwargs, capture.serialize, references)
+        else:
             references = UNTOLD
     except Exception as failure:
         if not isinstance(failure, NO_ROOM) and is_foreign(failure):
@@ -196,7 +199,7 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
         )
     ):
         # Nobody wants more of it than the time.
-        counted: Counted = probe.times if parent is None else entry[SIBLINGS].counted
+        counted: Counted = probe.alone if parent is None else entry[SIBLINGS].counted
         own = None
         try:
             if counted.full == 1:

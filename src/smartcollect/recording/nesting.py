@@ -14,7 +14,7 @@ from typing import Any
 
 from ..names import HandlerName
 from ..storage.findings import Repeat
-from ..storage.times import Counted, Times
+from ..storage.times import Counted
 from ..values.references import Reference, is_same
 
 # A frame stands for one running call of one log. It is a list and not an object because one is made
@@ -30,7 +30,7 @@ FIELDS = (
     "start",  # on the monotonic clock; None until then
     "args",  # what is remembered of its arguments
     "kwargs",
-    "references",  # see `Inner.met`
+    "references",  # see `Siblings.meet`
     "siblings",  # the calls of the same handler under its parent, where it is known as one of them
     "code",  # the code that runs, and
     "at",  # its frame in the interpreter or, where nobody asked for that, True
@@ -171,11 +171,7 @@ class Inner:
     They are counted and not only summed because those of a coroutine overlap: `gather` of two
     one-second handlers keeps their parent waiting for one second.
 
-    Args:
-        caller: the times of the handler that makes them; ``None`` if nobody watches it any more.
-
     Attributes:
-        caller: see above.
         id: number of the call that they are inside of, which they tell as their parent.
         calls: how many of them ended.
         running: how many of them run now.
@@ -184,10 +180,9 @@ class Inner:
         siblings: those of each handler, by the probe that records it.
     """
 
-    __slots__ = ("caller", "calls", "id", "running", "siblings", "since", "spent")
+    __slots__ = ("calls", "id", "running", "siblings", "since", "spent")
 
-    def __init__(self, caller: Times | None) -> None:
-        self.caller = caller
+    def __init__(self) -> None:
         self.id = next(_ids)
         self.calls = 0
         self.running = 0
@@ -207,30 +202,29 @@ class Inner:
         if self.running == 0:
             self.spent += at - self.since
 
-    def met(
+    def first(
         self,
         probe: Any,
+        caller: Any,
         args: Any,
         kwargs: Any,
         references: Sequence[Reference] = (),
     ) -> Siblings:
-        """Return the calls of the handler of ``probe``, to which one with such arguments comes.
+        """Return the calls of the handler of ``probe``, of which none was met yet.
 
-        Plain data is compared by value, objects by identity: their own ``__eq__`` could do
-        anything. ``references`` are to those of which the plain data tells nothing but the type.
+        Args:
+            probe: records them.
+            caller: the probe of the call that they are inside; ``None`` if nobody watches that any
+                more.
+            args, kwargs, references: what is remembered of the arguments of this one.
         """
-        by_value = probe.capture.serialize
-        siblings = self.siblings.get(probe)
-        if siblings is None:
-            caller = self.caller
-            counted = probe.times if caller is None else probe.inside.get(caller)
-            new = Siblings(args, kwargs, by_value, references, counted or probe.made_inside(caller))
-            # Another thread may have been first.
-            siblings = self.siblings.setdefault(probe, new)
-            if siblings is new:
-                return new
-        if siblings.same:
-            siblings.same = siblings.like(args, kwargs, by_value, references)
+        caller = None if caller is None else caller.times
+        counted = probe.inside.get(caller) or probe.made_inside(caller)
+        new = Siblings(args, kwargs, probe.capture.serialize, references, counted)
+        # Another thread may have been first.
+        siblings = self.siblings.setdefault(probe, new)
+        if siblings is not new:
+            siblings.meet(args, kwargs, new.by_value, references)
         return siblings
 
     def repeats(self, parent: HandlerName, threshold: int) -> Iterator[Repeat]:
@@ -245,8 +239,7 @@ def inner_of(frame: Frame) -> Inner:
     inner: Inner | None = frame[INNER]
     if inner is None:
         # Threads may share a context, and meet here: the one that was appended first is the one.
-        probe = frame[PROBE]
-        frame.append(Inner(None if probe is None else probe.times))
+        frame.append(Inner())
         inner = frame[INNER] = frame[len(FIELDS)]
     return inner
 
@@ -276,7 +269,12 @@ def called(probe: Any, frame: Frame, parent: Frame) -> Made:
     """Note with ``parent`` that ``probe`` has the call of ``frame``."""
     around, siblings = inner_of(parent), frame[SIBLINGS]
     if siblings is None:
-        siblings = around.met(probe, frame[ARGS], frame[KWARGS], frame[REFERENCES])
+        told = frame[ARGS], frame[KWARGS]
+        siblings = around.siblings.get(probe)
+        if siblings is None:
+            siblings = around.first(probe, parent[PROBE], *told, frame[REFERENCES])
+        else:
+            siblings.meet(*told, probe.capture.serialize, frame[REFERENCES])
     around.calls += 1
     siblings.calls += 1
     return around.id, siblings.counted
@@ -309,14 +307,28 @@ class Siblings:
         self.kwargs = kwargs
         self.references = references
 
-    def like(
+    def meet(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        by_value: bool,
+        references: Sequence[Reference],
+    ) -> None:
+        """Note that there is another one, with such arguments.
+
+        Plain data is compared by value, objects by identity: their own ``__eq__`` could do
+        anything. ``references`` are to those of which the plain data tells nothing but the type.
+        """
+        if self.same:
+            self.same = self._like(args, kwargs, by_value, references)
+
+    def _like(
         self,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         by_value: bool,
         references: Sequence[Reference],
     ) -> bool:
-        """Tell whether another one has the arguments of the first."""
         if by_value and self.by_value:
             return (
                 args == self.args

@@ -14,7 +14,7 @@ from ..names import HandlerName
 from ..processor import Spent
 from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
-from ..storage.times import Counted, Inside, Times
+from ..storage.times import Counted, Times
 from ..values.capture import ValueCapture
 from .call_sites import call_site
 from .deferred import DeferredCall
@@ -72,8 +72,10 @@ class Probe:
         sampled: whether not all are.
         draw: a number from 0.0 to 1.0, by which it is decided.
         capture: what is remembered of values; it may change at any time.
-        times: counts the calls of which nothing but the time is kept, and
-        inside: does so for those that calls of other handlers made, by the times of these.
+        times: what is known of the times of its calls.
+        alone: counts the calls of which nothing but the time is kept, and that no recorded call
+            made.
+        inside: the same by caller, by the times of its handler; ``alone`` is that of ``None``.
         reads: whether the next call reads where its time goes, as long as that is cheap.
         subject: returns the function that was registered; ``None`` once it is gone.
         observed: returns what is to be told when that changes, if anything is.
@@ -82,6 +84,7 @@ class Probe:
     __slots__ = (
         "__weakref__",
         "_credit",
+        "alone",
         "capture",
         "draw",
         "inside",
@@ -100,7 +103,8 @@ class Probe:
         self.name = name
         self.draw = _draw
         self.times = Times(name)
-        self.inside: dict[Times, Counted] = {}
+        self.alone = Counted(self.times, None)
+        self.inside: dict[Times | None, Counted] = {None: self.alone}
         self.reads = False
         self.observed: Callable[[], Observed | None] = lambda: None
         self._credit = 0.0
@@ -144,8 +148,8 @@ class Probe:
         """Return where the calls are counted that calls of another handler make."""
         if len(self.inside) >= _CALLERS:
             # Handlers may come and go. What is counted there is known to the store.
-            self.inside.clear()
-        return self.inside.setdefault(caller, Inside(self.times, caller))
+            self.inside = {None: self.alone}
+        return self.inside.setdefault(caller, Counted(self.times, caller))
 
     def started(self, parent: Frame, at: float) -> None:
         """Note that a call inside of that of ``parent`` began."""
@@ -232,7 +236,7 @@ class Probe:
             spent: where they went.
             readings: how many that took.
         """
-        self.store.note_reading(self.times, elapsed, spent)
+        self.store.note_reading(self.alone, elapsed, spent)
         self._credit -= readings * A_READING
         self.took(elapsed)
 

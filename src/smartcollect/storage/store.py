@@ -21,7 +21,7 @@ from .ring import Columns, Ring
 from .rows import WIDTH, Call, Row
 from .statistics import HandlerStats
 from .tally import Summary, Tally
-from .times import Counted, Times
+from .times import Counted
 
 FOLD_AT = 256
 """How many calls may be pending until they are folded."""
@@ -214,17 +214,17 @@ class Store:
         if len(counted.nested) >= counted.full:
             self.notice(counted)
 
-    def note_reading(self, times: Times, elapsed: float, spent: Spent) -> None:
+    def note_reading(self, counted: Counted, elapsed: float, spent: Spent) -> None:
         """Note where the time of a call went.
 
         Args:
-            times: those of its handler.
+            counted: calls of its handler, from whatever caller.
             elapsed: its seconds.
             spent: where the time of its thread went meanwhile.
         """
-        times.readings.append((elapsed, spent))
-        if times.full == 1:
-            self.notice(times)
+        counted.times.readings.append((elapsed, spent))
+        if counted.full == 1:
+            self.notice(counted)
 
     def notice(self, counted: Counted) -> None:
         """Note that there are calls in ``counted``; fold them where they are many."""

@@ -24,68 +24,8 @@ class Readings(NamedTuple):
     read: float
 
 
-class Counted:
-    """The calls of one handler from one caller that are only counted, until they are folded.
-
-    Where a log keeps no history, that is all but the slowest calls, and those that failed. To note
-    a time takes a fifth of what it takes to keep a row.
-
-    Attributes:
-        elapsed: seconds of each call that had no other recorded calls inside.
-        nested: the same of those that had, and without these.
-        last: when the last one began, on the monotonic clock.
-        full: how many call for `Store.notice`: one, until the store knows that there are some.
-        times: what is known of all calls of the handler.
-        caller: those of the handler that made these calls; ``None`` if no recorded call did.
-    """
-
-    __slots__ = ("elapsed", "full", "last", "nested")
-    times: Times
-    caller: Times | None
-
-    def __init__(self) -> None:
-        self.elapsed: list[float] = []
-        self.nested: list[tuple[float, float]] = []
-        self.last = 0.0
-        self.full = 1
-
-    def take(self) -> tuple[list[float], float]:
-        """Return the seconds of each call until now, and those that all spent in themselves.
-
-        Calls that end meanwhile are left for the next time.
-        """
-        plain, nested = len(self.elapsed), len(self.nested)
-        elapsed = self.elapsed[:plain]
-        own = sum(elapsed)
-        del self.elapsed[:plain]
-        if nested:
-            times, inside = zip(*self.nested[:nested], strict=True)
-            elapsed += times
-            own += sum(inside)
-            del self.nested[:nested]
-        if elapsed:
-            self.times.note_taken(elapsed)
-        return elapsed, own
-
-
-class Inside(Counted):
-    """The calls of one handler that calls of another made.
-
-    Args:
-        times: those of the handler.
-        caller: those of the handler that made the calls.
-    """
-
-    __slots__ = ("caller", "times")
-
-    def __init__(self, times: Times, caller: Times) -> None:
-        super().__init__()
-        self.times = times
-        self.caller = caller
-
-
-class Times(Counted):
-    """The calls of one handler that no recorded call made, and what is known of all its calls.
+class Times:
+    """What is known of the times of all calls of one handler that are only counted.
 
     Args:
         name: the handler.
@@ -107,21 +47,14 @@ class Times(Counted):
         "name",
         "readings",
     )
-    caller = None
 
     def __init__(self, name: HandlerName) -> None:
-        super().__init__()
         self.name = name
         self.longest = inf
         self.in_a_row = 0
         self.readings: list[tuple[float, Spent]] = []
         self._read = self._computed = 0
         self._shortest_wait = inf
-
-    @property
-    def times(self) -> Times:  # type: ignore[override]
-        """What is known of all calls of the handler."""
-        return self
 
     def note_taken(self, elapsed: list[float]) -> None:
         """Note that calls are folded that took so many seconds each."""
@@ -165,3 +98,50 @@ class Times(Counted):
             delayed -= spent.late - min(spent.late, spent.waited - self._shortest_wait)
         # Some kernels count more than there was: it ran at least as long as it ran.
         return min(max(elapsed - delayed, own), elapsed)
+
+
+class Counted:
+    """The calls of one handler from one caller that are only counted, until they are folded.
+
+    Where a log keeps no history, that is all but the slowest calls, and those that failed. To note
+    a time takes a fifth of what it takes to keep a row.
+
+    Args:
+        times: what is known of all calls of the handler.
+        caller: the same of the handler that makes these calls; ``None`` if no recorded call does.
+
+    Attributes:
+        times, caller: see above.
+        elapsed: seconds of each call that had no other recorded calls inside.
+        nested: the same of those that had, and without these.
+        last: when the last one began, on the monotonic clock.
+        full: how many call for `Store.notice`: one, until the store knows that there are some.
+    """
+
+    __slots__ = ("caller", "elapsed", "full", "last", "nested", "times")
+
+    def __init__(self, times: Times, caller: Times | None) -> None:
+        self.times = times
+        self.caller = caller
+        self.elapsed: list[float] = []
+        self.nested: list[tuple[float, float]] = []
+        self.last = 0.0
+        self.full = 1
+
+    def take(self) -> tuple[list[float], float]:
+        """Return the seconds of each call until now, and those that all spent in themselves.
+
+        Calls that end meanwhile are left for the next time.
+        """
+        plain, nested = len(self.elapsed), len(self.nested)
+        elapsed = self.elapsed[:plain]
+        own = sum(elapsed)
+        del self.elapsed[:plain]
+        if nested:
+            times, inside = zip(*self.nested[:nested], strict=True)
+            elapsed += times
+            own += sum(inside)
+            del self.nested[:nested]
+        if elapsed:
+            self.times.note_taken(elapsed)
+        return elapsed, own
