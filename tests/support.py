@@ -100,3 +100,16 @@ def table(result, heading="handler"):
     return [
         {head[start:end].strip(): row[start:end].strip() for start, end in columns} for row in rows
     ]
+
+
+class SlowerCallsSeen:
+    """Bounds as in a suite that has seen slower calls, of each handler."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def of_all(self) -> float:
+        return self._seconds
+
+    def of(self, name: object) -> float:
+        return self._seconds

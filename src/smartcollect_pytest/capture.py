@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from smartcollect.processor import ThreadTimes
     from smartcollect.profiles.parts import Waiting
     from smartcollect.sources.functions import Watch
+    from smartcollect.storage.ranking import Ranking
     from smartcollect.storage.rows import Call
 
 PHASE_HISTORY = 1_000
@@ -55,7 +55,6 @@ class Capture:
         # The handlers that were registered outside of tests; those that no report told of yet.
         self._registered: set[HandlerName] = set()
         self._untold: set[HandlerName] = set()
-        self._sent: list[float] = []
         self._read: tuple[float, ThreadTimes] | None = None
 
     @property
@@ -77,8 +76,10 @@ class Capture:
                 # The plugin first: a smartswitch that cannot take it is not one that is known.
                 import_module("smartcollect.plugin")
                 from smartcollect.log import CallLog
+                from smartcollect.profiles.parts import SLOWEST
                 from smartcollect.recording.settings import LogSettings
                 from smartcollect.sources import functions, smartswitch, switchers
+                from smartcollect.storage.ranking import Ranking
             except ModuleNotFoundError as error:
                 # Without smartswitch there is no handler to watch.
                 self.refusal = "" if error.name == "smartswitch" else str(error)
@@ -91,6 +92,8 @@ class Capture:
         self._log = CallLog(LogSettings(max_history=0, objects=self._objects))
         store = self._log.recorder.store
         self.now = store.clock.monotonic
+        self._sent: Ranking[None] = Ranking(SLOWEST)
+        store.rank_after(self._sent)
         self._read = self._reading()
         usual = store.repeat_threshold
         store.repeat_threshold = min(usual, self._repeat_threshold or usual)
@@ -206,17 +209,9 @@ class Capture:
 
     def _among_slowest(self, calls: list[Call]) -> list[Call]:
         """Those that can be among the slowest of the run: most phases of a long run have none."""
-        from smartcollect.profiles.parts import SLOWEST
-
-        kept = []
-        for call in calls:
-            if len(self._sent) < SLOWEST:
-                heapq.heappush(self._sent, call.elapsed)
-            elif call.elapsed > self._sent[0]:
-                heapq.heapreplace(self._sent, call.elapsed)
-            else:
-                break
-            kept.append(call)
-        if self._log is not None and len(self._sent) == SLOWEST:
-            self._log.recorder.store.rank_from(self._sent[0])
+        if self._log is None:
+            return []
+        kept = [call for call in calls if self._sent.add(call.name, call.elapsed, None)]
+        if kept:
+            self._log.recorder.store.rank_after(self._sent)
         return kept

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from smartswitch import Switcher
-from support import FakeTime, dispatch
+from support import FakeTime, SlowerCallsSeen, dispatch
 
 from smartcollect import CallLog, HandlerName, Profile, collecting, merge
 from smartcollect.profiles import Edge
@@ -89,7 +89,7 @@ def test_an_account_of_its_own_says_the_same(calls):
         application = Application(time)
         log = CallLog(LogSettings(max_history=history), time.clock)
         # As in a suite that has seen slower calls.
-        log.recorder.store.rank_from(4.0)
+        log.recorder.store.rank_after(SlowerCallsSeen(4.0))
         drained = []
         with switchers.everywhere(log.recorder):
             for call, asked in calls:
@@ -367,7 +367,9 @@ def test_nothing_that_was_passed_is_kept(api):
         take(order)
 
     with collecting(api, max_history=0, serialize=False, objects="type") as log:
-        log.recorder.store.rank_from(60)
+        log.recorder.store.rank_after(SlowerCallsSeen(60))
+        page(None)
+        log.clear()  # by now it is known that nobody wants more of such calls than their time
         order = Order()
         reference = weakref.ref(order)
         page(order)

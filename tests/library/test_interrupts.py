@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from smartswitch import Switcher
-from support import dispatch
+from support import SlowerCallsSeen, dispatch
 from ticks import EVENTS, ticking
 
 from smartcollect import collecting
@@ -68,7 +68,7 @@ def watching(request):
     @contextlib.contextmanager
     def watch(api):
         with collecting(api, max_history=request.param) as log:
-            log.recorder.store.rank_from(60)
+            log.recorder.store.rank_after(SlowerCallsSeen(60))
             yield log
 
     return watch

@@ -18,10 +18,11 @@ from smartcollect.profiles.parts import SLOWEST, SlowCall
 from smartcollect.profiles.revision import revision
 from smartcollect.storage.findings import Repeat
 from smartcollect.storage.histogram import bucket_of
+from smartcollect.storage.ranking import EACH
 from smartcollect.storage.rows import Call
 from smartcollect.storage.store import Store
 
-A, B = HandlerName("api", "a"), HandlerName("api", "b")
+A, B, C = (HandlerName("api", name) for name in "abc")
 
 
 def profile_of(calls, test=""):
@@ -59,6 +60,33 @@ def test_the_order_of_a_merge_does_not_matter(parts, random):
     assert {name: stats.calls for name, stats in merged.handlers.items()} == {
         name: stats.calls for name, stats in profile_of(together).handlers.items()
     }
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from([A, B, C]), st.integers(0, 20)), max_size=60), max_size=5
+    )
+)
+def test_the_slowest_calls_of_all_and_of_each_handler_are_merged(parts):
+    merged = merge(Profile(slowest=slow_calls(calls)) for calls in parts)
+    again = merge([merged, Profile(), merge([Profile(slowest=slow_calls(())), merged])])
+    calls = [(name, float(elapsed)) for part in parts for name, elapsed in part]
+    assert [one.elapsed for one in merged.slowest] == sorted(
+        (one.elapsed for one in merged.slowest), reverse=True
+    )
+    every = sorted((elapsed for _, elapsed in calls), reverse=True)
+    assert [one.elapsed for one in merged.slowest[:SLOWEST]] == every[:SLOWEST]
+    for name in (A, B, C):
+        own = sorted((elapsed for one, elapsed in calls if one == name), reverse=True)
+        kept = [one.elapsed for one in merged.slowest if one.name == name]
+        assert kept[:EACH] == own[:EACH]
+    assert len(merged.slowest) <= SLOWEST + 3 * EACH
+    assert [one.elapsed for one in again.slowest][:1] == every[:1]
+
+
+def slow_calls(calls):
+    ranked = sorted(calls, key=lambda one: -one[1])
+    return tuple(SlowCall(name, float(elapsed), "1", "", "") for name, elapsed in ranked)
 
 
 @given(some)
@@ -111,7 +139,8 @@ def test_the_store_bounds_what_it_remembers(monkeypatch):
         *(HandlerName("api", str(number)) for number in range(3)),
         HandlerName("(other)", "(handlers)"),
     }
-    assert [call.elapsed for call in slowest] == [999, 998]
+    # The slowest of all, and those of the handlers with statistics of their own.
+    assert [call.elapsed for call in slowest] == [999, 998, 2, 1, 0]
     assert isinstance(slowest[0], Call)
 
 
@@ -120,7 +149,7 @@ def test_of_equally_slow_calls_the_earlier_one_is_kept_whatever_its_handler():
     other = HandlerName("api", "other")
     for name, elapsed in [(A, 1.0), (other, 2.0), (A, 2.0)]:
         store.add(Call(name, 0.0, elapsed, (), {}, None, thread=0))
-    assert [call.name for call in store.summary().slowest] == [other]
+    assert [call.name for call in store.summary().slowest] == [other, A]
 
 
 def test_a_wall_clock_that_is_set_changes_later_calls_only():

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from smartswitch import Switcher
-from support import FakeTime, dispatch
+from support import FakeTime, SlowerCallsSeen, dispatch
 
 from smartcollect import CallLog, HandlerName, collecting
 from smartcollect.recording.settings import LogSettings
 from smartcollect.sources import switchers
 
 EVENTS = sys.version_info >= (3, 12)
-USUAL = 300
+USUAL = 600
 """From so many calls on the next one is expected to be like them."""
 
 # A call: its handler, how long it works, whether it raises, and the calls that it makes.
@@ -69,12 +69,12 @@ def drive(made):
             made.send(None)
 
 
-def told(calls, max_history, unit):
+def told(calls, max_history, unit, seen):
     time = FakeTime()
     api = application(time, unit)
     log = CallLog(LogSettings(max_history=max_history, objects="type"), time.clock)
-    # As in a suite that has seen slower calls.
-    log.recorder.store.rank_from(2.5 * unit)
+    if seen:
+        log.recorder.store.rank_after(SlowerCallsSeen(2.5 * unit))
     with switchers.everywhere(log.recorder):
         for call in calls:
             try:
@@ -86,12 +86,13 @@ def told(calls, max_history, unit):
 
 
 # Calls that take long read where the time of their thread goes, and are seen in another way.
+@pytest.mark.parametrize("seen", [True, False], ids=["slower ones seen", "none seen"])
 @pytest.mark.parametrize("unit", [1.0, 0.00001], ids=["long", "short"])
 @given(calls=st.lists(CALL, min_size=1, max_size=8))
 @example(calls=[(kind, 1, False, [("a", 1, False, [])]) for kind in "ade"])
 @settings(max_examples=50)
-def test_what_is_told_is_the_same_with_and_without_a_history(unit, calls):
-    assert told(calls, 0, unit) == told(calls, 10_000, unit)
+def test_what_is_told_is_the_same_with_and_without_a_history(unit, seen, calls):
+    assert told(calls, 0, unit, seen) == told(calls, 10_000, unit, seen)
 
 
 @pytest.fixture
@@ -235,7 +236,7 @@ def test_whether_repeated_calls_are_alike_is_told_of_quick_ones_too(log):
     for _ in range(USUAL):
         outer([1])
     log.clear()
-    log.recorder.store.rank_from(5)
+    log.recorder.store.rank_after(SlowerCallsSeen(5))
     outer([1] * 20)
     assert [repeat[2:5] for repeat in log.profile().repeats] == [(20, 1, True)]
     outer([1] * 19 + [2])
@@ -249,7 +250,7 @@ def test_no_call_is_lost_or_told_twice_between_threads():
     def work(): ...
 
     with collecting(api, max_history=0) as log:
-        log.recorder.store.rank_from(1_000)
+        log.recorder.store.rank_after(SlowerCallsSeen(1_000))
         done = threading.Event()
         counted = []
 

@@ -9,6 +9,7 @@ from smartswitch import Switcher
 
 from smartcollect import HandlerName, Profile, merge
 from smartcollect.profiles.parts import SLOWEST
+from smartcollect.storage.ranking import EACH
 from smartcollect_pytest.capture import Capture
 
 
@@ -31,26 +32,67 @@ def sw(time):
     @sw
     def idle(): ...
 
-    sw.work = work
+    @sw
+    def quick(seconds):
+        time.sleep(seconds / 100)
+
+    sw.work, sw.quick = work, quick
     return sw
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.lists(st.integers(0, 50), max_size=40), max_size=12))
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.tuples(st.booleans(), st.integers(0, 50)), max_size=40), st.booleans()
+        ),
+        max_size=12,
+    )
+)
 def test_the_slowest_calls_of_the_run_are_among_those_of_the_phases(sw, time, phases):
     capture = Capture()
     capture.begin()
-    profiles = []
-    for calls in phases:
+    profiles, counted = [], []
+    for calls, dropped in phases:
         capture.discard()
-        for seconds in calls:
-            sw.work(float(seconds))
+        for quick, seconds in calls:
+            (sw.quick if quick else sw.work)(float(seconds))
+        if dropped:  # what was called outside of tests
+            capture._log.recorder.store.summary()
+            continue
         profiles.append(capture.take() or Profile())
+        counted += [
+            (quick, pytest.approx(seconds / 100 if quick else seconds)) for quick, seconds in calls
+        ]
     capture.end()
     merged = merge(profiles)
-    every = sorted((float(seconds) for calls in phases for seconds in calls), reverse=True)
-    assert [call.elapsed for call in merged.slowest] == every[:SLOWEST]
+    every = sorted((elapsed.expected for _, elapsed in counted), reverse=True)
+    assert [call.elapsed for call in merged.slowest[:SLOWEST]] == pytest.approx(every[:SLOWEST])
     assert sum(stats.calls for stats in merged.handlers.values()) == len(every)
+    for name, own in (("quick", True), ("work", False)):
+        slowest = sorted((one.expected for quick, one in counted if quick is own), reverse=True)
+        kept = [call.elapsed for call in merged.slowest if call.name.handler == name]
+        assert kept[:EACH] == pytest.approx(slowest[:EACH])
+
+
+def test_each_handler_tells_its_slowest_calls_beside_much_slower_ones(sw, capture):
+    """Among them are those made after many that were quicker, in the same phase or a later one."""
+    profiles = []
+    for _ in range(3):
+        capture.discard()
+        for _ in range(SLOWEST):
+            sw.work(1.0)
+        for number in range(1_000):
+            sw.quick(number % 10)
+        sw.quick(20)
+        profiles.append(capture.take())
+        assert len(profiles[-1].slowest) <= SLOWEST + 2 * EACH
+    merged = merge(profiles)
+    quick = [call.elapsed for call in merged.slowest if call.name.handler == "quick"]
+    assert quick == pytest.approx([0.2] * 3 + [0.09] * 2)
+    assert len(merged.slowest) == SLOWEST + EACH
+    # Those that come later are rare.
+    assert len(profiles[2].slowest) <= EACH
 
 
 def test_a_phase_tells_of_fast_calls_and_idle_handlers_once(sw, capture):

@@ -6,6 +6,7 @@ import json
 
 import jsonschema
 import pytest
+from support import TIMING
 
 from smartcollect import HandlerName, Profile
 from smartcollect.profiles import load, schema
@@ -79,6 +80,50 @@ def test_the_same_numbers_however_the_tests_run(suite):
         suite.runpytest_subprocess("--smartcollect-report=profile.json", *way)
         found.append(numbers(load(suite.path / "profile.json")))
     assert found[0] == found[1] == found[2] == found[3]
+
+
+def test_the_slowest_calls_of_each_handler_however_the_tests_run(pytester):
+    pytester.makepyfile(
+        timing=TIMING,
+        app="""
+        from smartswitch import Switcher
+        from timing import compute
+
+        api = Switcher("api")
+
+        @api
+        def slow(number):
+            compute(100 + number)
+
+        @api
+        def quick(number):
+            compute(number / 1024)
+            if number == 3:
+                raise ValueError
+        """,
+        conftest="import timing",
+        test_all="""
+        import contextlib
+        import app, pytest
+
+        @pytest.mark.parametrize("test", range(40))
+        def test_one(test):
+            for number in range(4):
+                app.slow(test * 4 + number)
+            for number in range(400):
+                with contextlib.suppress(ValueError):
+                    app.quick((number * 7 + test) % 200 + (test == 30))
+        """,
+    )
+    pytester.makeini("[pytest]\npythonpath = .")
+    for way in ("-p", "no:xdist"), ("-n0",), ("-n2",):
+        pytester.runpytest_subprocess("--smartcollect-report=profile.json", *way)
+        slowest = load(pytester.path / "profile.json").slowest
+        told = [(call.name.handler, round(call.elapsed * 1024)) for call in slowest]
+        assert told == [
+            *(("slow", number * 1024) for number in range(259, 209, -1)),
+            *(("quick", number) for number in (200, 200, 199, 199, 199)),
+        ]
 
 
 def test_more_than_one_report(suite, run):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
 from ..names import HandlerName
 from ..storage.findings import Edge, Noted, Raised, Repeat
+from ..storage.ranking import Ranking
 from ..storage.statistics import HandlerStats
 from .parts import NO_WAITING, SLOWEST, Phase, Run, SlowCall, edge_order
 from .profile import Profile
@@ -37,7 +37,7 @@ class Merger:
     def __init__(self) -> None:
         self._handlers: dict[HandlerName, HandlerStats] = {}
         self._tests: dict[str, dict[str, Phase]] = {}
-        self._slowest: list[SlowCall] = []
+        self._slowest: Ranking[SlowCall] = Ranking(SLOWEST)
         self._raised: dict[tuple[Any, ...], Raised] = {}
         self._repeats: dict[tuple[Any, ...], Repeat] = {}
         self._edges: dict[tuple[Any, ...], Edge] = {}
@@ -59,9 +59,8 @@ class Merger:
         _merge_noted(self._repeats, profile.repeats)
         _merge_noted(self._edges, profile.edges)
         # Most phases of a long run have none: only those that may be among them are told.
-        if profile.slowest:
-            slowest = [*self._slowest, *profile.slowest]
-            self._slowest = heapq.nlargest(SLOWEST, slowest, key=lambda call: call.elapsed)
+        for call in profile.slowest:
+            self._slowest.add(call.name, call.elapsed, call)
         if not self._runs or profile.run != self._runs[-1]:
             self._runs.append(profile.run)
         self._incomplete.update(dict.fromkeys(profile.incomplete))
@@ -71,7 +70,7 @@ class Merger:
         """Return what all that were added come to."""
         return Profile(
             MappingProxyType(self._handlers),
-            tuple(self._slowest),
+            tuple(self._slowest.slowest()),
             tuple(sorted(self._raised.values(), key=lambda one: (-one.calls, one))),
             tuple(sorted(self._repeats.values(), key=lambda one: (-one.times, one))),
             tuple(sorted(self._edges.values(), key=edge_order)),

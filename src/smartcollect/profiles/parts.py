@@ -11,7 +11,7 @@ from ..storage.findings import Edge
 from .revision import Revision
 
 SLOWEST = 50
-"""How many of the slowest calls a profile keeps."""
+"""How many of the slowest calls of all a profile keeps, beside the slowest of each handler."""
 
 
 class SlowCall(NamedTuple):

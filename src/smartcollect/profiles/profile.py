@@ -25,7 +25,7 @@ class Profile:
 
     Attributes:
         handlers: the statistics of each handler; registered ones without a call included.
-        slowest: the slowest calls, slowest first.
+        slowest: the 50 slowest of all calls and the 5 slowest of each handler, slowest first.
         raised: how calls failed, by handler and type of exception.
         repeats: handlers called again and again under single calls of another.
         edges: which handlers called which, largest total time first.

@@ -43,7 +43,10 @@ def schema() -> dict[str, Any]:
         handlers=_list("each handler, those without a call included", _handler()),
         uncalled=_list("the handlers that no call reached", {"$ref": "#/$defs/name"}),
         tests=_list("each test that called a handler", _test()),
-        slowest=_list("the slowest calls, at most 50, slowest first", _slow_call()),
+        slowest=_list(
+            "the 50 slowest of all calls and the 5 slowest of each handler, slowest first",
+            _slow_call(),
+        ),
         raised=_list(
             "how calls failed, by handler and type of exception, most often first", _raised()
         ),

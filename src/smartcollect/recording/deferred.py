@@ -9,7 +9,7 @@ from ..names import HandlerName
 from ..processor import Spent
 from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
-from ..storage.times import Counted
+from ..storage.times import Counted, Times
 from ..values.capture import ValueCapture
 from .nesting import (
     ARGS,
@@ -41,6 +41,7 @@ class Recording(Protocol):
     store: Store
     name: HandlerName
     capture: ValueCapture
+    times: Times
     alone: Counted
     reads: bool
 
@@ -179,7 +180,7 @@ class DeferredCall:
         details = Details._make(
             probe.details(frame, self._spent, self._call_site, self._made, self._task, span)
         )
-        if error is None and self._spent <= probe.store.slow:
+        if error is None and not probe.store.wants(probe.times, self._spent):
             counted = probe.alone if self._made is None else self._made[1]
             probe.store.count(counted, start, self._spent, details.self_time)
             return

@@ -190,12 +190,17 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
     end = store.now()
     elapsed = end - start
     kind = type(result)
-    if elapsed <= store.slow and (
-        result is None
-        or (
-            kind is not CoroutineType
-            and kind is not GeneratorType
-            and kind is not AsyncGeneratorType
+    times = probe.times
+    if (
+        elapsed <= store.slow
+        and elapsed <= times.slow
+        and (
+            result is None
+            or (
+                kind is not CoroutineType
+                and kind is not GeneratorType
+                and kind is not AsyncGeneratorType
+            )
         )
     ):
         # Nobody wants more of it than the time.
@@ -241,10 +246,11 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
                 probe.capture.snapshot.failures += 1
         return
     details, taken = None, result
-    times = probe.times
     if times.in_a_row:
         times.in_a_row, times.longest = 0, inf
     try:
+        if elapsed <= store.slow:
+            store.wants(times, elapsed)  # the next one like it perhaps not
         if entry[ARGS] is LATE:
             rare_calls.read_late(entry, probe, code, _frame(1))
         if (

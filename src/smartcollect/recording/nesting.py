@@ -269,12 +269,12 @@ def called(probe: Any, frame: Frame, parent: Frame) -> Made:
     """Note with ``parent`` that ``probe`` has the call of ``frame``."""
     around, siblings = inner_of(parent), frame[SIBLINGS]
     if siblings is None:
-        told = frame[ARGS], frame[KWARGS]
+        args, kwargs, references = frame[ARGS], frame[KWARGS], frame[REFERENCES]
         siblings = around.siblings.get(probe)
         if siblings is None:
-            siblings = around.first(probe, parent[PROBE], *told, frame[REFERENCES])
-        else:
-            siblings.meet(*told, probe.capture.serialize, frame[REFERENCES])
+            siblings = around.first(probe, parent[PROBE], args, kwargs, references)
+        elif siblings.same:
+            siblings.meet(args, kwargs, probe.capture.serialize, references)
     around.calls += 1
     siblings.calls += 1
     return around.id, siblings.counted

@@ -277,7 +277,7 @@ def failed(observation: Observation, frame: FrameType, error: BaseException) -> 
             if entry[START] is None:
                 entry[START] = end
             try:
-                if end - entry[START] > probe.store.slow:
+                if probe.store.wants(probe.times, end - entry[START]):
                     read_late(entry, probe, observation.code, frame)
                 task = task_name() if observation.code.co_flags & CO_COROUTINE else None
                 probe.failed(entry, end, error, place(probe.store, frame), task)

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from ..names import HandlerName, short_names
 from ..profiles.comparison import Comparison
 from ..profiles.growth import Change
+from ..profiles.parts import SLOWEST
 from ..profiles.profile import Profile
 from ..profiles.rules import DRIFT, Rule
 from ..profiles.verdict import Verdict
@@ -199,7 +200,7 @@ def _slowest(profile: Profile, layout: Layout, names: Names, whole: bool) -> Sec
                 "test": call.test,
                 "raised": call.error,
             }
-            for call in profile.slowest[: layout.slowest]
+            for call in profile.slowest[: min(layout.slowest, SLOWEST)]
         ],
     )
 

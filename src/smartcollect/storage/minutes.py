@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from math import inf
 
 from ..names import HandlerName
 from .findings import Edge, Repeat
+from .ranking import Bounds
 from .ring import Columns
 from .rows import START
 from .statistics import HandlerStats
@@ -36,19 +36,19 @@ class Minutes:
         self._top = top
         self._latest = minute
 
-    def add(self, calls: Columns, slow_from: float = -inf) -> None:
+    def add(self, calls: Columns, known: Bounds | None = None) -> None:
         """Count calls; see `Tally.add`."""
         start, to_wall = calls.columns[START], calls.to_wall
         first, last = minute_of(min(start) + to_wall), minute_of(max(start) + to_wall)
         self._latest = last
         if first == last:
-            self._of(last).add(calls, slow_from)
+            self._of(last).add(calls, known)
             return
         indexes: defaultdict[int, list[int]] = defaultdict(list)
         for index, moment in enumerate(start):
             indexes[minute_of(moment + to_wall)].append(index)
         for minute, some in indexes.items():
-            self._of(minute).add(calls.at(some), slow_from)
+            self._of(minute).add(calls.at(some), known)
 
     def stats_of(self, name: HandlerName) -> HandlerStats:
         """Return the statistics of a handler in the latest minute."""

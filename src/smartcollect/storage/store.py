@@ -17,11 +17,12 @@ from .fields import Statistics
 from .findings import Edge, Repeat
 from .histogram import buckets_of, doubles
 from .minutes import Minutes, minute_of
+from .ranking import Bounds
 from .ring import Columns, Ring
 from .rows import WIDTH, Call, Row
 from .statistics import HandlerStats
 from .tally import Summary, Tally
-from .times import Counted
+from .times import Counted, Times
 
 FOLD_AT = 256
 """How many calls may be pending until they are folded."""
@@ -72,7 +73,8 @@ class Store:
 
     Args:
         max_history: how many calls the ring keeps.
-        top: how many of the slowest calls are kept, whatever the ring forgets.
+        top: how many of the slowest calls are kept, whatever the ring forgets, beside the slowest
+            of each handler.
         clock: what calls are timed with.
 
     Attributes:
@@ -84,8 +86,8 @@ class Store:
         repeat_threshold: from how many calls under one call on repeats are noted.
         now: its monotonic clock.
         thread: its clock of the calling thread.
-        slow_from: seconds; calls that took no longer are not among the slowest that are kept.
-        slow: seconds; calls that took no longer are only `Counted`: nobody wants their rows.
+        slow: seconds; calls that took no longer are only `Counted`, if they took no longer than the
+            ``slow`` of their handler's times either: nobody wants their rows.
         since: Unix seconds, from which on the statistics count calls.
         dropped: calls that subscribers were to have and had no room for, of closed ones too.
     """
@@ -96,7 +98,8 @@ class Store:
         self.thread = clock.thread
         self.call_sites = False
         self.repeat_threshold = REPEATED
-        self.slow_from = -inf
+        self._known: Bounds | None = None
+        self._raised: set[Times] = set()
         self.pending: list[Any] = []
         self.full = FOLD_AT * WIDTH
         self._pending_repeats: deque[Repeat] = deque()
@@ -116,6 +119,10 @@ class Store:
         self._is_empty = True
         self._ring = Ring(self._max_history)
         self._tally = Tally(self._top)
+        while self._raised:
+            times = self._raised.pop()
+            times.slow = -inf if self._known is None else self._known.of(times.name)
+            times.in_a_row, times.longest = 0, inf
         self.since = self.clock.wall()
         self._set_slow()
         # A destructor may clear its log in the middle of a fold, which goes on with what is there.
@@ -143,10 +150,27 @@ class Store:
             except RecursionError:  # a later call has room for it
                 pass
 
-    def rank_from(self, seconds: float) -> None:
-        """Keep no call among the slowest that took no longer."""
-        self.slow_from = seconds
+    def rank_after(self, known: Bounds) -> None:
+        """Keep calls among the slowest only if they exceed these bounds, which may rise."""
+        self._known = known
         self._set_slow()
+
+    def wants(self, times: Times, elapsed: float) -> bool:
+        """Tell whether somebody wants more of a call than its time.
+
+        Args:
+            times: those of its handler.
+            elapsed: its seconds.
+        """
+        if elapsed > self.slow:
+            return True
+        if elapsed > times.slow and self._lock.acquire(blocking=False):
+            try:
+                times.slow = self._tally.bound_of(times.name, self._known)
+                self._raised.add(times)
+            finally:
+                self._lock.release()
+        return elapsed > times.slow
 
     def note_repeats(self, repeats: Iterable[Repeat]) -> None:
         """Note handlers that one call called again and again."""
@@ -191,7 +215,7 @@ class Store:
         columns = [pending[start:size:WIDTH] for start in range(WIDTH)]
         del pending[:size]
         calls = Columns.of(columns, self._measure())
-        self._recent.add(calls, self.slow_from)
+        self._recent.add(calls, self._known)
         for subscriber in tuple(self._subscribers):
             subscriber.put(calls)
         forgotten = self._ring.extend(calls)
@@ -303,7 +327,7 @@ class Store:
 
     def _set_slow(self) -> None:
         wanted = self._max_history or self._subscribers
-        self.slow = -inf if wanted else self._tally.bound(self.slow_from)
+        self.slow = -inf if wanted else self._tally.bound(self._known)
 
     # -- what is asked --------------------------------------------------------------------------
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from itertools import count
-from math import inf
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -14,6 +11,7 @@ from ..names import HandlerName
 from ..text import cut
 from .findings import Edge, Noted, Raised, Repeat
 from .histogram import buckets_of
+from .ranking import Bounds, Ranking
 from .ring import Columns
 from .rows import CALLER, DETAILS, ELAPSED, FAILURE, NAME, SELF_TIME, START, Call, Row
 from .statistics import HandlerStats
@@ -22,7 +20,6 @@ MAX_HANDLERS = 10_000
 """Names with statistics of their own; the calls of any further ones are counted together."""
 OTHERS = HandlerName("(other)", "(handlers)")
 _MAX_MESSAGE = 200
-_order = count()
 
 
 class Summary(NamedTuple):
@@ -44,16 +41,16 @@ class Tally:
     It is not safe for threads: a `Store` holds its lock.
 
     Args:
-        top: how many of the slowest calls are kept.
+        top: how many of the slowest calls are kept, beside the slowest of each handler.
 
     Attributes:
         handlers: statistics of each known handler, those without a call included.
+        ranking: the slowest calls.
     """
 
     def __init__(self, top: int = 0) -> None:
         self.handlers: dict[HandlerName, HandlerStats] = {}
-        self._top = top
-        self._slowest: list[tuple[float, int, Call]] = []
+        self.ranking: Ranking[Call] = Ranking(top)
         self._raised: dict[tuple[HandlerName, str], Raised] = {}
         self._repeats: dict[tuple[HandlerName, HandlerName], Repeat] = {}
         self._edges: dict[tuple[HandlerName, HandlerName], Edge] = {}
@@ -67,84 +64,81 @@ class Tally:
             stats = self.handlers[name] = HandlerStats()
         return stats
 
-    def add(self, calls: Columns, slow_from: float = -inf) -> None:
+    def add(self, calls: Columns, known: Bounds | None = None) -> None:
         """Count calls.
 
         Args:
             calls: one at least.
-            slow_from: seconds; calls that took no longer are not among the slowest that are kept.
+            known: what a call has to exceed, too, to be among the slowest that are kept.
         """
-        self._count(calls)
-        if calls.longest > self.bound(slow_from):
-            self._rank(calls, slow_from)
-
-    def _count(self, calls: Columns) -> None:
         columns = calls.columns
         names, start, elapsed, details = (columns[one] for one in (NAME, START, ELAPSED, DETAILS))
         buckets, to_wall = buckets_of(calls.elapsed), calls.to_wall
         special = any(details)
-        self_times = elapsed
+        self_times, callers = elapsed, None
         if special:
             self_times = [
                 taken if one is None else one[SELF_TIME]
                 for taken, one in zip(elapsed, details, strict=True)
             ]
-        if names.count(names[0]) == len(names):
-            own = sum(self_times) if special else None
-            last_call = max(start) + to_wall
-            self.stats_of(names[0]).add(elapsed, buckets, last_call, own, calls.longest)
-        else:
-            # By identity, which takes half the time of a hash; equal names meet in `stats_of`.
-            by_name: defaultdict[int, list[int]] = defaultdict(list)
-            for index, key in enumerate(map(id, names)):
-                by_name[key].append(index)
-            for indexes in by_name.values():
-                pick = _picker(indexes)
-                own = sum(pick(self_times)) if special else None
-                last_call = max(pick(start)) + to_wall
-                stats = self.stats_of(names[indexes[0]])
-                stats.add(pick(elapsed), pick(buckets), last_call, own)
-        if special:
-            self._count_details(names, elapsed, details)
+            callers = [None if one is None else one[CALLER] for one in details]
+            self._count_errors(names, details)
+        slow: list[int] = []
+        for indexes in _by_name(names):
+            pick = _picker(indexes, len(names))
+            name, times = names[indexes[0]], pick(elapsed)
+            own = sum(pick(self_times)) if special else None
+            last_call, longest = max(pick(start)) + to_wall, max(times)
+            self.stats_of(name).add(times, pick(buckets), last_call, own, longest)
+            if callers is not None:
+                self._count_edges(name, times, pick(callers))
+            bound = self._least(name, known)
+            if longest > bound:
+                slow += [index for index in indexes if elapsed[index] > bound]
+        # In the order in which they ended: of equals the earlier ones are kept.
+        for index in sorted(slow):
+            if elapsed[index] > self._least(names[index], known):
+                self._keep(calls, index)
 
-    def _count_details(
-        self, names: list[HandlerName], elapsed: list[float], details: list[Row | None]
-    ) -> None:
-        made: defaultdict[tuple[HandlerName, HandlerName], list[float]] = defaultdict(list)
-        for name, taken, one in zip(names, elapsed, details, strict=True):
-            if one is None:
-                continue
-            caller, failure = one[CALLER], one[FAILURE]
-            if caller is not None:
-                made[caller, name].append(taken)
+    def _count_errors(self, names: list[HandlerName], details: list[Row | None]) -> None:
+        for name, one in zip(names, details, strict=True):
+            failure = None if one is None else one[FAILURE]
             if failure is not None:
                 self.stats_of(name).errors += 1
                 message = cut(failure.message, _MAX_MESSAGE)
                 _note(self._raised, Raised(name, failure.type, message, 1))
-        for (caller, name), times in made.items():
-            self.note_edge(Edge(caller, name, len(times), sum(times)))
 
-    def bound(self, slow_from: float) -> float:
-        """Return the seconds that a call has to exceed to be among the slowest."""
-        if len(self._slowest) < self._top:
-            return slow_from
-        return max(slow_from, self._slowest[0][0] if self._slowest else inf)
+    def _count_edges(
+        self, name: HandlerName, elapsed: Sequence[float], callers: Sequence[HandlerName | None]
+    ) -> None:
+        made: dict[HandlerName | None, Sequence[float]] = {callers[0]: elapsed}
+        if callers.count(callers[0]) < len(callers):
+            apart: defaultdict[HandlerName | None, list[float]] = defaultdict(list)
+            for caller, taken in zip(callers, elapsed, strict=True):
+                apart[caller].append(taken)
+            made = dict(apart)
+        for caller, times in made.items():
+            if caller is not None:
+                self.note_edge(Edge(caller, name, len(times), sum(times)))
 
-    def _rank(self, calls: Columns, slow_from: float) -> None:
-        bound = self.bound(slow_from)
-        for index, elapsed in enumerate(calls.columns[ELAPSED]):
-            if elapsed > bound:
-                name, start, *others = (column[index] for column in calls.columns)
-                call = Call.of((name, start + calls.to_wall, *others))
-                self._keep((elapsed, -next(_order), call))
-                bound = self.bound(slow_from)
+    def bound(self, known: Bounds | None) -> float:
+        """Return the seconds that a call has to exceed to be among the slowest of all."""
+        bound = self.ranking.of_all()
+        return bound if known is None else max(bound, known.of_all())
 
-    def _keep(self, ranked: tuple[float, int, Call]) -> None:
-        """Keep a call if it is among the slowest; of equals the earlier ones."""
-        if len(self._slowest) < self._top:
-            heapq.heappush(self._slowest, ranked)
-        elif self._top:
-            heapq.heappushpop(self._slowest, ranked)
+    def bound_of(self, name: HandlerName, known: Bounds | None) -> float:
+        """Return the seconds that a call has to exceed to be among the slowest of its handler."""
+        bound = self.ranking.of(name if name in self.handlers else OTHERS)
+        return bound if known is None else max(bound, known.of(name))
+
+    def _least(self, name: HandlerName, known: Bounds | None) -> float:
+        """Return the seconds that a call of a handler has to exceed to be kept."""
+        return min(self.bound(known), self.bound_of(name, known))
+
+    def _keep(self, calls: Columns, index: int) -> None:
+        name, start, *others = (column[index] for column in calls.columns)
+        call = Call.of((name, start + calls.to_wall, *others))
+        self.ranking.add(name if name in self.handlers else OTHERS, call.elapsed, call)
 
     def note_repeat(self, repeat: Repeat) -> None:
         """Note a handler that was called again and again under one call of another."""
@@ -158,8 +152,7 @@ class Tally:
         """Add what ``other`` counted, which is left as it is."""
         for name, stats in other.handlers.items():
             self.stats_of(name).merge(stats)
-        for ranked in other._slowest:
-            self._keep(ranked)
+        self.ranking.merge(other.ranking)
         for raised in other._raised.values():
             _note(self._raised, raised)
         for repeat in other._repeats.values():
@@ -176,7 +169,7 @@ class Tally:
         handlers = self.handlers
         if copied:
             handlers = {name: stats.copy() for name, stats in handlers.items()}
-        slowest = [call for _, _, call in sorted(self._slowest, reverse=True)]
+        slowest = self.ranking.slowest()
         raised, repeats = list(self._raised.values()), list(self._repeats.values())
         return Summary(handlers, slowest, raised, repeats, list(self._edges.values()))
 
@@ -190,8 +183,21 @@ def _note(kept: dict[Any, Noted], new: Noted) -> None:
         kept[key] = new
 
 
-def _picker(indexes: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """Return a function that takes the items at ``indexes``."""
+def _by_name(names: Sequence[HandlerName]) -> Iterable[Sequence[int]]:
+    """Return, for each handler, where it is among ``names``."""
+    if names.count(names[0]) == len(names):
+        return [range(len(names))]
+    # By identity, which takes half the time of a hash; equal names meet where they are counted.
+    places: defaultdict[int, list[int]] = defaultdict(list)
+    for index, key in enumerate(map(id, names)):
+        places[key].append(index)
+    return places.values()
+
+
+def _picker(indexes: Sequence[int], size: int) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Return a function that takes the items at ``indexes`` of ``size`` ones."""
+    if len(indexes) == size:
+        return lambda column: column
     if len(indexes) > 1:
         return itemgetter(*indexes)  # a quarter of the time of a loop
     return lambda column: (column[indexes[0]],)

@@ -36,6 +36,8 @@ class Times:
         in_a_row: how many calls were folded since one that somebody wants more of than the time.
         longest: seconds of the longest of these; infinite while they are not many. The next call is
             hardly wanted either, if that is little.
+        slow: seconds; calls that took no longer are not among the slowest of the handler. It may
+            be too little, until `Store.wants` is asked.
     """
 
     __slots__ = (
@@ -46,11 +48,13 @@ class Times:
         "longest",
         "name",
         "readings",
+        "slow",
     )
 
     def __init__(self, name: HandlerName) -> None:
         self.name = name
         self.longest = inf
+        self.slow = -inf
         self.in_a_row = 0
         self.readings: list[tuple[float, Spent]] = []
         self._read = self._computed = 0
