@@ -138,3 +138,15 @@ def test_pruning(kept, url):
     found = history(url)
     assert found.prune_runs(before=2_500.0) == 3
     assert [one.run.created for one in found.runs()] == [3_000.0, 4_000.0]
+
+
+def test_trends_of_the_last_runs_of_a_machine(kept, monkeypatch):
+    monkeypatch.setattr("smartcollect.database.kept_runs.TREND_RUNS", 3)
+    for number in (4, 1, 3, 2):
+        kept.add(run_of(number, work=[0.1 * number]))
+        kept.add(run_of(10 + number, THERE, work=[0.5]))
+    (trend,) = kept.trends(HERE)
+    assert trend.name == WORK
+    assert trend.created == (2.0, 3.0, 4.0)
+    assert trend.times == pytest.approx((0.2, 0.3, 0.4), rel=0.02)
+    assert kept.trends({}) == []

@@ -11,12 +11,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..checks import is_whole_number
 from ..profiles.profile import Profile
+from ..profiles.trend import Trend, trends
 from ..text import one_line
 from .engine import Database
-from .runs import Chosen, add_run, last_runs
+from .runs import Chosen, add_run, development, last_runs
 
 RUNS = 10
 """How many runs a new one is compared with unless the URL says something else."""
+TREND_RUNS = 50
+"""How many of the last runs a trend line shows."""
 FAILURES = OSError, ValueError, ModuleNotFoundError, SQLAlchemyError
 """What is raised where a database cannot be used."""
 
@@ -101,6 +104,20 @@ class KeptRuns:
         chosen = Chosen(machine, self.branch, regressed=False)
         with self.database.reading() as connection:
             return last_runs(connection, self.runs, chosen, tests=False)
+
+    def trends(self, machine: Mapping[str, str]) -> list[Trend]:
+        """Return how each handler developed over the last runs, `TREND_RUNS` at most.
+
+        Args:
+            machine: that they ran on.
+
+        Raises:
+            OSError, ValueError, sqlalchemy.exc.SQLAlchemyError: they cannot be read.
+        """
+        chosen = Chosen(machine, self.branch)
+        with self.database.reading() as connection:
+            known = development(connection, chosen, TREND_RUNS)
+        return trends(*known, sorted(known.handlers))
 
 
 def _placed(url: URL, folder: Path | None) -> URL:

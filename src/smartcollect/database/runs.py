@@ -140,15 +140,16 @@ class Development(NamedTuple):
     commits: Sequence[str]
 
 
-def development(connection: Connection, chosen: Chosen) -> Development:
+def development(connection: Connection, chosen: Chosen, last: int | None = None) -> Development:
     """Return what runs tell of handlers.
 
     Args:
         connection: to the database.
         chosen: which runs are asked for.
+        last: how many of the newest; ``None`` for all.
     """
     query = chosen.of(select(_runs.c.id, _runs.c.created, _runs.c.revision, _runs.c.times))
-    rows = connection.execute(query.order_by(_runs.c.created, _runs.c.id)).all()
+    rows = connection.execute(query.order_by(*_NEWEST_FIRST).limit(last)).all()[::-1]
     found: dict[int, Series] = {}
     first = 0
     # Most runs call the same handlers. Column by column takes a tenth of the time of one by one.
