@@ -1,0 +1,258 @@
+"""What the HTML report says, as tables and texts; its templates only write it down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import isinf
+from typing import Any, NamedTuple
+
+from ..names import HandlerName
+from ..profiles.budgets import over, unreached
+from ..profiles.growth import Change
+from ..profiles.parts import SLOWEST
+from ..storage.fields import STATISTICS
+from ..text import plural
+from ..units import duration, moment
+from . import pictures
+from .cells import Cell, Labels, Table, count, raised, repeated, slow, statistic, test
+from .first_looks import Look, first_looks
+from .material import Material
+from .test_list import outcome
+
+COLUMNS = {name: one.column for name, one in STATISTICS.items() if one.column}
+BUSY = 0.05
+"""The share of a run that it waits for a processor from which on the report says so."""
+_BARRED = "self_time"
+"""The statistic whose share of the whole is drawn as a bar."""
+_COMMIT = 12
+_CHANGES = 100
+"""How many changes are listed beside regressions; each handler tells its own."""
+
+
+class Status(NamedTuple):
+    """How the run was judged.
+
+    Attributes:
+        kind: ``passed``, ``failed``, ``incomplete`` or ``unjudged``.
+        text: the same in words.
+        failures: why it fails, a line for each cause.
+        notes: what is missing, and what was not judged.
+    """
+
+    kind: str
+    text: str
+    failures: Sequence[str]
+    notes: Sequence[str]
+
+
+class Page:
+    """The parts of the report that are not about a single handler.
+
+    Args:
+        material: what is known of the run.
+        labels: what handlers are called.
+    """
+
+    def __init__(self, material: Material, labels: Labels) -> None:
+        self._material, self._labels = material, labels
+        self.profile = material.profile
+        self.called = self.profile.called()
+
+    def status(self) -> Status:
+        """Return how the run was judged."""
+        verdict, missing = self._material.verdict, self.profile.incomplete
+        notes = [f"incomplete: {why}" for why in missing]
+        if verdict is None:
+            text = "This run is incomplete" if missing else "This run was not judged"
+            return Status("incomplete" if missing else "unjudged", text, (), notes)
+        notes += verdict.notes
+        if verdict.failures:
+            text = f"This run fails: {plural(len(verdict.failures), 'reason')}"
+            return Status("failed", text, verdict.failures, notes)
+        text = "Nothing in this incomplete run fails it" if missing else "Nothing fails this run"
+        return Status("incomplete" if missing else "passed", text, (), notes)
+
+    def totals(self) -> Iterator[tuple[str, str]]:
+        """Yield the numbers of the whole run, each with what it counts."""
+        stats = self.called.values()
+        errors = sum(one.errors for one in stats)
+        yield f"{sum(one.calls for one in stats):,}", "calls"
+        yield f"{len(self.called):,} of {len(self.profile.handlers):,}", "handlers called"
+        yield f"{errors:,}", "calls that raised"
+        yield duration(sum(one.self_time for one in stats)), "in handlers"
+        if self.profile.tests:
+            ended = [outcome(phases) for phases in self.profile.tests.values()]
+            failed = sum(one in ("failed", "error") for one in ended)
+            yield f"{len(ended):,}", "tests that called handlers"
+            if failed:
+                yield f"{failed:,}", "of these failed"
+        if self.profile.waiting.share >= BUSY:
+            yield f"{self.profile.waiting.share * 100:.0f} %", "of the run, waiting for a processor"
+
+    def run(self) -> Iterator[tuple[str, str]]:
+        """Yield what made the profile, each with its name."""
+        run = self.profile.run
+        if run is None:
+            return
+        yield "made", moment(run.created)
+        if run.revision is not None:
+            changed = ", with changes" if run.revision.dirty else ""
+            if run.revision.branch:
+                yield "branch", run.revision.branch
+            yield "commit", f"{run.revision.commit[:_COMMIT]}{changed}"
+        yield "command", " ".join(run.command)
+        yield from run.machine.items()
+        versions = [f"{name} {version}" for name, version in run.versions.items()]
+        yield "versions", ", ".join(versions)
+
+    def looks(self) -> list[Look]:
+        """Return what is worth a look first."""
+        return first_looks(self.profile)
+
+    def handlers(self) -> Table:
+        """Return the table of handlers, those with the most time first."""
+        tests = self.profile.tests_of()
+        known = self._material.developments()
+        whole = max(sum(one.self_time for one in self.called.values()), 1e-12)
+        rows = []
+        names = sorted(self.called, key=lambda name: (-self.called[name].total_time, name))
+        for name in names:
+            numbers: Mapping[str, Any] = self.called[name].statistics()
+            row = [self._labels.cell(name, "name")]
+            for field in COLUMNS:
+                cell = statistic(field, numbers[field])
+                if field == _BARRED:
+                    cell = cell._replace(picture=pictures.bar(numbers[_BARRED] / whole))
+                row.append(cell)
+            row.append(count(tests[name]))
+            if known:
+                line, trend = known.get(name, ("", None))
+                drawn = "" if trend is None else pictures.sparkline(trend.times, line)
+                row.append(Cell("", picture=drawn))
+            rows.append(row)
+        headings = ["handler", *COLUMNS.values(), "tests", *(["trend"] if known else [])]
+        meanings = {one.column: one.description for one in STATISTICS.values()}
+        return Table("Handlers", headings, rows, 0, meanings, "handlers")
+
+    def budgets(self) -> Table:
+        """Return what each budget of the run allows, and what it came to."""
+        budgets, handlers = self._material.expectations.budgets, self.profile.handlers
+        broken = {(one.name, one.field, one.limit) for one in over([budgets], handlers)}
+        rows = []
+        for one in budgets:
+            for name in filter(one.fits, self.called):
+                values: Mapping[str, Any] = self.called[name].statistics()
+                for field, limit in one.limits.items():
+                    value = values[field]
+                    bad = (name, field, limit) in broken
+                    cells = statistic(field, value), statistic(field, limit)
+                    verdict = Cell("over budget", "bad") if bad else Cell("kept")
+                    rows.append([self._labels.cell(name), Cell(field), *cells, verdict])
+        for missed in unreached(budgets, handlers):
+            nothing = Cell(""), Cell(""), Cell("", "number"), Cell("never called")
+            rows.append([Cell(str(missed.budget), "code"), *nothing])
+        rows.sort(key=lambda row: row[-1].kind != "bad")
+        return Table(
+            "Budgets", ["handler", "statistic", "is", "budget", "verdict"], rows, key="budgets"
+        )
+
+    def comparison(self) -> Table:
+        """Return how handlers differ from earlier runs."""
+        found = self._material.comparison
+        changes = () if found is None else found.changes
+        spread = found is not None and found.has_spread
+        where = ", ".join(self._material.compared_with)
+        if found is not None and found.runs != 1:
+            where = f"{plural(found.runs, 'run')}: {where}" if where else f"{found.runs} runs"
+        headings = ["handler", "statistic", "before", "after", "ratio", "spread", "p", "verdict"]
+        if not spread:
+            headings.remove("spread")
+        kept = [one for at, one in enumerate(changes) if at < _CHANGES or one.regression]
+        rows = [[self._labels.cell(one.name), *_changed(one, spread)] for one in kept]
+        title = f"Compared with {where or 'an earlier run'}"
+        return Table(title, headings, rows, len(changes) - len(rows), key="comparison")
+
+    def comparison_notes(self) -> Iterator[str]:
+        """Yield what is to be said of the comparison as a whole."""
+        found = self._material.comparison
+        if found is None:
+            return
+        if not found.changes:
+            yield "No handler was called then and now."
+        known = ", which is taken out" if found.drift.is_known else ": no drift is taken out"
+        yield f"Drift of the machine: {found.drift}{known}."
+        for what, names in (("New since then", found.added), ("Not called now", found.removed)):
+            if names:
+                yield f"{what}: {', '.join(self._labels[name] for name in names)}."
+        for why in found.incomplete:
+            yield f"The baseline is incomplete: {why}."
+        if found.left_out:
+            yield f"Left out: {plural(found.left_out, 'run')} from a different machine."
+        if found.elsewhere:
+            yield (
+                "The baseline comes from a different machine; differences do not fail the run: "
+                f"{'; '.join(found.elsewhere)}."
+            )
+
+    def errors(self) -> Table:
+        """Return how calls failed."""
+        rows = [
+            [self._labels.cell(one.name), *raised(one), test(one.test)]
+            for one in self.profile.raised
+        ]
+        headings = ["handler", "calls", "raised", "message", "test"]
+        return Table("Errors", headings, rows, key="errors")
+
+    def repeats(self) -> Table:
+        """Return the handlers that were called again and again under one call of another."""
+        rows = [
+            [self._labels.cell(one.parent), self._labels.cell(one.child), *repeated(one)]
+            for one in self.profile.repeats
+        ]
+        headings = ["under", "handler", "times", "calls", "arguments", "test"]
+        meanings = {"times": "in one call, at most", "calls": "that repeat so"}
+        return Table("Repeated calls (N+1)", headings, rows, 0, meanings, "repeats")
+
+    def slowest(self) -> Table:
+        """Return the slowest calls."""
+        rows = [[self._labels.cell(one.name), *slow(one)] for one in self.profile.slowest[:SLOWEST]]
+        headings = ["handler", "elapsed", "arguments", "raised", "test"]
+        return Table("Slowest calls", headings, rows, key="slowest")
+
+    def uncalled(self) -> list[HandlerName]:
+        """Return the handlers that nobody called."""
+        return self.profile.uncalled()
+
+    def by_outcome(self) -> Iterator[tuple[str, list[HandlerName]]]:
+        """Yield the handlers of which one way to end was never seen."""
+        always = [name for name, one in self.called.items() if one.errors == one.calls]
+        never = [name for name, one in self.called.items() if not one.errors]
+        for title, names in (
+            ("Only called with an error", always),
+            ("Never called with an error", never),
+        ):
+            if names:
+                yield title, sorted(names)
+
+
+def _changed(one: Change, spread: bool) -> list[Cell]:
+    """Return the cells of a change, without the handler.
+
+    Args:
+        one: the change.
+        spread: whether there is a column for the spread of the baseline.
+    """
+    show = STATISTICS[one.field].text
+    why = f": {one.why}" if one.why else ""
+    cells = [
+        Cell(one.field),
+        Cell(show(one.before), "number"),
+        Cell(show(one.after), "number"),
+        Cell("∞" if isinf(one.ratio) else f"{one.ratio:.2f}", "number"),
+        Cell("" if one.p is None else f"{one.p:.4f}", "number"),
+        Cell(f"regression{why}", "bad") if one.regression else Cell(one.why),
+    ]
+    if spread:
+        text = "" if one.spread is None else f"± {one.spread * 100:.1f} %"
+        cells.insert(4, Cell(text, "number"))
+    return cells

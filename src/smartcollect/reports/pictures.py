@@ -1,0 +1,197 @@
+"""Histograms and trend lines as SVG that takes its colours from the page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby, pairwise
+
+from ..storage.histogram import middle_of
+from ..text import plural
+from ..units import duration
+
+_WIDTH, _TOP, _BOTTOM, _MARGIN = 600, 18, 100, 44
+"""Of a picture: its width, where its plot begins and ends, and the space beside that."""
+_INSIDE = _WIDTH - 2 * _MARGIN
+_BARS = 30
+_WIDTHS = 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0
+"""How many powers of two a bar may span."""
+_SHORTEST = 1e-9
+_BOX = "0 0 100 100"
+_BAR = 60
+"""Pixels of a bar for the whole."""
+_TICKS = 7
+
+
+def histogram(calls: Mapping[int, int], marks: Mapping[str, float]) -> str:
+    """Return a picture of how many calls took how long, on a logarithmic scale.
+
+    Args:
+        calls: how many calls fell into each bucket of `bucket_of`; one at least.
+        marks: times to point out, in seconds, by what they are called; two at most, the shorter
+            one first.
+
+    Example:
+        >>> "3 calls" in histogram({0: 3}, {})
+        True
+    """
+    logs = {bucket: math.log2(max(middle_of(bucket), _SHORTEST)) for bucket in calls}
+    low, high = min(logs.values()), max(logs.values())
+    width = next((one for one in _WIDTHS if high - low < one * (_BARS - 3)), (high - low) / _BARS)
+    first = math.floor(low / width) - 1
+    bars = [0] * max(12, math.floor(high / width) - first + 2)
+    for bucket, number in calls.items():
+        bars[math.floor(logs[bucket] / width) - first] += number
+    most, step = max(bars), _INSIDE / len(bars)
+
+    def across(time: float) -> float:
+        return _MARGIN + (math.log2(max(time, _SHORTEST)) / width - first) * step
+
+    path, last = "", 0
+    for place, number in enumerate(bars):
+        # A single call among thousands is to be seen, too.
+        height = round(number and max(2.0, (_BOTTOM - _TOP) * number / most))
+        if height != last:
+            path += f"H{_MARGIN + place * step:.0f}V{_BOTTOM - height}"
+        last = height
+    path += f"H{_WIDTH - _MARGIN}V{_BOTTOM}"
+    ends = 2 ** (first * width), 2 ** ((first + len(bars)) * width)
+    told = [f"{name} {duration(time)}" for name, time in marks.items()]
+    title = ", ".join([f"{plural(sum(calls.values()), 'call')} by their time", *told])
+    axis = _axis([(across(time), _label(time)) for time in ticks(*ends)])
+    placed = [(across(time), text) for time, text in zip(marks.values(), told, strict=True)]
+    return _picture(
+        title, f'<path class=bars d="M{_MARGIN} {_BOTTOM}{path}"/>{axis}{_marked(placed)}'
+    )
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Return round times between two times, in seconds, for a logarithmic scale.
+
+    Example:
+        >>> ticks(0.0009, 0.03)
+        [0.001, 0.002, 0.005, 0.01, 0.02]
+        >>> ticks(0.00009, 3.0)
+        [0.0001, 0.001, 0.01, 0.1, 1.0]
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        found = [float(f"{digit}e{power}") for power in powers for digit in digits[:]]
+        found = [time for time in found if low <= time <= high]
+        if len(found) <= _TICKS:
+            return found
+    return found[:: math.ceil(len(found) / _TICKS)]
+
+
+def _label(time: float) -> str:
+    """Return a round time without zeros behind the point."""
+    number, unit = duration(time).split()
+    return f"{float(number.replace(',', '')):g} {unit}"
+
+
+def _axis(labels: Sequence[tuple[float, str]]) -> str:
+    lines = "".join(f"M{x:.0f} {_BOTTOM}v4" for x, _ in labels)
+    texts = "".join(f"<text x={x:.0f} y={_BOTTOM + 16}>{text}</text>" for x, text in labels)
+    return f'<path class=axis d="M{_MARGIN} {_BOTTOM}h{_INSIDE}{lines}"/>{texts}'
+
+
+def _marked(marks: Sequence[tuple[float, str]]) -> str:
+    """Return lines with their texts to the outside, so that these are never on each other."""
+    lines = texts = ""
+    for (x, text), anchor in zip(marks, ("end", "start"), strict=False):
+        # Where the outside is too narrow the text begins or ends with the picture.
+        if anchor == "end" and x < 8 * len(text):
+            at, anchor = 2.0, "start"
+        elif anchor == "start" and _WIDTH - x < 8 * len(text):
+            at, anchor = _WIDTH - 2.0, "end"
+        else:
+            at = x - 3 if anchor == "end" else x + 3
+        lines += f"M{x:.0f} {_TOP - 4}V{_BOTTOM}"
+        texts += f"<text class={anchor} x={at:.0f} y={_TOP - 6}>{text}</text>"
+    return f'<path class=mark d="{lines}"/>{texts}' if marks else ""
+
+
+def trend(values: Sequence[float], steps: Sequence[int], labels: tuple[str, str], line: str) -> str:
+    """Return a picture of a time in one run after the other.
+
+    Args:
+        values: seconds, one for each run, not all of them NaN, which is for runs that tell nothing.
+        steps: the runs in which the time changed for good, by their index.
+        labels: what the first and the last run are called; plain text.
+        line: the id of the line, which `sparkline` draws.
+
+    Example:
+        >>> "from 1.00 s to 2.00 s" in trend([1.0, 2.0], [], ("yesterday", "today"), "t0")
+        True
+    """
+    across = _across(len(values))
+    right, scale = _WIDTH - _MARGIN, f"{_INSIDE / 100} 0 0 {(_BOTTOM - _TOP) / 100}"
+    stepped = "".join(f"M{_MARGIN + _INSIDE * across[run] / 100:.0f} {_TOP}V100" for run in steps)
+    return _picture(
+        _course(values),
+        f'<path class=axis d="M{_MARGIN} {_BOTTOM}h{_INSIDE}M{_MARGIN} {_TOP}h{_INSIDE}"/>'
+        f"<text class=end x={_MARGIN - 5} y={_TOP + 4}>{_label(_largest(values))}</text>"
+        f"<text class=start x={_MARGIN} y={_BOTTOM + 16}>{labels[0]}</text>"
+        f"<text class=end x={right} y={_BOTTOM + 16}>{labels[1]}</text>"
+        + (f'<path class=step d="{stepped}"/>' if stepped else "")
+        + f'<use href="#{line}" transform="matrix({scale} {_MARGIN} {_TOP})"/>',
+    )
+
+
+def sparkline(values: Sequence[float], id: str) -> str:
+    """Return a small picture of a time in one run after the other, to stand in a table.
+
+    Args:
+        values: seconds, one for each run, not all of them NaN, which is for runs that tell nothing.
+        id: that of the line, which other pictures can show as well.
+
+    Example:
+        >>> sparkline([1.0, 2.0], "t0").count("M")
+        1
+    """
+    points = zip(_across(len(values)), values, strict=True)
+    line = _line(points, 96 / _largest(values))
+    return (
+        f'<svg class=spark viewBox="{_BOX}" preserveAspectRatio=none role=img '
+        f'aria-label="{_course(values)}"><path class=line id={id} d="{line}"/></svg>'
+    )
+
+
+def bar(share: float) -> str:
+    """Return a bar for a share from 0 to 1 of what the number beside it is a part of."""
+    return f'<svg class=bar aria-hidden=true><path d="M0 2h{_BAR * share:.0f}"/></svg>'
+
+
+def _picture(title: str, drawn: str) -> str:
+    """Return a picture; an image without a title is nothing for who cannot see it."""
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_BOTTOM + 22}" role=img><title>{title}</title>{drawn}</svg>'
+    )
+
+
+def _line(values: Iterable[tuple[float, float]], scale: float) -> str:
+    """Return the path through points, which ends and begins anew where nothing is known."""
+    parts = []
+    for known, part in groupby(values, lambda point: not math.isnan(point[1])):
+        if known:
+            points = [(round(x), round(100 - scale * y)) for x, y in part]
+            moves = [(x - left, y - above) for (left, above), (x, y) in pairwise(points)]
+            # Lines have round ends: one that goes nowhere is a dot.
+            path = " ".join(f"{x} {y}" for x, y in moves or [(0, 0)]).replace(" -", "-")
+            parts.append("M{} {}l{}".format(*points[0], path))
+    return "".join(parts)
+
+
+def _largest(values: Sequence[float]) -> float:
+    return max(value for value in values if not math.isnan(value)) or _SHORTEST
+
+
+def _across(number: int) -> list[float]:
+    """Return that many places from 0 to 100; a single one is in the middle."""
+    return [100 * place / (number - 1) for place in range(number)] if number > 1 else [50.0]
+
+
+def _course(values: Sequence[float]) -> str:
+    known = [value for value in values if not math.isnan(value)]
+    ends = f"from {duration(known[0])} to {duration(known[-1])}"
+    return f"steady time in {plural(len(values), 'run')}: {ends}"

@@ -1,0 +1,391 @@
+// Sorting, filtering, links and the list of tests. Text is only ever written as text.
+(async () => {
+  "use strict";
+  const PAGE = 100; // tests drawn at a time
+  const SCREEN = 40; // rows that a screen shows
+  const byId = (id) => document.getElementById(id);
+  const filter = byId("filter");
+  const UNITS = new Map([["s", 1e6], ["ms", 1e3], ["µs", 1], ["ns", 1e-3]]); // in microseconds
+  const numbers = new Intl.NumberFormat("en-US");
+  const collator = new Intl.Collator("en", { numeric: true });
+
+  function made(tag, text = "", className = "") {
+    const element = document.createElement(tag);
+    element.textContent = text;
+    element.className = className;
+    return element;
+  }
+
+  function duration(micro) {
+    if (!micro) return "0 s";
+    const [unit, size] = [...UNITS].find(([unit, size]) => micro >= 0.9995 * size || unit === "ns");
+    const scaled = micro / size;
+    const digits = scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0;
+    return `${scaled.toLocaleString("en-US", {
+      minimumFractionDigits: digits, maximumFractionDigits: digits })} ${unit}`;
+  }
+
+  async function unpacked(text) {
+    const packed = atob(text);
+    const bytes = new Uint8Array(packed.length);
+    for (let at = 0; at < packed.length; at += 1) bytes[at] = packed.charCodeAt(at);
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return JSON.parse(await new Response(stream).text());
+  }
+
+  const data = await unpacked(byId("data").textContent);
+
+  // -- sorting ---------------------------------------------------------------------------------
+
+  // Makes the text of a heading a button; `sort` is told whether the largest is wanted first.
+  function sorting(heading, largestFirst, sort) {
+    const button = made("button", heading.textContent);
+    button.type = "button";
+    button.addEventListener("click", () => {
+      const now = heading.ariaSort;
+      const falling = now ? now === "ascending" : largestFirst;
+      for (const other of heading.parentNode.cells) other.removeAttribute("aria-sort");
+      heading.ariaSort = falling ? "descending" : "ascending";
+      sort(falling);
+    });
+    heading.replaceChildren(button);
+  }
+
+  // What a number says: a count, a share, or a time in microseconds. Nothing is less than all.
+  function valueOf(text) {
+    if (text === "∞") return Infinity;
+    const [number, unit] = text.replace(/[±,]/g, "").trim().split(" ");
+    return number ? Number(number) * (UNITS.get(unit) ?? 1) : -Infinity;
+  }
+
+  function sortedBy(key, isNumber, falling, items) {
+    const keyed = items.map((item) => [key(item), item]);
+    const turn = falling ? -1 : 1;
+    keyed.sort(([one], [other]) => one === other ? 0
+      : turn * (isNumber ? one - other : collator.compare(one, other)));
+    return keyed.map(([, item]) => item);
+  }
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const body = table.tBodies[0];
+    if (body.rows.length < 2) continue;
+    for (const [column, heading] of [...table.tHead.rows[0].cells].entries()) {
+      const isNumber = heading.matches(".n");
+      const key = (row) => isNumber
+        ? valueOf(row.cells[column].textContent) : row.cells[column].textContent;
+      if (!body.rows[0].cells[column].querySelector(".spark")) {
+        sorting(heading, isNumber, (falling) =>
+          body.append(...sortedBy(key, isNumber, falling, [...body.rows])));
+      }
+    }
+  }
+
+  // -- tests -----------------------------------------------------------------------------------
+
+  const tests = data.tests.map(([file, rest, ended, ...phases]) => {
+    const id = data.files[file] + rest;
+    const used = new Map(); // by handler: calls, errors, time
+    let length = 0;
+    for (const [, , took, ...flat] of phases) {
+      length += took;
+      for (let at = 0; at < flat.length; at += 4) {
+        const sum = used.get(flat[at]) ?? [0, 0, 0];
+        used.set(flat[at], sum.map((one, place) => one + flat[at + 1 + place]));
+      }
+    }
+    const outcome = data.words[ended];
+    const text = `${id} ${outcome}`.toLowerCase();
+    return { id, outcome, length, used, called: [...used.keys()], phases, text };
+  });
+  const handlers = data.handlers.map((name) => name.toLowerCase());
+  const columns = [
+    ["test", (test) => test.id, String],
+    ["outcome", (test) => test.outcome, String],
+    ["duration", (test) => test.length, duration],
+    ["handlers", (test) => (only < 0 ? test.used.size : 1), (count) => numbers.format(count)],
+    ["calls", (test) => spent(test, 0), (count) => numbers.format(count)],
+    ["errors", (test) => spent(test, 1), (count) => numbers.format(count)],
+    ["time in handlers", (test) => spent(test, 2), duration],
+  ];
+  let only = -1; // the handler whose tests are listed, or that of none
+  let order = [2, true]; // a column, and whether the largest comes first
+  let shown = [];
+  let first = 0;
+  let open = "";
+
+  function spent(test, place) {
+    if (only >= 0) return test.used.get(only)[place];
+    let sum = 0;
+    for (const one of test.used.values()) sum += one[place];
+    return sum;
+  }
+
+  function chooseTests(words) {
+    const meant = words.map((word) =>
+      new Set([...handlers.keys()].filter((at) => handlers[at].includes(word))));
+    shown = tests.filter((test) => (only < 0 || test.used.has(only)) &&
+      words.every((word, at) => test.text.includes(word) ||
+        test.called.some((handler) => meant[at].has(handler))));
+    sortTests();
+  }
+
+  function sortTests() {
+    const [column, falling] = order;
+    shown = sortedBy(columns[column][1], column > 1, falling, shown);
+    first = 0;
+    drawTests();
+  }
+
+  function testRow(test) {
+    const row = made("tr");
+    const name = made("th");
+    name.scope = "row";
+    const button = made("button", test.id);
+    button.type = "button";
+    button.ariaExpanded = test.id === open;
+    button.addEventListener("click", () => {
+      open = test.id === open ? "" : test.id;
+      history.replaceState(null, "", open ? `#test=${encodeURIComponent(open)}` : "#tests");
+      drawTests();
+      document.querySelector('#test-list [aria-expanded="true"]')?.focus();
+    });
+    name.append(button);
+    row.append(name);
+    for (const [heading, value, text] of columns.slice(1)) {
+      row.append(made("td", text(value(test)), heading === "outcome" ? test.outcome : "n"));
+    }
+    return row;
+  }
+
+  function phasesRow(test) {
+    const table = made("table");
+    const headings = made("tr");
+    const heads = ["phase", "outcome", "duration", "handler", "calls", "errors", "time"];
+    for (const text of heads) {
+      const heading = made("th", text, ["phase", "outcome", "handler"].includes(text) ? "" : "n");
+      heading.scope = "col";
+      headings.append(heading);
+    }
+    table.createTHead().append(headings);
+    const body = table.createTBody();
+    for (const [when, ended, took, ...flat] of test.phases) {
+      for (let at = 0; at === 0 || at < flat.length; at += 4) {
+        const row = body.insertRow();
+        const told = at ? ["", "", ""] : [data.words[when], data.words[ended], duration(took)];
+        row.append(...told.map((text, place) => made("td", text, place === 2 ? "n" : "")));
+        const [handler, calls, errors, time] = flat.slice(at, at + 4);
+        const name = made("td", "", "c");
+        if (handler !== undefined) name.append(link("handler", data.handlers[handler]));
+        const sums = handler === undefined ? ["", "", ""]
+          : [numbers.format(calls), numbers.format(errors), duration(time)];
+        row.append(name, ...sums.map((text) => made("td", text, "n")));
+      }
+    }
+    const row = made("tr", "", "phases");
+    const cell = row.insertCell();
+    cell.colSpan = columns.length;
+    cell.append(table);
+    return row;
+  }
+
+  function link(kind, name) {
+    const anchor = made("a", name);
+    anchor.href = `#${kind}=${encodeURIComponent(name)}`;
+    return anchor;
+  }
+
+  function drawTests() {
+    const list = byId("test-list");
+    if (!list) return;
+    const rows = [];
+    for (const test of shown.slice(first, first + PAGE)) {
+      rows.push(testRow(test));
+      if (test.id === open) rows.push(phasesRow(test));
+    }
+    list.querySelector("tbody").replaceChildren(...rows);
+    const last = Math.min(first + PAGE, shown.length);
+    const [previous, next] = list.querySelectorAll(".pages button");
+    previous.disabled = first === 0;
+    next.disabled = last >= shown.length;
+    list.querySelector(".pages span").textContent = shown.length
+      ? `${numbers.format(first + 1)} to ${numbers.format(last)} of ${numbers.format(shown.length)}`
+      : "no test fits";
+  }
+
+  function prepareTests() {
+    const list = byId("test-list");
+    if (!list) return;
+    list.hidden = false;
+    const table = list.querySelector("table");
+    const headings = table.createTHead().insertRow();
+    for (const [column, [text]] of columns.entries()) {
+      const heading = made("th", text, column < 2 ? "" : "n");
+      heading.scope = "col";
+      headings.append(heading);
+      sorting(heading, column > 1, (falling) => {
+        order = [column, falling];
+        sortTests();
+      });
+      if (column === order[0]) heading.ariaSort = "descending";
+    }
+    table.createTBody();
+    const pages = list.querySelector(".pages");
+    for (const [text, step] of [["Previous", -PAGE], ["Next", PAGE]]) {
+      const button = made("button", text);
+      button.type = "button";
+      button.addEventListener("click", () => {
+        first += step;
+        drawTests();
+      });
+      pages.append(button);
+    }
+    const range = made("span");
+    range.role = "status";
+    pages.insertBefore(range, pages.lastChild);
+  }
+
+  function showTest(id) {
+    if (!tests.some((test) => test.id === id)) return;
+    open = id;
+    if (only >= 0 || !shown.some((test) => test.id === id)) showAll();
+    first = Math.floor(shown.findIndex((test) => test.id === id) / PAGE) * PAGE;
+    drawTests();
+    const button = document.querySelector('#test-list [aria-expanded="true"]');
+    button.focus({ preventScroll: true });
+    button.scrollIntoView({ block: "center" });
+  }
+
+  function showTestsOf(name) {
+    only = data.handlers.indexOf(name);
+    if (only < 0) return;
+    filter.value = "";
+    const all = made("a", "show all tests");
+    all.href = "#tests";
+    byId("only").replaceChildren("Only tests that called ", made("code", name),
+      ", with what they spent in it: ", all);
+    byId("only").hidden = false;
+    apply();
+    byId("tests").scrollIntoView();
+  }
+
+  // -- the filter ------------------------------------------------------------------------------
+
+  const rows = [...document.querySelectorAll(".sortable tbody tr, #details details, .names li")];
+  const sections = rows.map((row) => row.closest("section"));
+  let texts = null;
+  let latest = null; // what was found last
+
+  function textOf(row) {
+    if (row.matches("details")) return row.querySelector("h3").textContent;
+    if (!row.cells) return row.textContent;
+    const cells = [...row.cells].filter((cell) => !cell.matches(".n"));
+    return cells.map((cell) => cell.textContent).join(" ");
+  }
+
+  function readTexts() {
+    texts ??= rows.map((row) => textOf(row).toLowerCase());
+  }
+
+  function apply() {
+    readTexts();
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const fitting = new Map(); // by section
+    for (const [at, row] of rows.entries()) {
+      const fits = words.every((word) => texts[at].includes(word));
+      if (fits) (fitting.get(sections[at]) ?? fitting.set(sections[at], []).get(sections[at])).push(row);
+      else if (!row.hidden) row.hidden = true;
+    }
+    chooseTests(words);
+    show(fitting);
+    const left = fitting.get(byId("details"))?.length ?? 0;
+    byId("found").textContent = words.length
+      ? `${numbers.format(left)} handlers, ${numbers.format(shown.length)} tests` : "";
+  }
+
+  // Of each section what fits a screen, and the rest once that is drawn: then most of it is out of
+  // sight and costs nothing.
+  function show(fitting) {
+    latest = fitting;
+    for (const found of fitting.values()) for (const row of found.slice(0, SCREEN)) row.hidden = false;
+    requestAnimationFrame(() => setTimeout(() => {
+      if (fitting !== latest) return;
+      for (const found of fitting.values()) for (const row of found) if (row.hidden) row.hidden = false;
+    }));
+  }
+
+  function showAll() {
+    filter.value = "";
+    only = -1;
+    if (byId("only")) byId("only").hidden = true;
+    apply();
+  }
+
+  filter.addEventListener("input", apply);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && filter.value) {
+      showAll();
+    } else if (event.key === "/" && !event.target.matches("input")
+        && !(event.ctrlKey || event.metaKey || event.altKey)) {
+      event.preventDefault();
+      filter.focus();
+      filter.select();
+    }
+  });
+
+  // -- links -----------------------------------------------------------------------------------
+
+  function arrive() {
+    let id = location.hash.slice(1);
+    try {
+      id = decodeURIComponent(id);
+    } catch {
+      // An id may have a % that begins no escape.
+    }
+    if (id.startsWith("test=")) return showTest(id.slice(5));
+    if (id.startsWith("tests-of=")) return showTestsOf(id.slice(9));
+    if (id === "tests" && only >= 0) showAll();
+    const target = byId(id);
+    if (!target) return;
+    if (target.closest("[hidden]")) showAll();
+    const details = target.closest("details");
+    if (details) {
+      details.open = true;
+      linkTests(details);
+    }
+    target.scrollIntoView();
+  }
+
+  // What leads to the list of tests is a link only where there is a script to draw it.
+  function linkTests(part) {
+    for (const cell of part.querySelectorAll("td.t:not(:has(a))")) {
+      cell.replaceChildren(link("test", cell.textContent));
+    }
+    for (const more of part.querySelectorAll(".tests-of:not(:has(a))")) {
+      const all = link("tests-of", part.querySelector("h3").textContent);
+      all.textContent = "show all";
+      more.append(": ", all);
+    }
+  }
+
+  filter.parentNode.hidden = false;
+  for (const table of document.querySelectorAll(".sortable")) linkTests(table);
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches("#details details")) linkTests(event.target);
+  }, true);
+
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const one of closed) one.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const one of closed) one.open = false;
+  });
+
+  prepareTests();
+  chooseTests([]);
+  addEventListener("hashchange", arrive);
+  arrive();
+  // Later, so that the first filter is as fast as the others.
+  setTimeout(readTexts, 100);
+})();
