@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from smartcollect import Profile
     from smartcollect.database.kept_runs import KeptRuns
+    from smartcollect.profiles.trend import Trend
     from smartcollect.profiles.verdict import Verdict
 
 
@@ -76,6 +77,24 @@ class History:
             except FAILURES as error:
                 failures.append(f"{url}: earlier runs were not read: {reason(error)}")
         return found, failures
+
+    def trends(self, profile: Profile) -> tuple[list[Trend], list[str]]:
+        """Return how handlers developed over the last runs, and what failed.
+
+        Args:
+            profile: that of this run.
+        """
+        known = [(self._given.history, self._history), *self._databases]
+        url, kept = next(((url, one) for url, one in known if one is not None), (None, None))
+        if kept is None:
+            return [], []
+        from smartcollect.database.kept_runs import FAILURES, reason
+
+        assert profile.run is not None
+        try:
+            return kept.trends(profile.run.machine), []
+        except FAILURES as error:
+            return [], [f"{url}: trends were not read: {reason(error)}"]
 
     def nothing(self) -> str:
         """Return where there is nothing to compare with."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from smartcollect.profiles.rules import Rule
 
 Part = TypeVar("Part")
-REPORTS = (".json", ".md")
+REPORTS = (".json", ".md", ".html")
 
 # What needs the library is imported when there is something to read: an unused plugin is light.
 
@@ -74,7 +74,8 @@ def _earlier(text: str) -> Path | Url:
 def _report(text: str) -> Path:
     path = _path(text)
     if path.suffix.lower() not in REPORTS:
-        raise ValueError(f"accepted: a file name that ends in {' or '.join(REPORTS)}")
+        suffixes = f"{', '.join(REPORTS[:-1])} or {REPORTS[-1]}"
+        raise ValueError(f"accepted: a file name that ends in {suffixes}")
     return path
 
 
@@ -196,7 +197,8 @@ class Options:
     slowest: int = _option(_count, "show the N slowest calls in the summary, 0 for none", "N", 5)
     report: tuple[Path, ...] = _option(
         _report,
-        "write the profile to FILE: .json has all of it, .md is the summary as Markdown",
+        "write the profile to FILE: .json has all of it, .md is the summary as Markdown, .html is "
+        "a page for browsers and needs smartcollect[html]",
         "FILE",
         many=True,
         profiles=True,

@@ -198,7 +198,7 @@ class Profiler:
         for path in self._options.report:
             try:
                 with telling(self._config, f"writing {short_path(path)}"):
-                    report.write_report(path, profile, self._sections(whole=False))
+                    report.write_report(path, profile, self._sections, lambda: self._page(profile))
             except OSError as error:
                 self._verdict = self._verdict.failing(f"{path}: not written: {error.strerror}")
             else:
@@ -225,7 +225,22 @@ class Profiler:
             self._broken_hooks.append(f"{hook} raised {type(error).__name__}: {error}")
             return []
 
-    def _sections(self, whole: bool) -> Sequence[Section]:
+    def _page(self, profile: Profile) -> str:
+        """Return the HTML report."""
+        from smartcollect.profiles.verdict import Expectations
+        from smartcollect.reports.html import html
+        from smartcollect.text import short_path
+
+        trends, notes = self._history.trends(profile)
+        return html(
+            profile,
+            self._verdict.noting(*notes) if self._verdict is not None else None,
+            expectations=self._options.part(Expectations),
+            trends=trends,
+            compared_with=[short_path(str(one)) for one in self._options.compare],
+        )
+
+    def _sections(self, whole: bool = False) -> Sequence[Section]:
         from smartcollect.profiles.verdict import Verdict
         from smartcollect.reports.summary import Layout, sections
 

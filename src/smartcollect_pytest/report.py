@@ -1,9 +1,10 @@
-"""The files of a run: the whole profile as JSON, and the summary as Markdown."""
+"""The files of a run: the profile as JSON, the summary as Markdown, the report as HTML."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 def refusal(path: Path) -> str | None:
     """Why no report can be written to ``path``, one line; ``None`` where nothing is in the way."""
+    if path.suffix.lower() == ".html" and find_spec("jinja2") is None:
+        return "it needs Jinja2; install smartcollect[html]"
     if path.is_dir():
         return "it is a directory; accepted: a file"
     folder = next(parent for parent in path.parents if parent.exists())
@@ -24,8 +27,19 @@ def refusal(path: Path) -> str | None:
     return None
 
 
-def write_report(path: Path, profile: Profile, sections: Iterable[Section]) -> None:
+def write_report(
+    path: Path,
+    profile: Profile,
+    sections: Callable[[], Iterable[Section]],
+    page: Callable[[], str],
+) -> None:
     """Writes one report, whole or not at all, in the format that the suffix of ``path`` names.
+
+    Args:
+        path: of the file.
+        profile: that of the run.
+        sections: makes the sections of the summary.
+        page: makes the HTML report.
 
     Raises:
         OSError: it cannot be written.
@@ -34,10 +48,12 @@ def write_report(path: Path, profile: Profile, sections: Iterable[Section]) -> N
     from smartcollect.reports.strict_json import document
     from smartcollect.reports.writing import write
 
-    text = (
-        markdown(sections)
-        if path.suffix.lower() == ".md"
-        else document(profile.to_dict(), plain=True)
-    )
+    suffix = path.suffix.lower()
+    if suffix == ".html":
+        text = page()
+    elif suffix == ".md":
+        text = markdown(sections())
+    else:
+        text = document(profile.to_dict(), plain=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     write(path, text)

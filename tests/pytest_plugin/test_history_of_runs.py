@@ -355,3 +355,30 @@ def test_without_the_library(timed, pytester):
     assert result.ret == 4
     refused = "--smartcollect-history (command line): 'sqlite:///runs.db' is not accepted"
     result.stderr.fnmatch_lines([f"ERROR: {refused}; *install 'smartcollect[[]database]'*"])
+
+
+def test_the_html_report_shows_trends(timed, pytester, run):
+    pytest.importorskip("jinja2")
+    report = pytester.path / "report.html"
+    for seconds in (0.1, 0.2):
+        timed(seconds)
+        assert run(HISTORY, "--smartcollect-report=report.html").ret == 0
+    text = report.read_text("utf-8")
+    assert "steady time in 2 runs: from 100 ms to 200 ms" in text
+    assert text.count("<svg class=spark") == 2
+    # A run that only compares is no part of the history, and shows it as well.
+    run(COMPARE, "--smartcollect-report=report.html")
+    text = report.read_text("utf-8")
+    assert "steady time in 2 runs: from 100 ms to 200 ms" in text
+    assert "Compared with 2 runs: sqlite:///runs.db" in text
+
+
+def test_trends_that_cannot_be_read_are_told(timed, pytester):
+    pytest.importorskip("jinja2")
+    assert pytester.runpytest_subprocess(HISTORY).ret == 0
+    with sqlite3.connect(pytester.path / "runs.db") as database:
+        database.execute("UPDATE runs SET times = ?", [b"damaged"])
+    database.close()
+    pytester.runpytest_subprocess(HISTORY, "--smartcollect-report=report.html")
+    text = (pytester.path / "report.html").read_text("utf-8")
+    assert "sqlite:///runs.db: trends were not read: run 1 is damaged" in text

@@ -181,8 +181,14 @@ def test_a_suite_without_handlers_has_a_report_too(pytester):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("report.txt", "'report.txt' is not accepted; accepted: a file name that ends in .json or"),
-        ("report", "'report' is not accepted; accepted: a file name that ends in .json or .md"),
+        (
+            "report.txt",
+            "'report.txt' is not accepted; accepted: a file name that ends in .json, .md or .html",
+        ),
+        (
+            "report",
+            "'report' is not accepted; accepted: a file name that ends in .json, .md or .html",
+        ),
         ("", "'' is not accepted; accepted: a file name"),
         ("folder.json", "folder.json' is not accepted; it is a directory; accepted: a file"),
         ("app.py/x.json", "app.py/x.json' is not accepted; '*app.py' is no directory"),
@@ -224,3 +230,39 @@ def test_no_report_without_a_run(suite):
 def test_report_and_no_smartcollect(suite):
     suite.runpytest("--smartcollect-report=profile.json", "--no-smartcollect")
     assert not (suite.path / "profile.json").exists()
+
+
+def test_the_html_report(suite, run):
+    pytest.importorskip("jinja2")
+    result = run("--smartcollect-report=out/report.html", "--smartcollect-budgets=users.* calls<=9")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["-* generated smartcollect report: out/report.html -*"])
+    text = (suite.path / "out/report.html").read_text("utf-8")
+    for part in (
+        "<title>smartcollect: This run fails: 1 reason, ",
+        "over budget: users.show: calls is 19, the budget is 9",
+        *(
+            '<a href="#handler=users.show">users.show</a><td class=n>19<td class=n>1',
+            ">over budget",
+        ),
+        "<dt>tests that called handlers</dt><dd>6</dd>",
+        '<li id="handler=users.delete"><code>users.delete</code>',
+        '<a href="#handler=index">index</a> 12 calls, ',
+        "<td class=n>12<td class=n>1<td>different: ask for all at once<td class=t>test_two.py::",
+        "<td>ValueError<td>no such user<td class=t>test_one.py::test_refused",
+    ):
+        assert part in text, part
+    assert "trend<" not in text
+
+
+def test_a_report_as_html_needs_jinja(suite):
+    suite.makepyfile(without_jinja="import sys\nsys.modules['jinja2'] = None\n")
+    suite.syspathinsert()
+    result = suite.runpytest_subprocess(
+        "-p", "without_jinja", "--smartcollect-report=one.json", "--smartcollect-report=two.html"
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    told = "two.html' is not accepted; it needs Jinja2; install smartcollect[[]html]"
+    result.stderr.fnmatch_lines([f"ERROR: --smartcollect-report (command line): *{told}"])
+    assert "Traceback" not in result.stderr.str()
+    assert not (suite.path / "one.json").exists()
