@@ -12,7 +12,7 @@ import tabulate
 
 from smartcollect.profiles.machine import fingerprint
 
-from . import collected, history, persistence, queries, suites
+from . import collected, history, pages, persistence, queries, suites
 from .measure import Row
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -28,6 +28,7 @@ _GROUPS: tuple[Callable[[], Iterable[Row]], ...] = (
     queries.scrape,
     history.questions,
     persistence.persisted,
+    pages.report,
     suites.runs,
 )
 _PACKAGES = (
@@ -39,6 +40,7 @@ _PACKAGES = (
     "opentelemetry-sdk",
     "sqlalchemy",
     "statsd",
+    "jinja2",
 )
 _INTRODUCTION = """# Results of `python -m benchmarks`
 
