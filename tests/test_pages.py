@@ -53,6 +53,7 @@ API = "docs/reference/api.md"
 NEEDED = {
     "docs/howto/database.md": ["sqlalchemy"],
     "docs/howto/history.md": ["sqlalchemy"],
+    "docs/howto/html.md": ["jinja2"],
     "docs/howto/opentelemetry.md": ["opentelemetry.exporter.otlp.proto.http"],
     "docs/howto/prometheus.md": ["prometheus_client"],
 }
@@ -261,6 +262,7 @@ INSTALLING = {
     "docs/installation.md": 2,
     "docs/tutorial.md": 1,
     "docs/howto/history.md": 1,
+    "docs/howto/html.md": 1,
     "docs/howto/opentelemetry.md": 2,
     "docs/explanation/cost.md": 1,
 }
