@@ -227,6 +227,8 @@ def test_the_tests_of_a_handler(opened, report):
     page.get_by_role("link", name="show all").click()
     assert "1 to 100 of 229" in page.locator(".pages").inner_text()
     assert "Only tests that called orders.get" in page.locator("#only").inner_text()
+    times = header(page, "time in handlers", "#test-list")
+    assert times.get_attribute("aria-sort") == "descending"
     page.get_by_role("link", name="show all tests").click()
     assert "1 to 100 of 230" in page.locator(".pages").inner_text()
 

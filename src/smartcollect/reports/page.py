@@ -23,7 +23,7 @@ COLUMNS = {name: one.column for name, one in STATISTICS.items() if one.column}
 BUSY = 0.05
 """The share of a run that it waits for a processor from which on the report says so."""
 _BARRED = "self_time"
-"""The statistic whose share of the whole is drawn as a bar."""
+"""The statistic that is drawn as a bar beside its largest value."""
 _COMMIT = 12
 _CHANGES = 100
 """How many changes are listed beside regressions; each handler tells its own."""
@@ -113,7 +113,7 @@ class Page:
         """Return the table of handlers, those with the most time first."""
         tests = self.profile.tests_of()
         known = self._material.developments()
-        whole = max(sum(one.self_time for one in self.called.values()), 1e-12)
+        most = max((one.self_time for one in self.called.values()), default=0.0) or 1.0
         rows = []
         names = sorted(self.called, key=lambda name: (-self.called[name].total_time, name))
         for name in names:
@@ -122,7 +122,7 @@ class Page:
             for field in COLUMNS:
                 cell = statistic(field, numbers[field])
                 if field == _BARRED:
-                    cell = cell._replace(picture=pictures.bar(numbers[_BARRED] / whole))
+                    cell = cell._replace(picture=pictures.bar(numbers[_BARRED] / most))
                 row.append(cell)
             row.append(count(tests[name]))
             if known:

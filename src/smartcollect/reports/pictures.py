@@ -19,7 +19,7 @@ _WIDTHS = 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0
 _SHORTEST = 1e-9
 _BOX = "0 0 100 100"
 _BAR = 60
-"""Pixels of a bar for the whole."""
+"""Pixels of the longest bar."""
 _TICKS = 7
 
 
@@ -158,8 +158,17 @@ def sparkline(values: Sequence[float], id: str) -> str:
 
 
 def bar(share: float) -> str:
-    """Return a bar for a share from 0 to 1 of what the number beside it is a part of."""
-    return f'<svg class=bar aria-hidden=true><path d="M0 2h{_BAR * share:.0f}"/></svg>'
+    """Return a bar for a number, which stands beside it; ``""`` where it is too short to be seen.
+
+    Args:
+        share: the number as a share of the largest one, from 0 to 1.
+
+    Example:
+        >>> bar(0.5)
+        '<svg class=bar aria-hidden=true><path d="M0 2h30"/></svg>'
+    """
+    length = round(_BAR * share)
+    return f'<svg class=bar aria-hidden=true><path d="M0 2h{length}"/></svg>' if length else ""
 
 
 def _picture(title: str, drawn: str) -> str:

@@ -44,11 +44,15 @@
     button.addEventListener("click", () => {
       const now = heading.ariaSort;
       const falling = now ? now === "ascending" : largestFirst;
-      for (const other of heading.parentNode.cells) other.removeAttribute("aria-sort");
-      heading.ariaSort = falling ? "descending" : "ascending";
+      tellOrder(heading, falling);
       sort(falling);
     });
     heading.replaceChildren(button);
+  }
+
+  function tellOrder(heading, falling) {
+    for (const other of heading.parentNode.cells) other.removeAttribute("aria-sort");
+    heading.ariaSort = falling ? "descending" : "ascending";
   }
 
   // What a number says: a count, a share, or a time in microseconds. Nothing is less than all.
@@ -226,8 +230,8 @@
         order = [column, falling];
         sortTests();
       });
-      if (column === order[0]) heading.ariaSort = "descending";
     }
+    tellOrder(headings.cells[order[0]], order[1]);
     table.createTBody();
     const pages = list.querySelector(".pages");
     for (const [text, step] of [["Previous", -PAGE], ["Next", PAGE]]) {
@@ -259,6 +263,8 @@
     only = data.handlers.indexOf(name);
     if (only < 0) return;
     filter.value = "";
+    order = [columns.length - 1, true];
+    tellOrder(document.querySelector("#test-list thead th:last-child"), true);
     const all = made("a", "show all tests");
     all.href = "#tests";
     byId("only").replaceChildren("Only tests that called ", made("code", name),
