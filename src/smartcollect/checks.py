@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 WHOLE_NUMBER = "a whole number, zero or more"
@@ -41,7 +40,7 @@ def count(value: Any) -> int:
     Raises:
         ValueError: it is not.
     """
-    if type(value) is not int or not is_whole_number(value):
+    if type(value) is not int or not 0 <= value < _LARGEST:
         raise ValueError(f"{shown(value)} is no count")
     return value
 
@@ -52,7 +51,8 @@ def time(value: Any) -> float:
     Raises:
         ValueError: it is not.
     """
-    if type(value) not in (int, float) or not 0 <= value <= _LATEST or math.isnan(value):
+    # Of NaN, too, this is not true.
+    if type(value) not in (int, float) or not 0 <= value <= _LATEST:
         raise ValueError(f"{shown(value)} is no time")
     return float(value)
 

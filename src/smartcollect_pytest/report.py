@@ -45,15 +45,15 @@ def write_report(
         OSError: it cannot be written.
     """
     from smartcollect.reports.markdown import markdown
-    from smartcollect.reports.strict_json import document
+    from smartcollect.reports.report_file import report
     from smartcollect.reports.writing import write
 
     suffix = path.suffix.lower()
     if suffix == ".html":
-        text = page()
+        text: str | Iterable[str] = page()
     elif suffix == ".md":
         text = markdown(sections())
     else:
-        text = document(profile.to_dict(), plain=True)
+        text = report(profile)
     path.parent.mkdir(parents=True, exist_ok=True)
     write(path, text)

@@ -255,11 +255,11 @@ def test_runs_of_another_machine_are_left_out():
 
 
 def test_of_a_folder_the_newest_reports_count(tmp_path):
-    from smartcollect.reports.strict_json import document
+    from smartcollect.reports.report_file import report
 
     for number in range(23):
         made = replace(few(1), run=HERE._replace(created=float(number * 7 % 23)))
-        (tmp_path / f"{number}.json").write_text(document(made.to_dict()))
+        (tmp_path / f"{number}.json").write_text("".join(report(made)))
     (tmp_path / "notes.txt").write_text("no report")
     found = load_runs(tmp_path)
     assert [one.run.created for one in found] == [float(number) for number in range(23)]

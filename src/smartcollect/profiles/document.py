@@ -78,10 +78,12 @@ def written(profile: Profile) -> dict[str, Any]:
 
 def written_tests(tests: Tests) -> list[dict[str, Any]]:
     """Return the part of a profile about tests as JSON-able data, for `read_tests`."""
-    return [
-        {"test": test, "phases": {when: _phase_written(one) for when, one in phases.items()}}
-        for test, phases in tests.items()
-    ]
+    return [{"test": test, "phases": written_phases(phases)} for test, phases in tests.items()]
+
+
+def written_phases(phases: Mapping[str, Phase]) -> dict[str, Any]:
+    """Return what the phases of a test did as JSON-able data, for `read_phases`."""
+    return {when: _phase_written(one) for when, one in phases.items()}
 
 
 def _phase_written(phase: Phase) -> dict[str, Any]:
@@ -144,14 +146,16 @@ def read_tests(written: Iterable[Mapping[str, Any]]) -> Tests:
     Raises:
         KeyError, TypeError, ValueError: ``written`` is something else.
     """
-    return MappingProxyType(
-        {
-            text(one["test"]): MappingProxyType(
-                {text(when): _phase(phase) for when, phase in one["phases"].items()}
-            )
-            for one in written
-        }
-    )
+    return MappingProxyType({text(one["test"]): read_phases(one["phases"]) for one in written})
+
+
+def read_phases(written: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Phase]:
+    """Return what `written_phases` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: ``written`` is something else.
+    """
+    return MappingProxyType({text(when): _phase(phase) for when, phase in written.items()})
 
 
 def _name(document: Mapping[str, Any]) -> HandlerName:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from .document import Tests
+from .lines import take
 from .profile import Profile
 
 
@@ -16,14 +21,31 @@ def load(path: str | os.PathLike[str]) -> Profile:
         ValueError: the file cannot be read, or holds something else; one line tells which.
     """
     try:
-        document = json.loads(Path(path).read_bytes().decode(), parse_constant=_refuse)
+        document, tests = _read(Path(path).read_bytes().decode())
     except OSError as error:
         raise ValueError(f"it cannot be read: {error.strerror}") from None
     except RecursionError:
         raise ValueError("it is no JSON: nested too deep") from None
     except ValueError as error:
         raise ValueError(f"it is no JSON, or cut off: {error}") from None
-    return Profile.from_dict(document)
+    profile = Profile.from_dict(document)
+    return profile if tests is None else replace(profile, tests=tests)
+
+
+def _read(text: str) -> tuple[Any, Tests | None]:
+    """Return the document in a report file, and its tests where they need not be in that."""
+    taken = take(text)
+    if taken is not None:
+        # If that is not the whole truth, all of the file is: errors tell where in the file.
+        with suppress(ValueError):
+            document = _parsed(taken.rest)
+            if isinstance(document, dict) and document.get("tests", ()) is None:
+                return {**document, "tests": []}, taken.tests
+    return _parsed(text), None
+
+
+def _parsed(text: str) -> Any:
+    return json.loads(text, parse_constant=_refuse)
 
 
 def load_runs(path: Path) -> list[Profile]:
@@ -41,12 +63,17 @@ def load_runs(path: Path) -> list[Profile]:
     if not path.is_dir():
         return [load(path)]
     found = []
-    for file in sorted(path.glob("*.json")):
+    for file in reports_in(path):
         try:
             found.append(load(file))
         except ValueError as error:
             raise ValueError(f"{file.name}: {error}") from None
     return sorted(found, key=lambda one: 0.0 if one.run is None else one.run.created)
+
+
+def reports_in(folder: Path) -> list[Path]:
+    """Return the report files of a folder: all whose names end in ``.json``."""
+    return sorted(folder.glob("*.json"))
 
 
 def _refuse(word: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -36,7 +36,7 @@ class Merger:
 
     def __init__(self) -> None:
         self._handlers: dict[HandlerName, HandlerStats] = {}
-        self._tests: dict[str, dict[str, Phase]] = {}
+        self._tests: dict[str, Mapping[str, Phase]] = {}
         self._slowest: Ranking[SlowCall] = Ranking(SLOWEST)
         self._raised: dict[tuple[Any, ...], Raised] = {}
         self._repeats: dict[tuple[Any, ...], Repeat] = {}
@@ -52,9 +52,8 @@ class Merger:
                 self._handlers[name] = HandlerStats()
             self._handlers[name].merge(stats)
         for test, phases in profile.tests.items():
-            merged = self._tests.setdefault(test, {})
-            for when, phase in phases.items():
-                merged[when] = merged[when].plus(phase) if when in merged else phase
+            known = self._tests.get(test)
+            self._tests[test] = phases if known is None else _together(known, phases)
         _merge_noted(self._raised, profile.raised)
         _merge_noted(self._repeats, profile.repeats)
         _merge_noted(self._edges, profile.edges)
@@ -74,13 +73,18 @@ class Merger:
             tuple(sorted(self._raised.values(), key=lambda one: (-one.calls, one))),
             tuple(sorted(self._repeats.values(), key=lambda one: (-one.times, one))),
             tuple(sorted(self._edges.values(), key=edge_order)),
-            MappingProxyType(
-                {test: MappingProxyType(phases) for test, phases in self._tests.items()}
-            ),
+            MappingProxyType(self._tests),
             self._runs[0] if len(self._runs) == 1 else None,
             tuple(self._incomplete),
             self._waiting,
         )
+
+
+def _together(known: Mapping[str, Phase], more: Mapping[str, Phase]) -> Mapping[str, Phase]:
+    phases = dict(known)
+    for when, phase in more.items():
+        phases[when] = phases[when].plus(phase) if when in phases else phase
+    return MappingProxyType(phases)
 
 
 def _merge_noted(kept: dict[tuple[Any, ...], Noted], more: Iterable[Noted]) -> None:

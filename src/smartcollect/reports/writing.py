@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 
-def write(path: str | os.PathLike[str], text: str) -> None:
+def write(path: str | os.PathLike[str], text: str | Iterable[str]) -> None:
     """Writes a file whole, in UTF-8: a failure or a crash leaves the file that was there.
 
     A process that is killed meanwhile leaves a file whose name is `temporary_name`.
+
+    Args:
+        path: the file.
+        text: what it is to hold, as a whole or in pieces.
 
     Raises:
         OSError: it cannot be written; the error names ``path``.
@@ -21,7 +26,7 @@ def write(path: str | os.PathLike[str], text: str) -> None:
     try:
         if target.is_dir():
             raise IsADirectoryError(21, "Is a directory")
-        _write_new(temporary, text, _mode(target))
+        _write_new(temporary, [text] if isinstance(text, str) else text, _mode(target))
         os.replace(temporary, target)
     except OSError as error:
         raise type(error)(error.errno, error.strerror, os.fspath(path)) from None
@@ -35,7 +40,7 @@ def temporary_name(name: str) -> str:
     return f".{name}.{uuid4().hex[:8]}"
 
 
-def _write_new(path: Path, text: str, mode: int | None) -> None:
+def _write_new(path: Path, pieces: Iterable[str], mode: int | None) -> None:
     """Write a file that is not there yet, and let the disk have it."""
 
     def opener(name: str, flags: int) -> int:
@@ -47,7 +52,7 @@ def _write_new(path: Path, text: str, mode: int | None) -> None:
     with open(path, "x", encoding="utf-8", newline="", opener=opener) as file:
         if mode is not None:
             os.chmod(path, mode)
-        file.write(text)
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from math import ceil, inf
 from typing import Any
@@ -316,8 +317,12 @@ def _pairs(histogram: Mapping[int, int]) -> list[list[float]]:
     return [[rounded_middle(bucket), histogram[bucket]] for bucket in sorted(histogram)]
 
 
+# Of all handlers of all reports, most middles are the same few.
+_bucket_of = lru_cache(maxsize=4096)(bucket_of)
+
+
 def _counted(pairs: Iterable[Any]) -> Counter[int]:
     histogram: Counter[int] = Counter()
     for middle, calls in pairs:
-        histogram[bucket_of(time(middle))] += count(calls)
+        histogram[_bucket_of(time(middle))] += count(calls)
     return histogram
