@@ -22,20 +22,15 @@ REPORTS = (".json", ".md", ".html")
 
 
 def _sort(text: str) -> str:
-    from smartcollect.reports.summary import SORTED_BY, sort_field
+    from smartcollect.options import sort
 
-    field = sort_field(text.strip())
-    if field is None:
-        raise ValueError(f"accepted: {', '.join(SORTED_BY)}")
-    return field
+    return sort(text)
 
 
 def _count(text: str) -> int:
-    from smartcollect.checks import WHOLE_NUMBER, is_whole_number
+    from smartcollect.options import count
 
-    if not (text.strip().isdecimal() and is_whole_number(int(text))):
-        raise ValueError(f"accepted: {WHOLE_NUMBER}")
-    return int(text)
+    return count(text)
 
 
 def _path(text: str) -> Path:
@@ -106,14 +101,15 @@ def _objects(text: str) -> str:
 
 
 def _pattern(text: str) -> str:
-    if len(text.split()) != 1:
-        raise ValueError("accepted: a handler, or a pattern such as users.*")
-    return text.strip()
+    from smartcollect.options import pattern
+
+    return pattern(text)
 
 
 def _pair(text: str) -> tuple[str, str]:
-    parent, arrow, child = text.rpartition(">")
-    return (_pattern(parent) if arrow else "*"), _pattern(child)
+    from smartcollect.options import pair
+
+    return pair(text)
 
 
 def _watched(text: str) -> str:
@@ -299,7 +295,7 @@ class Options:
 
     def part(self, kind: type[Part]) -> Part:
         """Return those of the options that a settings type of the library has, as one of it."""
-        given = {one.name: getattr(self, one.name) for one in fields(kind)}  # type: ignore[arg-type]
+        given = {one.name: getattr(self, one.name, None) for one in fields(kind)}  # type: ignore[arg-type]
         return kind(**{name: value for name, value in given.items() if value is not None})
 
 

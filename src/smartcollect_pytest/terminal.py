@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -30,22 +27,6 @@ class Writer(Protocol):
     def write_line(self, line: str, **markup: bool) -> None: ...
 
 
-def width(is_terminal: bool) -> int:
-    """Return the cells of a line.
-
-    That of the terminal, or ``COLUMNS``, by which pytest goes too; at least 80. Where there is
-    neither, as in the log of a CI, 120.
-    """
-    from smartcollect.reports.terminal import LOG, NARROWEST
-
-    size = 0
-    with suppress(ValueError):
-        size = int(os.environ.get("COLUMNS", 0))
-    if size <= 0:
-        size = shutil.get_terminal_size().columns if is_terminal else LOG
-    return max(size, NARROWEST)
-
-
 class Terminal:
     """Writes what the terminal's encoding has, and something else for what it lacks.
 
@@ -68,7 +49,7 @@ class Terminal:
             made: what was written besides, a line each.
             verbosity: below 0, what is not essential is left out; above, nothing is cut.
         """
-        from smartcollect.reports.terminal import lines
+        from smartcollect.reports.terminal import lines, width
         from smartcollect.text import encodable
 
         if verbosity < 0:

@@ -28,7 +28,7 @@ from .calls import entry_of
 from .handlers import names_of, read_handlers
 from .kept_runs import KeptRuns
 from .minutes import stats_of
-from .runs import Chosen, delete_runs, development, last_machine, last_runs
+from .runs import Chosen, delete_runs, development, last_machine, last_runs, old_runs
 
 Moment = float | str | datetime
 """Unix seconds; a ``datetime``; or text: ``"1h"`` (ago), ``"2024-05-31 12:00"``."""
@@ -228,15 +228,34 @@ class History:
             wanted = [find(names, handlers)]
         return Trends(trends(*known, wanted))
 
-    def prune_runs(self, before: float | str | datetime) -> int:
-        """Delete the runs that were made before a time, and return how many those were.
+    def prune_runs(
+        self,
+        before: Moment | None = None,
+        keep: int | None = None,
+        dry_run: bool = False,
+    ) -> int:
+        """Delete old runs, and return how many those are.
 
         Args:
-            before: Unix seconds, a ``datetime``, or text: ``"90d"`` (ago), ``"2024-05-31"``.
+            before: only runs that were made before this time: Unix seconds, a ``datetime``, or
+                text: ``"90d"`` (ago), ``"2024-05-31"``.
+            keep: never the newest runs, so many of them.
+            dry_run: whether to delete none, and only tell.
+
+        Raises:
+            TypeError, ValueError: a value is something else, or nothing says what to delete.
         """
-        limit = instant(before, "before", SYSTEM.wall())
+        if before is None and keep is None:
+            raise ValueError("pass before, keep or both: nothing says which runs are old")
+        limit = None if before is None else instant(before, "before", SYSTEM.wall())
+        number = None if keep is None else whole_number("keep", keep)
+        if dry_run:
+            with self._reading() as connection:
+                return len(old_runs(connection, limit, number))
         with self._database.writing() as connection, connection.begin():
-            return delete_runs(connection, limit)
+            numbers = old_runs(connection, limit, number)
+            delete_runs(connection, numbers)
+        return len(numbers)
 
     def close(self) -> None:
         """Answer no more questions."""

@@ -29,6 +29,8 @@ from .handlers import names_of, number_handlers, read_handlers
 from .packing import packed, restored, storable, unpacked
 
 _runs = schema.runs
+_AT_ONCE = 500
+"""Parameters of a statement; SQLite takes 999 at least."""
 _NEWEST_FIRST = _runs.c.created.desc(), _runs.c.id.desc()
 
 
@@ -116,14 +118,30 @@ def last_machine(connection: Connection, branch: str | None) -> Mapping[str, str
     return None if text is None else unpacked(text)
 
 
-def delete_runs(connection: Connection, before: float) -> int:
-    """Delete old runs, in the transaction of the caller, and return how many those were.
+def old_runs(connection: Connection, before: float | None, keep: int | None) -> list[int]:
+    """Return the numbers of old runs, the newest first.
 
     Args:
         connection: to the database.
-        before: Unix seconds; runs that were made earlier are deleted.
+        before: Unix seconds; runs that were made earlier are old.
+        keep: how many of the newest are not old; the others are if ``before`` says so, or is
+            ``None``.
     """
-    return connection.execute(delete(_runs).where(_runs.c.created < before)).rowcount
+    query = select(_runs.c.id, _runs.c.created).order_by(*_NEWEST_FIRST)
+    rows = connection.execute(query).all()[keep or 0 :]
+    return [row.id for row in rows if before is None or row.created < before]
+
+
+def delete_runs(connection: Connection, numbers: Sequence[int]) -> None:
+    """Delete runs, in the transaction of the caller.
+
+    Args:
+        connection: to the database.
+        numbers: of the runs.
+    """
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = numbers[start : start + _AT_ONCE]
+        connection.execute(delete(_runs).where(_runs.c.id.in_(some)))
 
 
 class Development(NamedTuple):

@@ -11,6 +11,7 @@ from ..text import plural
 from ..units import duration, percent
 from .drift import Drift
 from .growth import Change, Growth
+from .machine import differences
 from .profile import Profile
 from .rules import BEST, DRIFT, Rule
 from .significance import SIGNIFICANT
@@ -206,9 +207,4 @@ def _signed(ratio: float) -> str:
 def _differences(old: Profile, new: Profile) -> tuple[str, ...]:
     if old.run is None or new.run is None:
         return ("no machine is told",)
-    then, now = old.run.machine, new.run.machine
-    return tuple(
-        f"{key}: {then.get(key, 'not told')} then, {now.get(key, 'not told')} now"
-        for key in sorted(then.keys() | now.keys())
-        if then.get(key) != now.get(key)
-    )
+    return differences(old.run.machine, new.run.machine)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from ..names import HandlerName, short_names
@@ -39,6 +39,9 @@ def sort_field(text: str) -> str | None:
     return field if field in STATISTICS or field in ("tests", "handler") else None
 
 
+_OPTIONS = {"rows": "--smartcollect-rows", "compare_fail": "--smartcollect-compare-fail"}
+
+
 @dataclass(frozen=True)
 class Layout:
     """How the summary is shown.
@@ -49,6 +52,7 @@ class Layout:
         slowest: how many of the slowest calls it shows.
         compare: the files, folders and databases of the baseline.
         compare_fail: what may grow by how much, compared with that.
+        options: what the options are called that show more, by the names of these attributes.
     """
 
     sort: str = "total_time"
@@ -56,6 +60,7 @@ class Layout:
     slowest: int = 5
     compare: tuple[object, ...] = ()
     compare_fail: tuple[Rule, ...] = ()
+    options: Mapping[str, str] = field(default_factory=lambda: _OPTIONS)
 
 
 SHOWN = 10
@@ -124,14 +129,42 @@ def sections(
         _repeats(profile, names, whole),
         _comparison(verdict, layout, names, whole),
         _coverage(profile, names, whole),
+        *_judged(verdict),
+    ]
+    return _said(found)
+
+
+def told(profile: Profile, verdict: Verdict) -> list[Section]:
+    """The sections of the summary about what is missing, what was not judged, and what failed."""
+    missing = [f"incomplete: {why}" for why in profile.incomplete]
+    return _said([Section(lines=missing, tone="warning", essential=True), *_judged(verdict)])
+
+
+def _judged(verdict: Verdict) -> list[Section]:
+    return [
         Section(lines=verdict.notes, tone="warning", essential=True),
         Section(lines=verdict.failures, tone="failure", essential=True),
     ]
+
+
+def _said(sections: Iterable[Section]) -> list[Section]:
+    """Return the sections that have something to say."""
     return [
         section._replace(lines=list(map(one_line, section.lines)))
-        for section in found
+        for section in sections
         if section.rows or section.lines
     ]
+
+
+def compared(verdict: Verdict, layout: Layout, whole: bool = False) -> list[Section]:
+    """The section of the summary about the comparison, or none.
+
+    Args:
+        verdict: how the run was judged.
+        layout: how it is shown.
+        whole: whether nothing is cut.
+    """
+    return _said([_comparison(verdict, layout, short_names(_compared(verdict)), whole)])
 
 
 def _head(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Section]:
@@ -163,7 +196,7 @@ def _handlers(
     lines = [] if rows else ["no handler was called"]
     if len(kept) < len(rows):
         more = plural(len(rows) - len(kept), "more handler")
-        lines = [f"… {more}; --smartcollect-rows=0 shows all"]
+        lines = [f"… {more}; {layout.options['rows']}=0 shows all"]
     sorted_by = STATISTIC_COLUMNS.get(field, field)
     return Section(
         rows=[statistics_row(row) for row in kept],
@@ -251,7 +284,8 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
     kept = found.changes if whole or layout.rows == 0 else found.changes[: layout.rows]
     lines = []
     if len(kept) < len(found.changes):
-        lines.append(f"… {len(found.changes) - len(kept):,} more; --smartcollect-rows=0 shows all")
+        more = len(found.changes) - len(kept)
+        lines.append(f"… {more:,} more; {layout.options['rows']}=0 shows all")
     for what, which in (("new since then", found.added), ("not called any more", found.removed)):
         if which:
             lines.append(f"{what}: {_listed([names[name] for name in which], whole)}")
@@ -270,7 +304,7 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
         )
     title = f"compared with {_baseline(found, layout)}"
     failed = found.slower_by([rule for rule in layout.compare_fail if rule.field == DRIFT])
-    without = "not judged without --smartcollect-compare-fail"
+    without = f"not judged without {layout.options['compare_fail']}"
     return Section(
         title,
         [

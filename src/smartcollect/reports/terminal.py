@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..text import CUT, encodable, one_line
@@ -26,6 +29,20 @@ class Line(NamedTuple):
 
     text: str
     tone: str = ""
+
+
+def width(is_terminal: bool) -> int:
+    """Return the cells of a line.
+
+    That of the terminal, or ``COLUMNS``, by which pytest goes too; at least 80. Where there is
+    neither, as in the log of a CI, 120.
+    """
+    size = 0
+    with suppress(ValueError):
+        size = int(os.environ.get("COLUMNS", 0))
+    if size <= 0:
+        size = shutil.get_terminal_size().columns if is_terminal else LOG
+    return max(size, NARROWEST)
 
 
 def lines(

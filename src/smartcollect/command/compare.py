@@ -1,0 +1,100 @@
+"""``smartcollect compare``: what became slower."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .output import FORMAT, WHOLE, say_report
+from .program import BAD, Refused
+from .reading import COUNT, DURATION, REPORTS, RULE, profile_in, runs_in
+from .show import OPTIONS
+
+if TYPE_CHECKING:
+    from ..profiles.comparison import Comparison
+    from ..profiles.rules import Rule
+
+
+@click.command()
+@click.argument("old", metavar="OLD...", nargs=-1, required=True, type=REPORTS)
+@click.argument("new", type=REPORTS)
+@click.option(
+    "--fail",
+    metavar="[FIELD:]PERCENT%",
+    multiple=True,
+    type=RULE,
+    help="Exit with 1 if a handler became slower by more than PERCENT, such as 25%, or if its "
+    "FIELD grew by more, such as calls:10%. May be given again.",
+)
+@click.option(
+    "--min",
+    "minimum",
+    metavar="DURATION",
+    type=DURATION,
+    default="0.1ms",
+    show_default=True,
+    help="A time that grew by less fails nothing.",
+)
+@FORMAT
+@click.option(
+    "--rows",
+    metavar="N",
+    type=COUNT,
+    default="20",
+    show_default=True,
+    help="Show N handlers, 0 for all.",
+)
+@WHOLE
+def compare(
+    old: tuple[Path, ...],
+    new: Path,
+    fail: tuple[Rule, ...],
+    minimum: float,
+    format: str,
+    rows: int,
+    verbose: bool,
+) -> int:
+    """Compare a run with earlier ones.
+
+    OLD is the report of an earlier run, or a folder of such reports; three runs and more tell how
+    far runs of the same code lie apart. NEW is the report of the run that is compared.
+    """
+    from ..profiles.verdict import Expectations, judge
+    from ..reports.summary import Layout, compared, told
+
+    profile = profile_in(new)
+    baseline = runs_in(old)
+    if not baseline:
+        raise Refused(f"there is no report in {', '.join(map(str, old))}")
+    verdict = judge(profile, Expectations(compare_fail=fail, compare_min=minimum), baseline)
+    assert verdict.comparison is not None
+    layout = Layout(rows=rows, compare=old, compare_fail=fail, options=OPTIONS)
+    shown = [*compared(verdict, layout, verbose), *told(profile, verdict)]
+    say_report(format, profile, verdict, shown, partial(_written, verdict.comparison), verbose)
+    return BAD if verdict.failures else 0
+
+
+def _written(found: Comparison) -> list[str]:
+    from ..reports.strict_json import json_text
+
+    changes: list[dict[str, Any]] = [
+        {
+            "handler": change.name.handler,
+            "switcher": change.name.switcher,
+            "field": change.field,
+            "before": change.before,
+            "after": change.after,
+            # JSON has no infinity: there was nothing before.
+            "ratio": change.ratio if math.isfinite(change.ratio) else None,
+            "p": change.p,
+            "regression": change.regression,
+            "why": change.why,
+        }
+        for change in found.changes
+    ]
+    document = {"changes": changes, "drift": found.drift._asdict(), "judged": found.judged}
+    return [json_text(document, indent=2), "\n"]

@@ -1,0 +1,74 @@
+"""``smartcollect open``: a report in a browser."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from .output import page
+from .program import Refused, say, warn
+from .reading import REPORT, profile_in
+
+
+@click.command("open")
+@click.argument("file", type=REPORT)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the page to FILE, and not to a temporary file.",
+)
+def open_report(file: Path, output: Path | None) -> None:
+    """Show a report in a browser.
+
+    It is written as a page of HTML, whose name is printed, and opened if there is a browser.
+    """
+    from ..profiles.verdict import Verdict
+    from ..reports.writing import write
+
+    text = page(profile_in(file), Verdict())
+    place = output or _temporary(file)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write(place, text)
+    except OSError as error:
+        raise Refused(f"{place}: not written: {error.strerror}") from None
+    say(str(place))
+    if not _has_browser():
+        warn("there is no browser here to open it in")
+        return
+    # Beside this process: a browser may stay until its window is closed.
+    subprocess.Popen(
+        [sys.executable, "-m", "webbrowser", place.resolve().as_uri()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _temporary(file: Path) -> Path:
+    from tempfile import mkdtemp
+
+    return Path(mkdtemp(prefix="smartcollect-"), f"{file.stem}.html")
+
+
+def _has_browser() -> bool:
+    """Tell whether there is a browser, with somebody before it."""
+    import webbrowser
+
+    has_screen = sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    )
+    if os.environ.get("CI") or not has_screen:
+        return False
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True

@@ -1,0 +1,81 @@
+"""A report in each format that commands print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from .program import Refused, say_all, say_document
+
+if TYPE_CHECKING:
+    from ..profiles.profile import Profile
+    from ..profiles.verdict import Verdict
+    from ..reports.summary import Section
+
+FORMAT = click.option(
+    "--format",
+    type=click.Choice(["table", "md", "json", "html"]),
+    default="table",
+    show_default=True,
+    help="How to print it.",
+)
+WHOLE = click.option("-v", "--verbose", is_flag=True, help="Cut neither rows nor texts.")
+
+
+def say_report(
+    format: str,
+    profile: Profile,
+    verdict: Verdict,
+    sections: Sequence[Section],
+    json: Callable[[], Iterable[str]],
+    whole: bool,
+) -> None:
+    """Print a report.
+
+    Args:
+        format: one of those that `FORMAT` takes.
+        profile: that of the run.
+        verdict: how it was judged.
+        sections: what people read of both.
+        json: makes what programs read, in pieces.
+        whole: whether nothing is cut.
+    """
+    if format == "json":
+        say_document(json())
+    elif format == "html":
+        say_document([page(profile, verdict)])
+    elif format == "md":
+        from ..reports.markdown import markdown
+
+        say_document([markdown(sections)])
+    else:
+        say_sections(sections, whole)
+
+
+def say_sections(sections: Iterable[Section], whole: bool = False) -> None:
+    """Print what people read of a report, as wide as the terminal is.
+
+    Args:
+        sections: what they read.
+        whole: whether nothing is cut.
+    """
+    from ..reports.terminal import lines, width
+
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    say_all(lines(sections, width(sys.stdout.isatty()), whole, encoding))
+
+
+def page(profile: Profile, verdict: Verdict) -> str:
+    """Return a report as HTML.
+
+    Raises:
+        Refused: what that needs is not installed.
+    """
+    try:
+        from ..reports.html import html
+    except ModuleNotFoundError as error:
+        raise Refused(str(error)) from None
+    return html(profile, verdict)

@@ -1,0 +1,118 @@
+"""What all commands share: errors in one line, the exit status, and how they print."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from ..reports.terminal import Line
+
+BAD, WRONG, INTERRUPTED = 1, 2, 130
+"""Exit statuses: a report is judged bad; the command cannot do what it was asked to; Ctrl-C."""
+_STYLES: dict[str, dict[str, Any]] = {
+    "title": {"bold": True},
+    "warning": {"fg": "yellow"},
+    "failure": {"fg": "red", "bold": True},
+}
+
+
+class Refused(click.ClickException):
+    """The command cannot do what it was asked to."""
+
+    exit_code = WRONG
+
+
+class Program(click.Group):
+    """A group of commands whose errors are one line each."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command; see `click.Command.main`. Commands return the exit status."""
+
+        def run() -> Any:
+            return super(Program, self).main(args, prog_name, complete_var, False, **extra)
+
+        if not standalone_mode:
+            return run()
+        try:
+            status = run()
+        except click.UsageError as error:
+            where = "" if error.ctx is None else f"; see {error.ctx.command_path} --help"
+            fail(f"{error.format_message().removesuffix('.')}{where}")
+        except click.ClickException as error:
+            fail(error.format_message())
+        except click.Abort:
+            sys.exit(INTERRUPTED)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def fail(message: str) -> NoReturn:
+    """Print an error, and end with status 2."""
+    warn(f"error: {message}")
+    sys.exit(WRONG)
+
+
+def warn(message: str) -> None:
+    """Print a line for people, which is not part of what the command prints for others."""
+    from ..text import one_line
+
+    click.echo(f"smartcollect: {one_line(' '.join(message.split()))}", err=True)
+
+
+def say(text: str, tone: str = "") -> None:
+    """Print a line; in colour where that is a terminal.
+
+    Args:
+        text: the line.
+        tone: that of `smartcollect.reports.terminal.Line`.
+    """
+    from ..text import encodable, one_line
+
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    _print(_styled(encodable(one_line(text), encoding), tone) + "\n")
+
+
+def say_all(lines: Iterable[Line]) -> None:
+    """Print lines of `smartcollect.reports.terminal.lines`."""
+    _print("".join([f"{_styled(line.text, line.tone)}\n" for line in lines]))
+
+
+def say_document(pieces: Iterable[str]) -> None:
+    """Print what programs read, in UTF-8 whatever the terminal has."""
+    try:
+        for piece in pieces:
+            sys.stdout.buffer.write(piece.encode())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        _leave_pipe()
+
+
+def _styled(text: str, tone: str) -> str:
+    # click takes the colours out where there is no terminal.
+    style = {} if os.environ.get("NO_COLOR") else _STYLES.get(tone, {})
+    return click.style(text, **style) if style else text
+
+
+def _print(text: str) -> None:
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        _leave_pipe()
+
+
+def _leave_pipe() -> None:
+    """Write nowhere from now on: who reads has read enough, and a verdict is still to come."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

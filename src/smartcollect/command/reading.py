@@ -1,0 +1,215 @@
+"""The reports that commands are given, and values of their options."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .program import Refused
+
+if TYPE_CHECKING:
+    from ..profiles.profile import Profile
+
+    _Type = click.ParamType[Any]
+else:
+    _Type = click.ParamType
+
+REPORT = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""The type of an argument that is a report file."""
+REPORTS = click.Path(exists=True, path_type=Path)
+"""The type of an argument that is a report file, or a folder of these."""
+
+
+class Value(_Type):
+    """A value that a function of the library reads.
+
+    Args:
+        name: what the help calls it.
+        read: takes the text; its ``ValueError`` tells what is accepted.
+    """
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):  # the default
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not accepted; {error}", param, ctx)
+
+
+class Earlier(click.Path):
+    """The type of an option that is a report file, a folder of these, or the URL of a history."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        is_url = isinstance(value, str) and "://" in value
+        return value if is_url else super().convert(value, param, ctx)
+
+
+def _sort(text: str) -> str:
+    from ..options import sort
+
+    return sort(text)
+
+
+def _count(text: str) -> int:
+    from ..options import count
+
+    return count(text)
+
+
+def _pattern(text: str) -> str:
+    from ..options import pattern
+
+    return pattern(text)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    from ..options import pair
+
+    return pair(text)
+
+
+def _budget(text: str) -> object:
+    from ..profiles.budgets import parse_budget
+
+    return parse_budget(text)
+
+
+def _rule(text: str) -> object:
+    from ..profiles.rules import parse_rule
+
+    return parse_rule(text)
+
+
+def _duration(text: str) -> float:
+    from ..units import seconds
+
+    return seconds(text)
+
+
+# The library is imported once there is something to read: the help is there at once.
+SORT = Value("field", _sort)
+COUNT = Value("n", _count)
+PATTERN = Value("handler", _pattern)
+PAIR = Value("parent>child", _pair)
+BUDGET = Value("budget", _budget)
+RULE = Value("[field:]percent%", _rule)
+DURATION = Value("duration", _duration)
+
+
+def profile_in(file: Path) -> Profile:
+    """Return the profile in a report file.
+
+    Raises:
+        Refused: there is none.
+    """
+    from ..profiles.files import load
+
+    try:
+        return load(file)
+    except ValueError as error:
+        raise Refused(f"{file}: {error}") from None
+
+
+def runs_in(paths: Iterable[Path]) -> list[Profile]:
+    """Return the profiles in report files, and in the report files of folders.
+
+    Raises:
+        Refused: one cannot be read.
+    """
+    from ..profiles.files import load_runs
+
+    found = []
+    for path in paths:
+        try:
+            found += load_runs(path)
+        except ValueError as error:
+            raise Refused(f"{path}: {error}") from None
+    return found
+
+
+def shown(place: Path | str) -> str:
+    """Return what `Earlier` takes as it can be printed."""
+    from ..values.redaction import without_secrets
+
+    return without_secrets(str(place))
+
+
+def earlier_runs(places: Iterable[Path | str], profile: Profile) -> list[Profile]:
+    """Return the runs that a run is compared with.
+
+    Args:
+        places: what `Earlier` takes; of a history the runs on the same machine.
+        profile: that of the run.
+
+    Raises:
+        Refused: one cannot be read.
+    """
+    found = []
+    for place in places:
+        if isinstance(place, Path):
+            found += runs_in([place])
+            continue
+        with database_errors(place):
+            from ..database.kept_runs import KeptRuns
+
+            found += KeptRuns(place).last({} if profile.run is None else profile.run.machine)
+    return found
+
+
+@contextmanager
+def database_errors(url: str) -> Iterator[None]:
+    """Refuse a database that cannot be used, in one line.
+
+    Args:
+        url: of the database.
+    """
+    try:
+        from ..database.kept_runs import FAILURES, reason
+    except ModuleNotFoundError as error:
+        raise Refused(f"{shown(url)}: {error}") from None
+    try:
+        yield
+    except FAILURES as error:
+        raise Refused(f"{shown(url)}: {reason(error)}") from None
+
+
+def files_of(paths: Sequence[Path]) -> list[Path]:
+    """Return report files, of folders the report files in them.
+
+    Raises:
+        Refused: a folder has none.
+    """
+    from ..profiles.files import reports_in
+
+    files = []
+    for path in paths:
+        found = reports_in(path) if path.is_dir() else [path]
+        if not found:
+            raise Refused(f"{path}: there is no .json file in this folder")
+        files += found
+    return files
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Let nobody look for garbage, of which there is none where much is read and kept."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,0 +1,70 @@
+"""``smartcollect show``: what a report says."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from .output import FORMAT, WHOLE, say_report
+from .program import Refused
+from .reading import COUNT, PATTERN, REPORT, SORT, profile_in
+
+OPTIONS = {"rows": "--rows", "compare_fail": "--fail"}
+"""What the options are called here that show more."""
+
+
+@click.command()
+@click.argument("file", type=REPORT)
+@FORMAT
+@click.option(
+    "--sort",
+    metavar="FIELD",
+    type=SORT,
+    default="total",
+    show_default=True,
+    help="Sort handlers by FIELD, the largest first: a column, or any statistic.",
+)
+@click.option(
+    "--handler",
+    metavar="PATTERN",
+    type=PATTERN,
+    help="Show only handlers that PATTERN fits, such as users.*.",
+)
+@click.option(
+    "--rows",
+    metavar="N",
+    type=COUNT,
+    default="20",
+    show_default=True,
+    help="Show N handlers, 0 for all.",
+)
+@click.option(
+    "--slowest",
+    metavar="N",
+    type=COUNT,
+    default="5",
+    show_default=True,
+    help="Show the N slowest calls, 0 for none.",
+)
+@WHOLE
+def show(
+    file: Path, format: str, sort: str, handler: str | None, rows: int, slowest: int, verbose: bool
+) -> None:
+    """Show a report as pytest --smartcollect does."""
+    from ..profiles.narrowing import narrowed
+    from ..profiles.verdict import Verdict
+    from ..reports.report_file import report
+    from ..reports.summary import Layout, sections
+
+    profile = profile_in(file)
+    if handler is not None:
+        try:
+            profile = narrowed(profile, handler)
+        except KeyError as error:
+            raise Refused(f"--handler: {error}") from None
+    verdict = Verdict()
+    layout = Layout(sort, rows, slowest, options=OPTIONS)
+    shown = sections(profile, verdict, layout, verbose)
+    say_report(format, profile, verdict, shown, partial(report, profile), verbose)

@@ -1,0 +1,53 @@
+"""Reports that are made up, without running a suite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from smartcollect import HandlerName, HandlerStats, Profile
+from smartcollect.profiles import Phase, Revision, Run, Usage
+from smartcollect.storage.histogram import buckets_of, doubles
+
+MACHINE = {"cpu": "one", "cpus": "2", "platform": "Linux x86_64", "python": "CPython 3.11"}
+
+
+def profile_of(
+    calls: Mapping[str, list[float]],
+    created: float = 1.0,
+    tests: Mapping[str, str] | None = None,
+    machine: Mapping[str, str] = MACHINE,
+    commit: str = "",
+    incomplete: tuple[str, ...] = (),
+    command: tuple[str, ...] = ("pytest",),
+) -> Profile:
+    """A profile of handlers of a shop.
+
+    Args:
+        calls: the seconds of each call, by handler.
+        created: when the run was made.
+        tests: the handler that each test called once.
+        machine, commit, incomplete, command: of the run.
+    """
+    handlers = {}
+    for handler, times in calls.items():
+        stats = handlers[HandlerName("shop", handler)] = HandlerStats()
+        if times:
+            stats.add(times, buckets_of(doubles(times)), last_call=created)
+    did = {
+        test: MappingProxyType(
+            {
+                "call": Phase(
+                    "passed",
+                    0.5,
+                    MappingProxyType({HandlerName("shop", handler): Usage(1, 0, 0.25)}),
+                )
+            }
+        )
+        for test, handler in (tests or {}).items()
+    }
+    revision = Revision(commit, "main", False) if commit else None
+    run = Run(created, command, MappingProxyType(dict(machine)), MappingProxyType({}), revision)
+    return Profile(
+        MappingProxyType(handlers), tests=MappingProxyType(did), run=run, incomplete=incomplete
+    )
