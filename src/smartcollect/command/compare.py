@@ -11,7 +11,7 @@ import click
 
 from .output import FORMAT, WHOLE, say_report
 from .program import BAD, Refused
-from .reading import COUNT, DURATION, REPORTS, RULE, profile_in, runs_in
+from .reading import COUNT, DURATION, REPORT, REPORTS, RULE, profile_in, runs_in
 from .show import OPTIONS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("old", metavar="OLD...", nargs=-1, required=True, type=REPORTS)
-@click.argument("new", type=REPORTS)
+@click.argument("new", type=REPORT)
 @click.option(
     "--fail",
     metavar="[FIELD:]PERCENT%",

@@ -1,0 +1,125 @@
+"""``smartcollect check`` and ``compare``: reports are judged as pytest judges a run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_reports import MACHINE, profile_of
+
+from smartcollect import HandlerName
+from smartcollect.profiles import Repeat
+
+CALLS = {"users.get": [0.001] * 4, "users.list": [0.5], "users.delete": []}
+
+
+@pytest.mark.parametrize(
+    ("words", "failures"),
+    [
+        ("--budget 'users.* calls<=4'", []),
+        (
+            "--budget 'users.* calls<=3' --budget 'users.list max_time<=100ms'",
+            [
+                "over budget: users.get: calls is 4, the budget is 3",
+                "over budget: users.list: max_time is 500 ms, the budget is 100 ms",
+            ],
+        ),
+        (
+            "--budget 'user.get calls<=4'",
+            ["budget of user.get: never called; .* did you mean 'users.get'?"],
+        ),
+        ("--fail-uncalled", ["never called, .*: shop.users.delete"]),
+        ("--fail-uncalled --allow-uncalled 'users.d*'", []),
+        ("--repeat-threshold 13", []),
+        ("--repeat-threshold 12", ["repeated: one call of users.list made 12 of users.get"]),
+        ("--repeat-threshold 12 --allow-repeats 'users.list>users.get'", []),
+        ("--compare old.json --compare-fail calls:100%", []),
+        (
+            "--compare old.json --compare-fail calls:99%",
+            ["regression: users.get: calls went from 2 to 4"],
+        ),
+    ],
+)
+def test_a_report_is_judged(words, failures, written, smartcollect):
+    repeat = Repeat(
+        HandlerName("shop", "users.list"), HandlerName("shop", "users.get"), 12, 1, True
+    )
+    written("new.json", replace(profile_of(CALLS, created=2.0), repeats=(repeat,)))
+    written("old.json", {**CALLS, "users.get": [0.001] * 2})
+    result = smartcollect("check", "new.json", *shlex.split(words))
+    assert (result.exit_code, result.stderr) == (1 if failures else 0, "")
+    if not failures:
+        assert result.stdout.splitlines()[-1] == "new.json: nothing fails"
+        return
+    lines = result.stdout.splitlines()[-len(failures) :]
+    assert all(map(re.match, failures, lines)), result.stdout
+
+
+def test_an_incomplete_report_fails_and_is_not_judged_by_what_is_missing(written, smartcollect):
+    written("whole.json", CALLS, incomplete=("1 of 2 shards is missing", "interrupted"))
+    words = ("check", "whole.json", "--fail-uncalled", "--budget", "orders.* calls<=1")
+    result = smartcollect(*words)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[:2] == ["incomplete: 1 of 2 shards is missing", "incomplete: interrupted"]
+    start = "not judged, since 1 of 2 shards is missing: "
+    assert [line.startswith(start) for line in lines] == [False, False, True, True, False]
+    assert lines[-1] == "the report is incomplete; --allow-incomplete lets it pass"
+    result = smartcollect(*words, "--allow-incomplete")
+    assert (result.exit_code, result.stdout.splitlines()[:4]) == (0, lines[:4])
+    # What did run is over its budget, whatever is missing.
+    words = ("check", "whole.json", "--allow-incomplete", "--budget", "users.* calls<=1")
+    assert smartcollect(*words).exit_code == 1
+
+
+def test_what_is_not_judged_is_told(written, smartcollect):
+    written("new.json", CALLS)
+    written("old.json", {**CALLS, "users.get": [0.001] * 2}, machine={**MACHINE, "cpus": "64"})
+    result = smartcollect("check", "new.json")
+    assert result.exit_code == 0
+    assert result.stdout == "new.json: nothing was judged but whether it is complete\n"
+    result = smartcollect("check", "new.json", "--compare", "old.json")
+    assert "nothing was judged" in result.stdout
+    words = ("check", "new.json", "--compare", "old.json", "--compare-fail", "calls:1%")
+    result = smartcollect(*words)
+    assert result.exit_code == 0
+    assert "cpus: 64 then, 2 now" in result.stdout
+    Path("empty").mkdir()
+    result = smartcollect("check", "new.json", "--compare", "empty", "--compare-fail", "calls:1%")
+    assert result.stdout.startswith("nothing to compare with: there is no run in empty\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        ("check new.json --budget users.get", "no limit is given, such as calls<=3"),
+        ("check new.json --budget 'users.get speed<=3'", "speed: no statistic that can be limited"),
+        ("check new.json --repeat-threshold x", "'x' is not accepted; accepted: a whole number"),
+        ("check new.json --allow-repeats 'a b'", "'a b' is not accepted; accepted: a handler"),
+        ("check new.json --compare-fail 25%", "--compare-fail: there is no baseline"),
+        ("check new.json --compare new.json --compare-fail x", "accepted: PERCENT% or FIELD:"),
+        ("check new.json --compare-min 1parsec", "'1parsec' is not a duration"),
+        ("check new.json --compare gone.json", "'gone.json' does not exist"),
+        ("check new.json --compare sqlite:///gone.db", "there is no database"),
+        ("check new.json --compare mysql://ada:secret@db/runs", r"mysql://ada:\*\*\*@db/runs"),
+        ("check gone.json", "'gone.json' does not exist"),
+        ("check .", "'.' is a directory"),
+        ("compare new.json", "Missing argument"),
+        ("compare new.json . --fail 1%", "'.' is a directory"),
+        ("compare empty new.json", "there is no report in empty"),
+        ("show new.json --sort speed", "'speed' is not accepted; accepted: total, "),
+        ("show new.json --handler user.get", "did you mean 'users.get'"),
+        ("show new.json --format xml", "'xml' is not one of 'table', 'md', 'json', 'html'"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_in_one_line(words, refusal, written, smartcollect):
+    written("new.json", CALLS)
+    Path("empty").mkdir()
+    result = smartcollect(*shlex.split(words))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("smartcollect: error: ")
+    assert re.search(refusal, result.stderr), result.stderr
