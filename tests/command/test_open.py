@@ -1,0 +1,78 @@
+"""``smartcollect open``: a page of HTML, in a browser where there is one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("jinja2", reason="comes with the extra html")
+
+
+@pytest.fixture
+def nobody_looks(monkeypatch):
+    for name in ("BROWSER", "CI", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+
+
+def test_where_nobody_looks_the_page_is_told(nobody_looks, written, smartcollect):
+    written("run.json", {"get": [0.1]})
+    result = smartcollect("open", "run.json")
+    assert result.exit_code == 0
+    page = Path(result.stdout.strip())
+    assert page.name == "run.html"
+    assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert result.stderr == "smartcollect: there is no browser here to open it in\n"
+    page.unlink()
+    page.parent.rmdir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="BROWSER is a script")
+def test_a_browser_opens_the_page(nobody_looks, written, process, tmp_path):
+    written("run.json", {"get": [0.1]})
+    pipe, browser = tmp_path / "pipe", tmp_path / "browser"
+    os.mkfifo(pipe)
+    browser.write_text(f'#!/bin/sh\necho "$1" > {pipe}\n')
+    browser.chmod(0o755)
+    # It waits until somebody reads the pipe, and the command does not.
+    result = process("open", "run.json", "-o", "made/page.html", env={"BROWSER": str(browser)})
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == "made/page.html\n"
+    assert pipe.read_text().strip() == Path("made/page.html").resolve().as_uri()
+    result = process("open", "run.json", "-o", "p.html", env={"BROWSER": str(browser), "CI": "1"})
+    assert "there is no browser here" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        ("run.json -o run.json/page.html", "not written"),
+        ("gone.json", "'gone.json' does not exist"),
+    ],
+)
+def test_what_cannot_be_opened(words, refusal, nobody_looks, written, smartcollect):
+    written("run.json", {"get": [0.1]})
+    result = smartcollect("open", *words.split())
+    assert result.exit_code == 2
+    assert refusal in result.stderr
+
+
+def test_html_needs_an_extra(written, smartcollect, monkeypatch):
+    written("run.json", {"get": [0.1]})
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    for words in (["open"], ["show", "--format", "html"]):
+        result = smartcollect(*words, "run.json")
+        assert result.exit_code == 2
+        assert "install smartcollect[html]" in result.stderr
+
+
+def test_html_of_a_comparison(written, smartcollect):
+    written("old.json", {"get": [0.1]})
+    written("new.json", {"get": [0.1] * 2}, created=2.0)
+    result = smartcollect("compare", "old.json", "new.json", "--fail", "calls:0%", "--format=html")
+    assert result.exit_code == 1
+    assert "regression" in result.stdout
+    assert "old.json" in result.stdout
