@@ -56,6 +56,8 @@ NEEDED = {
     "docs/howto/html.md": ["jinja2"],
     "docs/howto/opentelemetry.md": ["opentelemetry.exporter.otlp.proto.http"],
     "docs/howto/prometheus.md": ["prometheus_client"],
+    "docs/howto/split.md": ["click"],
+    "docs/reference/command.md": ["click", "jinja2", "sqlalchemy"],
 }
 """What the examples of a page need beside smartcollect: extras, which not every test run has."""
 METRICS = tuple(
@@ -63,6 +65,10 @@ METRICS = tuple(
         r'"(smartcollect_\w+)"', (ROOT / "src/smartcollect/sinks/prometheus.py").read_text("utf-8")
     )
 )
+PROGRAMS = "\n".join(
+    f'{name}() {{ "{sys.executable}" -m {name} "$@"; }}' for name in ("pytest", "smartcollect")
+)
+"""The commands of pages as functions of the shell: those of this Python."""
 INI = {"testpaths": "tests", "pythonpath": "."}
 
 
@@ -75,6 +81,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 def masked(text: str) -> Counter[str]:
     """The lines of a text without what differs from run to run: times, their order, widths."""
     text = re.sub(r"^\d+ % of the run this process waited for a processor$", "", text, flags=re.M)
+    text = re.sub(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "MOMENT", text)
     text = re.sub(r"\d[\d,.]* (?:s|ms|µs|ns)\b", "TIME", text)
     text = re.sub(r"TIME\s+TIME\s+\d+\.\d\d", "TIME TIME RATIO", text)
     text = re.sub(r"(RATIO\b.*)\s\d\.\d{4}", r"\1 P", text)
@@ -171,7 +178,7 @@ class Shop:
 
     def _run(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["bash", "-c", f'pytest() {{ "{sys.executable}" -m pytest "$@"; }}\n{command}'],
+            ["bash", "-c", f"{PROGRAMS}\n{command}"],
             cwd=self.top if "examples/shop" in command else self.path,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -264,6 +271,7 @@ INSTALLING = {
     "docs/howto/history.md": 1,
     "docs/howto/html.md": 1,
     "docs/howto/opentelemetry.md": 2,
+    "docs/reference/command.md": 2,
     "docs/explanation/cost.md": 1,
 }
 """Pages with ``sh`` blocks, which need the network or take minutes, and how many each has."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from importlib.metadata import entry_points
+import tomllib
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parent.parent.parent
 CALLS = {f"handler_{number}": [0.001] for number in range(300)}
 
 
@@ -28,9 +31,10 @@ def test_the_exit_status(written, process):
     assert process("--help").stdout.startswith("Usage: smartcollect [OPTIONS] COMMAND [ARGS]...")
 
 
-def test_the_installed_script_is_this_command():
-    [script] = entry_points(group="console_scripts", name="smartcollect")
-    assert script.value == "smartcollect.__main__:main"
+def test_the_script_is_this_command():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    module, _, name = project["scripts"]["smartcollect"].partition(":")
+    assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_commands_import_neither_pytest_nor_smartswitch(written, tmp_path):
@@ -133,7 +137,7 @@ def test_what_the_output_cannot_show_is_replaced(written, process):
 
 def test_colours_are_for_terminals(written):
     pty = pytest.importorskip("pty")
-    written("run.json", CALLS)
+    written("run.json", {"get": [0.001]})
     shown = {}
     for name, env in {"colour": {}, "plain": {"NO_COLOR": "1"}}.items():
         ours, theirs = pty.openpty()
@@ -175,14 +179,22 @@ def test_the_shell_completes(shell, process, written):
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_bash_takes_the_script(process, written):
+def test_bash_takes_the_script(process, written, tmp_path):
     written("run.json", CALLS)
     made = process(env={"_SMARTCOLLECT_COMPLETE": "bash_source"})
+    command = tmp_path / "bin" / "smartcollect"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m smartcollect "$@"\n')
+    command.chmod(0o755)
     script = f"""
-        smartcollect() {{ "{sys.executable}" -m smartcollect "$@"; }}
         {made.stdout}
         COMP_WORDS=(smartcollect compa); COMP_CWORD=1
         _smartcollect_completion smartcollect; echo "${{COMPREPLY[@]}}"
     """
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
-    assert done.stdout.split() == ["compare"]
+    done = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}"},
+    )
+    assert done.stdout.split() == ["compare"], done.stderr
