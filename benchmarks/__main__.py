@@ -12,7 +12,7 @@ import tabulate
 
 from smartcollect.profiles.machine import fingerprint
 
-from . import collected, history, pages, persistence, queries, suites
+from . import collected, command, history, pages, persistence, queries, suites
 from .measure import Row
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -30,6 +30,7 @@ _GROUPS: tuple[Callable[[], Iterable[Row]], ...] = (
     persistence.persisted,
     pages.report,
     suites.runs,
+    command.processes,
 )
 _PACKAGES = (
     "smartcollect",
