@@ -70,11 +70,20 @@ def compare(
     baseline = runs_in(old)
     if not baseline:
         raise Refused(f"there is no report in {', '.join(map(str, old))}")
-    verdict = judge(profile, Expectations(compare_fail=fail, compare_min=minimum), baseline)
-    assert verdict.comparison is not None
+    expected = Expectations(compare_fail=fail, compare_min=minimum)
+    verdict = judge(profile, expected, baseline)
+    found = verdict.comparison
+    assert found is not None
     layout = Layout(rows=rows, compare=old, compare_fail=fail, options=OPTIONS)
     shown = [*compared(verdict, layout, verbose), *told(profile, verdict)]
-    say_report(format, profile, verdict, shown, partial(_written, verdict.comparison), verbose)
+
+    def page() -> str:
+        from ..reports.html import html
+
+        then = list(map(str, old))
+        return html(profile, verdict, expectations=expected, compared_with=then)
+
+    say_report(format, shown, partial(_written, found), page, verbose)
     return BAD if verdict.failures else 0
 
 

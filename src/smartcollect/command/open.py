@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
-from .output import page
+from .output import needing_html, page_of
 from .program import Refused, say, warn
 from .reading import REPORT, profile_in
 
@@ -28,10 +29,9 @@ def open_report(file: Path, output: Path | None) -> None:
 
     It is written as a page of HTML, whose name is printed, and opened if there is a browser.
     """
-    from ..profiles.verdict import Verdict
     from ..reports.writing import write
 
-    text = page(profile_in(file), Verdict())
+    text = needing_html(partial(page_of, profile_in(file)))
     place = output or _temporary(file)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

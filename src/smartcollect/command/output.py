@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +12,6 @@ from .program import Refused, say_all, say_document
 
 if TYPE_CHECKING:
     from ..profiles.profile import Profile
-    from ..profiles.verdict import Verdict
     from ..reports.summary import Section
 
 FORMAT = click.option(
@@ -27,26 +26,27 @@ WHOLE = click.option("-v", "--verbose", is_flag=True, help="Cut neither rows nor
 
 def say_report(
     format: str,
-    profile: Profile,
-    verdict: Verdict,
-    sections: Sequence[Section],
+    sections: Iterable[Section],
     json: Callable[[], Iterable[str]],
+    page: Callable[[], str],
     whole: bool,
 ) -> None:
     """Print a report.
 
     Args:
         format: one of those that `FORMAT` takes.
-        profile: that of the run.
-        verdict: how it was judged.
-        sections: what people read of both.
+        sections: what people read.
         json: makes what programs read, in pieces.
+        page: makes the report as HTML.
         whole: whether nothing is cut.
+
+    Raises:
+        Refused: what HTML needs is not installed.
     """
     if format == "json":
         say_document(json())
     elif format == "html":
-        say_document([page(profile, verdict)])
+        say_document([needing_html(page)])
     elif format == "md":
         from ..reports.markdown import markdown
 
@@ -68,14 +68,20 @@ def say_sections(sections: Iterable[Section], whole: bool = False) -> None:
     say_all(lines(sections, width(sys.stdout.isatty()), whole, encoding))
 
 
-def page(profile: Profile, verdict: Verdict) -> str:
-    """Return a report as HTML.
+def needing_html(page: Callable[[], str]) -> str:
+    """Return what ``page`` makes.
 
     Raises:
         Refused: what that needs is not installed.
     """
     try:
-        from ..reports.html import html
+        return page()
     except ModuleNotFoundError as error:
         raise Refused(str(error)) from None
-    return html(profile, verdict)
+
+
+def page_of(profile: Profile) -> str:
+    """Return a report that nobody judged as HTML."""
+    from ..reports.html import html
+
+    return html(profile)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .output import FORMAT, WHOLE, say_report
+from .output import FORMAT, WHOLE, page_of, say_report
 from .program import Refused
 from .reading import COUNT, PATTERN, REPORT, SORT, profile_in
 
@@ -64,7 +64,6 @@ def show(
             profile = narrowed(profile, handler)
         except KeyError as error:
             raise Refused(f"--handler: {error}") from None
-    verdict = Verdict()
     layout = Layout(sort, rows, slowest, options=OPTIONS)
-    shown = sections(profile, verdict, layout, verbose)
-    say_report(format, profile, verdict, shown, partial(report, profile), verbose)
+    shown = sections(profile, Verdict(), layout, verbose)
+    say_report(format, shown, partial(report, profile), partial(page_of, profile), verbose)
