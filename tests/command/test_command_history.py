@@ -87,7 +87,7 @@ def test_many_runs_are_deleted_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [
-        ("list", "Missing option '--db' (env var: 'SMARTCOLLECT_DB')"),
+        ("list", "Missing option '--db'"),
         ("list --db gone.db", "'gone.db' is not the URL of a database"),
         ("list --db sqlite:///gone.db", "there is no database"),
         ("list --db postgresql://ada:secret@127.0.0.1:1/runs", "ada:***@127.0.0.1:1/runs"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -60,13 +61,19 @@ def test_what_cannot_be_opened(words, refusal, nobody_looks, written, smartcolle
     assert refusal in result.stderr
 
 
-def test_html_needs_an_extra(written, smartcollect, monkeypatch):
+@pytest.mark.parametrize("words", [("open",), ("show", "--format", "html")])
+def test_html_needs_an_extra(words, written):
     written("run.json", {"get": [0.1]})
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    for words in (["open"], ["show", "--format", "html"]):
-        result = smartcollect(*words, "run.json")
-        assert result.exit_code == 2
-        assert "install smartcollect[html]" in result.stderr
+    code = (
+        "import sys; sys.modules['jinja2'] = None; from smartcollect.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words, "run.json"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("smartcollect: error: ")
+    assert "smartcollect[html]" in line
 
 
 def test_html_of_a_comparison(written, smartcollect):
