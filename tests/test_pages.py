@@ -56,7 +56,7 @@ NEEDED = {
     "docs/howto/html.md": ["jinja2"],
     "docs/howto/opentelemetry.md": ["opentelemetry.exporter.otlp.proto.http"],
     "docs/howto/prometheus.md": ["prometheus_client"],
-    "docs/howto/split.md": ["click"],
+    "docs/howto/split.md": ["click", "sqlalchemy"],
     "docs/reference/command.md": ["click", "jinja2", "sqlalchemy"],
 }
 """What the examples of a page need beside smartcollect: extras, which not every test run has."""

@@ -112,3 +112,19 @@ def test_a_run_is_checked_against_the_history(url, written, smartcollect):
     result = smartcollect(*words)
     assert result.exit_code == 1
     assert "regression: get: calls went from 5 to 6" in result.stdout
+
+
+def test_a_checked_run_is_added_if_it_is_complete(url, written, smartcollect):
+    calls = {"get": [0.001] * 6, "put": [0.002]}
+    written("new.json", calls, created=DAY * 11)
+    words = ("check", "new.json", "--history", url, "--compare", url, "--compare-fail", "calls:0%")
+    result = smartcollect(*words)
+    assert result.exit_code == 1
+    assert f"added run 11 to {url}; it became slower, so no later run is compared" in result.stdout
+    # And so it is not what the next one is compared with.
+    written("new.json", calls, created=DAY * 12)
+    assert smartcollect(*words).exit_code == 1
+    written("new.json", calls, created=DAY * 13, incomplete=("1 of 2 shards is missing",))
+    result = smartcollect("check", "new.json", "--history", url)
+    assert f"{url}: this run is not added: 1 of 2 shards is missing" in result.stdout
+    assert len(history(url).runs(None)) == 12

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,10 +18,15 @@ from .reading import (
     REPORT,
     RULE,
     Earlier,
+    database_errors,
     earlier_runs,
     profile_in,
     shown,
 )
+
+if TYPE_CHECKING:
+    from ..profiles.profile import Profile
+    from ..profiles.verdict import Verdict
 
 _OPTIONS = {"rows": "smartcollect compare --rows", "compare_fail": "--compare-fail"}
 
@@ -82,8 +87,19 @@ _OPTIONS = {"rows": "smartcollect compare --rows", "compare_fail": "--compare-fa
     show_default=True,
     help="A time that grew by less fails nothing.",
 )
+@click.option(
+    "--history",
+    metavar="URL",
+    help="Add the run to the database at URL if it is complete, such as sqlite:///runs.db.",
+)
 @click.option("--allow-incomplete", is_flag=True, help="An incomplete report does not fail.")
-def check(file: Path, compare: tuple[Any, ...], allow_incomplete: bool, **given: Any) -> int:
+def check(
+    file: Path,
+    compare: tuple[Any, ...],
+    history: str | None,
+    allow_incomplete: bool,
+    **given: Any,
+) -> int:
     """Judge a report as pytest judges a run.
 
     The options are those of pytest, --smartcollect-fail-uncalled and so on, and judge the same.
@@ -104,6 +120,8 @@ def check(file: Path, compare: tuple[Any, ...], allow_incomplete: bool, **given:
         verdict = verdict.noting(f"nothing to compare with: there is no run in {', '.join(places)}")
     if missing and not allow_incomplete:
         verdict = verdict.failing("the report is incomplete; --allow-incomplete lets it pass")
+    if history is not None:
+        verdict = _add(history, profile, verdict)
     layout = Layout(compare=places, compare_fail=rules, options=_OPTIONS)
     say_sections(compared(verdict, layout))
     # Not wrapped: a line for each, also for programs that look for it.
@@ -112,7 +130,21 @@ def check(file: Path, compare: tuple[Any, ...], allow_incomplete: bool, **given:
             say(line, section.tone)
     if verdict.failures:
         return BAD
-    judged = [name for name in ("budgets", "fail_uncalled", "repeat_threshold") if given[name]]
-    judged += ["compare_fail"] if rules and baseline else []
+    judged = any(given[name] for name in ("budgets", "fail_uncalled", "repeat_threshold"))
+    if rules and verdict.comparison is not None:
+        judged = judged or not verdict.comparison.elsewhere
     say(f"{file}: {'nothing fails' if judged else 'nothing was judged but whether it is complete'}")
     return 0
+
+
+def _add(url: str, profile: Profile, verdict: Verdict) -> Verdict:
+    """Add a run to a database, if it is complete, and return the verdict with what came of that."""
+    if profile.incomplete:
+        return verdict.noting(f"{shown(url)}: this run is not added: {profile.incomplete[0]}")
+    regressed = verdict.comparison is not None and bool(verdict.comparison.regressions)
+    with database_errors(url):
+        from ..database.kept_runs import KeptRuns
+
+        number = KeptRuns(url).add(profile, regressed)
+    note = "; it became slower, so no later run is compared with it" if regressed else ""
+    return verdict.noting(f"added run {number:,} to {shown(url)}{note}")
