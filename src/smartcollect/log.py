@@ -8,6 +8,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from .assertions import Assertions
@@ -262,8 +263,10 @@ class CallLog(Assertions):
 
         Args:
             path: the file.
-            format: ``"json"`` (all of `to_dict`), ``"jsonl"`` (a line for each call) or ``"csv"``
-                (a row for each call). Left out, the suffix of ``path`` decides, or else JSON.
+            format: ``"json"`` (all of `to_dict`), ``"jsonl"`` (a line for each call), ``"csv"``
+                (a row for each call) or ``"trace"``: Trace Event, which Perfetto shows, or, where
+                ``path`` ends in ``.speedscope.json``, what speedscope shows. Left out, the suffix
+                of ``path`` decides, or else JSON. A path that ends in ``.gz`` is compressed.
 
         Raises:
             ValueError: there is no such format.
@@ -272,7 +275,8 @@ class CallLog(Assertions):
         Example:
             ``api.collect.export("calls.jsonl")``
         """
-        export_calls(path, format, self._heading(), self._entries(self._rows()))
+        calls = partial(self._rows, monotonic=True)
+        export_calls(path, format, self._heading(), self._entries(self._rows()), calls)
 
     def drain(self) -> Batch:
         """Take everything since the last ``drain()`` or ``clear()``, in one step.
@@ -478,11 +482,12 @@ class CallLog(Assertions):
     def _calls(self) -> list[Call]:
         return [self.recorder.rules.named(Call.of(row)) for row in self._rows()]
 
-    def _rows(self) -> Iterator[Row]:
-        """Yield the retained calls as plain data."""
+    def _rows(self, monotonic: bool = False) -> Iterator[Row]:
+        """Yield the retained calls as plain data; see `storage.ring.Rows`."""
         # One after the other: a hundred thousand at a time take longer, and much memory.
         snapshot = self.recorder.rules.new_snapshot()
-        return (serialized(row, snapshot) for row in self.recorder.store.rows())
+        rows = self.recorder.store.rows(monotonic=monotonic)
+        return (serialized(row, snapshot) for row in rows)
 
     def _entries(self, rows: Iterable[Row]) -> Iterator[Entry]:
         context = self.recorder.rules.settings.include_context

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from smartcollect.sources.functions import Watch
     from smartcollect.storage.ranking import Ranking
     from smartcollect.storage.rows import Call
+    from smartcollect.storage.tally import Summary
+
+    from .trace import Tracer
 
 PHASE_HISTORY = 1_000
 """Calls that are kept of one phase, to be shown when a budget is broken."""
@@ -37,6 +40,7 @@ class Capture:
     Attributes:
         refusal: why handlers cannot be watched; ``""`` where they can.
         now: the clock that calls are timed with; it stands still until handlers are watched.
+        tracer: takes the calls themselves, where somebody wants them.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Capture:
     ) -> None:
         self.refusal = ""
         self.now: Callable[[], float] = float
+        self.tracer: Tracer | None = None
         self._objects = objects
         self._patterns = patterns
         self._functions: Watch | None = None
@@ -97,6 +102,8 @@ class Capture:
         self._read = self._reading()
         usual = store.repeat_threshold
         store.repeat_threshold = min(usual, self._repeat_threshold or usual)
+        if self.tracer is not None:
+            self.tracer.begin(store)
         self._source = switchers
         self._watching.enter_context(switchers.everywhere(self._log.recorder))
         if self._patterns:
@@ -118,8 +125,14 @@ class Capture:
             if self._functions is not None and len(sys.modules) != self._modules:
                 self._modules = len(sys.modules)
                 self._functions.sweep()
-            summary = self._log.recorder.store.take()
+            summary = self._taken(wanted=False)
             self._register(() if summary is None else summary.handlers)
+
+    def _taken(self, wanted: bool = True) -> Summary | None:
+        """Return what was called since the last time, by a test where it is ``wanted``."""
+        assert self._log is not None
+        store = self._log.recorder.store
+        return store.take() if self.tracer is None else self.tracer.take(store, wanted)
 
     def _register(self, names: Iterable[HandlerName]) -> None:
         new = {name for name in names if name not in self._registered}
@@ -169,7 +182,7 @@ class Capture:
         if self._functions is not None:
             # A module is nobody's own, whichever test imported it first.
             self._register(name for name, _ in self._functions.new_functions())
-        summary = self._log.recorder.store.take()
+        summary = self._taken()
         if summary is None and not self._untold:
             return None
         from smartcollect import HandlerStats, Profile

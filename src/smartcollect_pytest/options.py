@@ -74,6 +74,15 @@ def _report(text: str) -> Path:
     return path
 
 
+def _trace(text: str) -> Path:
+    from smartcollect.reports.traces import SUFFIXES, is_trace
+
+    path = _path(text)
+    if not is_trace(path):
+        raise ValueError(f"give a file name that ends in {', '.join(SUFFIXES)}")
+    return path
+
+
 def _budget(text: str) -> Budget:
     from smartcollect.profiles.budgets import parse_budget
 
@@ -198,6 +207,20 @@ class Options:
         "FILE",
         many=True,
         profiles=True,
+    )
+    trace: tuple[Path, ...] = _option(
+        _trace,
+        "write what ran when to FILE: .json or .json.gz for Perfetto and chrome://tracing, "
+        ".speedscope.json for speedscope",
+        "FILE",
+        many=True,
+        profiles=True,
+    )
+    trace_limit: int = _option(
+        _count,
+        "show at most the first N calls in the files of --smartcollect-trace, 0 for all",
+        "N",
+        1_000_000,
     )
     history: Url | None = _option(  # noqa: RUF009 - as all others
         _url,

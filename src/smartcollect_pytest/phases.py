@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Sequence
 
 # Bound here: suites replace what others look up when they need it.
 from os import getpid, urandom
@@ -30,7 +31,8 @@ class Part(NamedTuple):
         when: the phase.
         outcome: how it ended, in pytest's words.
         duration: seconds.
-        calls: what it called; packed, where it comes from another process.
+        calls: what it called; packed, where it comes from another process. ``None`` for nothing.
+        window: what a trace shows of it, if there is one: a `Window`, or the same as plain data.
     """
 
     key: str
@@ -38,7 +40,8 @@ class Part(NamedTuple):
     when: str
     outcome: str
     duration: float
-    calls: Profile | str
+    calls: Profile | str | None
+    window: Sequence[Any] | None = None
 
 
 class Parts:
@@ -82,15 +85,18 @@ class Parts:
         """The phase that `enter` told of ends, perhaps with an exception."""
         duration = self._capture.now() - self._running.pop()
         self._ended = (test, when)
-        self._take(test, when, _outcome(error), duration)
+        self._take(test, when, _outcome(error), duration, whole=True)
 
-    def _take(self, test: str, when: str, outcome: str, duration: float) -> None:
-        profile = self._capture.take()
-        if profile is None:
+    def _take(
+        self, test: str, when: str, outcome: str, duration: float, whole: bool = False
+    ) -> None:
+        profile, tracer = self._capture.take(), self._capture.tracer
+        window = None if tracer is None else tracer.window(test, when, outcome, whole)
+        if profile is None and window is None:
             return
         key = urandom(8).hex()
-        self._waiting[key] = Part(key, test, when, outcome, duration, profile)
-        if self._totals is not None:
+        self._waiting[key] = Part(key, test, when, outcome, duration, profile, window)
+        if self._totals is not None and profile is not None:
             self._totals.add(profile.called())
 
     def load(self, report: Any) -> None:
@@ -100,7 +106,8 @@ class Parts:
             return
         # A plugin that runs tests in its own way may call none of pytest's hooks for the phases.
         seen = self._ended == (report.nodeid, report.when)
-        self._take(report.nodeid, report.when, report.outcome, 0.0 if seen else report.duration)
+        duration = 0.0 if seen else report.duration
+        self._take(report.nodeid, report.when, report.outcome, duration, whole=not seen)
         # In this process its key is enough. A fork, as some plugins run a test in, sends all.
         packs = self._worker or getpid() != self._process
         riding = [
@@ -149,4 +156,8 @@ def _outcome(error: BaseException | None) -> str:
 def _packed(part: Part) -> Part:
     from smartcollect.profiles.packing import pack
 
-    return part if isinstance(part.calls, str) else part._replace(calls=pack(part.calls))
+    if part.window is not None:
+        part = part._replace(window=tuple(part.window))
+    if part.calls is None or isinstance(part.calls, str):
+        return part
+    return part._replace(calls=pack(part.calls))

@@ -19,6 +19,7 @@ from .progress import telling
 from .selection import Selection
 from .session import Session
 from .terminal import Terminal
+from .trace import Trace, Tracer
 from .watching import Watching
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Profiler:
         self._config = config
         self._capture = capture
         self._options = given
-        self._session = Session()
+        self._trace = Trace(given.trace_limit) if given.trace else None
+        self._session = Session(self._trace)
         self._selection = Selection()
         config.pluginmanager.register(self._selection, "smartcollect-selection")
         self._watching = Watching(given.watch)
@@ -58,15 +60,19 @@ class Profiler:
         # Of what pytest writes to: later, something else may stand there.
         self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         self._worker = hasattr(config, "workerinput")
+        if given.trace:
+            worker = getattr(config, "workerinput", {"workerid": "main"})
+            capture.tracer = Tracer(worker["workerid"], given.trace_limit)
         self._parts = Parts(capture, self._worker, Totals() if given.junit else None)
         self._idle = any(config.getoption(name, False) for name in _NO_TEST_RUNS)
         if not self._worker and not self._idle:
             self._history = History(config, given)
         if not self._worker:
-            for path in given.report:
-                refusal = report.refusal(path)
-                if refusal is not None:
-                    raise options.refuse(config, given, "report", path, refusal)
+            for name in ("report", "trace"):
+                for path in getattr(given, name):
+                    refusal = report.refusal(path)
+                    if refusal is not None:
+                        raise options.refuse(config, given, name, path, refusal)
 
     # -- where tests run -------------------------------------------------------------------------
 
@@ -203,9 +209,23 @@ class Profiler:
                 self._verdict = self._verdict.failing(f"{path}: not written: {error.strerror}")
             else:
                 self._made.append(f"generated smartcollect report: {short_path(path)}")
+        self._write_traces(profile)
         if added:
             self._made.append(added)
         return bool(self._verdict.failures)
+
+    def _write_traces(self, profile: Profile) -> None:
+        from smartcollect.text import short_path
+
+        assert self._verdict is not None
+        for path in self._options.trace:
+            assert self._trace is not None
+            try:
+                shown = self._trace.write(path, profile)
+            except OSError as error:
+                self._verdict = self._verdict.failing(f"{path}: not written: {error.strerror}")
+            else:
+                self._made.append(f"generated smartcollect trace: {short_path(path)} ({shown})")
 
     def _machine(self) -> dict[str, str]:
         """What other plugins tell of the machine."""

@@ -19,13 +19,20 @@ if TYPE_CHECKING:
     from smartcollect.profiles.parts import Run
     from smartcollect.profiles.revision import Revision
 
+    from .trace import Trace
+
 _PACKAGES = ("pytest", "pytest-xdist", "smartcollect", "smartswitch")
 
 
 class Session:
-    """Gathers what rides on reports, wherever the tests ran."""
+    """Gathers what rides on reports, wherever the tests ran.
 
-    def __init__(self) -> None:
+    Args:
+        trace: takes what is for a trace, where somebody wants one.
+    """
+
+    def __init__(self, trace: Trace | None = None) -> None:
+        self._trace = trace
         self._known: set[str] = set()
         self._merger: Merger | None = None
         self._tests_lost = 0
@@ -52,7 +59,13 @@ class Session:
             if part.key in self._known:
                 continue
             self._known.add(part.key)
+            if self._trace is not None and part.window is not None:
+                from smartcollect.reports.timeline import Window
+
+                self._trace.add(Window(*part.window)._replace(outcome=part.outcome))
             profile = part.calls
+            if profile is None:
+                continue
             if isinstance(profile, str):
                 from smartcollect.profiles.packing import unpack
 

@@ -819,7 +819,7 @@ def test_a_fork_while_a_sink_is_closed(sw):
 def test_a_fork_while_another_thread_makes_the_calls_of_a_batch(sw):
     making, goes_on = threading.Event(), threading.Event()
 
-    def rows():
+    def rows(*, monotonic=False):
         making.set()
         goes_on.wait(60)
         return ()

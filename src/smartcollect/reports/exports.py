@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..names import HandlerName, short_names
 from ..storage.fields import Statistics
-from ..storage.rows import Entry
-from .formats import FORMATS, format_of
+from ..storage.rows import Entry, Row
+from .formats import FORMATS, TRACE, format_of
 from .stats import Stats
+from .traces import timeline_of, write_trace
 from .writing import write
 
 SCHEMA = "smartcollect/log"
@@ -42,17 +43,23 @@ def export_calls(
     format: str | None,
     heading: Mapping[str, Any],
     entries: Iterable[Entry],
+    calls: Callable[[], Iterable[Row]],
 ) -> None:
     """Write calls to a file, whole or not at all.
 
     Args:
         path: the file.
-        format: one of `FORMATS`. Left out, the suffix of ``path`` decides, or else JSON.
+        format: one of `formats.ACCEPTED`. Left out, the suffix of ``path`` decides, or else JSON.
         heading: what `heading` returns.
         entries: the calls.
+        calls: returns the same as rows that start on the monotonic clock.
 
     Raises:
         ValueError: there is no such format.
         OSError: the file cannot be written; one that was there is as it was.
     """
-    write(path, FORMATS[format_of(Path(path), format)](heading, entries))
+    name = format_of(Path(path), format)
+    if name == TRACE:
+        write_trace(path, timeline_of(calls()), {})
+    else:
+        write(path, FORMATS[name](heading, entries))

@@ -67,15 +67,25 @@ FORMATS: dict[str, Callable[[Mapping[str, Any], Iterable[Mapping[str, Any]]], st
 """The writers, by format: from the heading and the calls as plain data to the text."""
 
 
-def format_of(path: Path, format: str | None, accepted: Iterable[str] = FORMATS) -> str:
+TRACE = "trace"
+"""The format of `smartcollect.reports.traces`, which has to be named unless it is speedscope's."""
+ACCEPTED = (*FORMATS, TRACE)
+
+
+def format_of(path: Path, format: str | None, accepted: Iterable[str] = ACCEPTED) -> str:
     """The format to write ``path`` in: ``format``, or what its suffix says, or else JSON.
+
+    The suffix is what stands before ``.gz``, which compresses the file.
 
     Raises:
         ValueError: there is no such format.
     """
     names = list(accepted)
     if format is None:
-        suffix = path.suffix.lower().lstrip(".")
+        name = path.name.lower().removesuffix(".gz")
+        if name.endswith(".speedscope.json"):
+            return TRACE
+        suffix = Path(name).suffix.lstrip(".")
         return suffix if suffix in names else "json"
     if format not in names:
         raise ValueError(f"format: {format!r} is not accepted; accepted: {', '.join(names)}")

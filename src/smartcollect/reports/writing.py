@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+_AT_A_TIME = 1 << 18
+"""Characters."""
+_GZIP = 16 + zlib.MAX_WBITS
+
 
 def write(path: str | os.PathLike[str], text: str | Iterable[str]) -> None:
-    """Writes a file whole, in UTF-8: a failure or a crash leaves the file that was there.
+    """Write a file whole, in UTF-8: a failure or a crash leaves the file that was there.
 
-    A process that is killed meanwhile leaves a file whose name is `temporary_name`.
+    It is compressed where its name ends in ``.gz``. A process that is killed meanwhile leaves a
+    file whose name is `temporary_name`.
 
     Args:
         path: the file.
@@ -26,7 +32,9 @@ def write(path: str | os.PathLike[str], text: str | Iterable[str]) -> None:
     try:
         if target.is_dir():
             raise IsADirectoryError(21, "Is a directory")
-        _write_new(temporary, [text] if isinstance(text, str) else text, _mode(target))
+        compressed = os.fspath(path).lower().endswith(".gz")
+        pieces = [text] if isinstance(text, str) else text
+        _write_new(temporary, pieces, compressed, _mode(target))
         os.replace(temporary, target)
     except OSError as error:
         raise type(error)(error.errno, error.strerror, os.fspath(path)) from None
@@ -40,7 +48,7 @@ def temporary_name(name: str) -> str:
     return f".{name}.{uuid4().hex[:8]}"
 
 
-def _write_new(path: Path, pieces: Iterable[str], mode: int | None) -> None:
+def _write_new(path: Path, pieces: Iterable[str], compressed: bool, mode: int | None) -> None:
     """Write a file that is not there yet, and let the disk have it."""
 
     def opener(name: str, flags: int) -> int:
@@ -49,12 +57,35 @@ def _write_new(path: Path, pieces: Iterable[str], mode: int | None) -> None:
         # threads.
         return os.open(name, flags, 0o666 if mode is None else mode)
 
-    with open(path, "x", encoding="utf-8", newline="", opener=opener) as file:
+    with open(path, "xb", opener=opener) as file:
         if mode is not None:
             os.chmod(path, mode)
-        file.writelines(pieces)
+        texts = _together(pieces)
+        for some in _compressed(texts) if compressed else texts:
+            file.write(some)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _together(pieces: Iterable[str]) -> Iterator[bytes]:
+    """Yield the text in larger pieces: there may be a million small ones."""
+    some, length = [], 0
+    for piece in pieces:
+        some.append(piece)
+        length += len(piece)
+        if length >= _AT_A_TIME:
+            yield "".join(some).encode()
+            some, length = [], 0
+    yield "".join(some).encode()
+
+
+def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the same as a file of gzip, which has neither a name nor a time in it."""
+    # Measured on traces: a seventh smaller than by default, in twice the time.
+    gzip = zlib.compressobj(8, zlib.DEFLATED, _GZIP, zlib.DEF_MEM_LEVEL, zlib.Z_FILTERED)
+    for some in pieces:
+        yield gzip.compress(some)
+    yield gzip.flush()
 
 
 def _mode(target: Path) -> int | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 
 from ..profiles.merge import merge
 from ..profiles.profile import Profile
 from ..recording.rules import Rules, serialized
 from ..reports.exports import export_calls, heading, stats_of
+from ..storage.ring import Rows
 from ..storage.rows import Call, Entry, Row, TracedEntry, entry_of, traced_entry_of
 from ..storage.tally import Summary
 
@@ -36,7 +38,7 @@ class Batch:
             and edges: a `Profile`, which merges with those of other batches.
     """
 
-    def __init__(self, rows: Callable[[], Iterable[Row]], profile: Profile, rules: Rules) -> None:
+    def __init__(self, rows: Rows, profile: Profile, rules: Rules) -> None:
         self.profile = profile
         self._taken = rows
         self._rows: list[Row] | None = None
@@ -53,9 +55,13 @@ class Batch:
         # Not a cached property: in Python 3.11 one lock guards those of all batches, and a child
         # that is forked while another thread holds it would wait for ever.
         if self._rows is None:
-            snapshot = self._rules.new_snapshot()
-            self._rows = [serialized(row, snapshot) for row in self._taken()]
+            self._rows = list(self._plain())
         return self._rows
+
+    def _plain(self, monotonic: bool = False) -> Iterator[Row]:
+        """Yield the calls as plain data."""
+        snapshot = self._rules.new_snapshot()
+        return (serialized(row, snapshot) for row in self._taken(monotonic=monotonic))
 
     @property
     def history(self) -> list[Entry]:
@@ -82,7 +88,7 @@ class Batch:
         called = {name: stats.statistics() for name, stats in self.profile.called().items()}
         rules = self._rules
         head = heading(rules.settings.to_dict(), rules.snapshot.failures, stats_of(called))
-        export_calls(path, format, head, self.history)
+        export_calls(path, format, head, self.history, partial(self._plain, monotonic=True))
 
 
 class Delivery(Batch):
@@ -106,7 +112,7 @@ class Delivery(Batch):
 
     def __init__(
         self,
-        rows: Callable[[], Iterable[Row]],
+        rows: Rows,
         minutes: Mapping[int, Profile],
         rules: Rules,
         dropped: int,

@@ -145,8 +145,8 @@ class Subscription:
         if not any(profile.called() for profile in profiles.values()):
             return None
 
-        def rows() -> Iterable[Row]:
-            return chain.from_iterable(packed.rows() for packed in queue)
+        def rows(*, monotonic: bool = False) -> Iterable[Row]:
+            return chain.from_iterable(packed.rows(monotonic) for packed in queue)
 
         since, self._since = self._since, self._store.clock.wall()
         return Delivery(rows, profiles, self._rules, dropped, since, self._since)

@@ -39,11 +39,12 @@ class Packed:
     def __len__(self) -> int:
         return len(self._lengths)
 
-    def rows(self) -> Iterator[Row]:
-        """Yield the calls, ``start`` in Unix time."""
+    def rows(self, monotonic: bool = False) -> Iterator[Row]:
+        """Yield the calls; see `ring.Rows`."""
         values = iter(self._values)
         args = [tuple(islice(values, length)) for length in self._lengths]
-        start = [one + self._to_wall for one in array("d", self._start)[: len(self)]]
+        to_wall = 0.0 if monotonic else self._to_wall
+        start = [one + to_wall for one in array("d", self._start)[: len(self)]]
         elapsed = array("d", self._elapsed)[: len(self)]
         return zip(*self._before, start, elapsed, args, *self._after, strict=True)
 

@@ -5,12 +5,24 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from .histogram import doubles
 from .rows import DETAILS, ELAPSED, NAME, START, THREAD, Row
+
+
+class Rows(Protocol):
+    """Returns calls, in the order in which they ended."""
+
+    def __call__(self, *, monotonic: bool = False) -> Iterable[Row]:
+        """Return the calls.
+
+        Args:
+            monotonic: whether they start on the monotonic clock: a double of Unix seconds is good
+                to a quarter of a microsecond only, and the wall clock may be set between two calls.
+        """
 
 
 class Columns(NamedTuple):
@@ -105,15 +117,16 @@ class Block:
         self._longest = None
         return forgotten
 
-    def rows(self, least: float) -> Iterator[Row]:
-        """The calls that took ``least`` seconds or longer, ``start`` in Unix time."""
+    def rows(self, least: float, monotonic: bool) -> Iterator[Row]:
+        """The calls that took ``least`` seconds or longer; see `Rows`."""
         if least:
             slow = [index for index, one in enumerate(self.columns[ELAPSED]) if one >= least]
             columns = [[column[index] for index in slow] for column in self.columns]
         else:
             columns = [column[:] for column in self.columns]
-        walls = [one + self.to_wall for one in columns[START]]
-        return zip(*columns[:START], walls, *columns[START + 1 :], strict=True)
+        to_wall = 0.0 if monotonic else self.to_wall
+        starts = [one + to_wall for one in columns[START]]
+        return zip(*columns[:START], starts, *columns[START + 1 :], strict=True)
 
 
 class Ring:
@@ -163,13 +176,13 @@ class Ring:
                 forgotten.append(first.forget(surplus))
         return forgotten
 
-    def rows(self, least: float = 0.0) -> Iterator[Row]:
-        """The calls that took ``least`` seconds or longer.
+    def rows(self, least: float = 0.0, *, monotonic: bool = False) -> Iterator[Row]:
+        """The calls that took ``least`` seconds or longer; see `Rows`.
 
         The tuples are made one after the other: a hundred thousand at a time take longer, and
         set off collections of garbage. What they are made of does not change meanwhile.
         """
-        blocks = [block.rows(least) for block in self._blocks if block.longest >= least]
+        blocks = [block.rows(least, monotonic) for block in self._blocks if block.longest >= least]
         return chain.from_iterable(blocks)
 
     def bound(self, n: int) -> float:

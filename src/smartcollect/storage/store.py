@@ -353,11 +353,11 @@ class Store:
         with self._lock:
             return set(self._tally.handlers)
 
-    def rows(self, least: float = 0.0) -> Iterator[Row]:
-        """Return the retained calls that took ``least`` seconds or longer, as they ended."""
+    def rows(self, least: float = 0.0, *, monotonic: bool = False) -> Iterator[Row]:
+        """Return the retained calls that took ``least`` seconds or longer; see `ring.Rows`."""
         with self._lock:
             self._complete()
-            return self._ring.rows(least)
+            return self._ring.rows(least, monotonic=monotonic)
 
     def calls(self) -> list[Call]:
         """Return the retained calls, in the order in which they ended."""

@@ -1,0 +1,75 @@
+"""Files that show what ran when, in the format that the name of the file says."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from ..clock import SYSTEM
+from ..names import short_names
+from ..storage.rows import Row
+from .slices import Packs, nanoseconds
+from .speedscope import speedscope
+from .timeline import Timeline, Window
+from .trace_event import trace_event
+from .writing import write
+
+FORMATS: dict[str, Callable[[Timeline, Mapping[str, Any]], Iterator[str]]] = {
+    ".speedscope.json": speedscope,
+    ".json": trace_event,
+}
+"""The formats, by the end of a file name; ``.gz`` may follow."""
+SUFFIXES = tuple(f"{suffix}{packed}" for suffix in reversed(FORMATS) for packed in ("", ".gz"))
+
+
+def is_trace(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file name names a format of traces."""
+    return os.fspath(path).lower().endswith(SUFFIXES)
+
+
+def write_trace(path: str | os.PathLike[str], timeline: Timeline, about: Mapping[str, Any]) -> None:
+    """Write a timeline, whole or not at all; in the Trace Event Format unless the name differs.
+
+    Args:
+        path: the file.
+        timeline: what is drawn.
+        about: what else the file tells of it.
+
+    Raises:
+        OSError: it cannot be written; a file that was there is as it was.
+    """
+    name = os.fspath(path).lower().removesuffix(".gz")
+    made = next((make for end, make in FORMATS.items() if name.endswith(end)), trace_event)
+    write(path, made(timeline, {"schema": "smartcollect/trace", "version": 1, **about}))
+
+
+def names_of_threads() -> list[tuple[int, str]]:
+    """Return identities and names of the threads that run."""
+    return [(one.ident, one.name) for one in threading.enumerate() if one.ident is not None]
+
+
+def to_wall() -> int:
+    """Return what to add to the monotonic clock for Unix time, in nanoseconds."""
+    return nanoseconds(SYSTEM.wall() - SYSTEM.monotonic())
+
+
+def timeline_of(rows: Iterable[Row]) -> Timeline:
+    """Return the timeline of calls of this process, which start on the monotonic clock."""
+    calls = Packs.of(rows)
+    window = Window(
+        process="main",
+        to_wall=to_wall(),
+        since=calls.first,
+        until=calls.last,
+        first=calls.first,
+        main=threading.main_thread().ident or 0,
+        threads=names_of_threads(),
+        test="",
+        phase="",
+        outcome="",
+        number=calls.number,
+        packs=calls.packs,
+    )
+    return Timeline([window], short_names(calls.names))

@@ -1,0 +1,143 @@
+"""The trace of a run: the calls of each phase, which ride on reports, and its files."""
+
+from __future__ import annotations
+
+from math import inf
+from pathlib import Path
+from threading import get_ident
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from smartcollect import Profile
+    from smartcollect.reports.timeline import Window
+    from smartcollect.storage.buffer import Buffer
+    from smartcollect.storage.packed import Packed
+    from smartcollect.storage.store import Store
+    from smartcollect.storage.tally import Summary
+
+
+class Tracer:
+    """Takes the calls of each phase, where tests run.
+
+    Args:
+        process: the name of this process.
+        limit: how many calls are drawn; 0 for all.
+    """
+
+    def __init__(self, process: str, limit: int) -> None:
+        self._process = process
+        self._limit = limit or inf
+        self._store: Store | None = None
+
+    def begin(self, store: Store) -> None:
+        """Keep the calls of ``store`` from now on."""
+        from smartcollect.reports.traces import to_wall
+        from smartcollect.storage.buffer import Buffer
+
+        self._store = store
+        self._buffer: Buffer = Buffer(store, self._limit)
+        self._to_wall = to_wall()
+        self._since = self._until = self._now()
+        self._calls: list[Packed] = []
+
+    def _now(self) -> int:
+        from smartcollect.reports.slices import nanoseconds
+
+        assert self._store is not None
+        return nanoseconds(self._store.now())
+
+    def take(self, store: Store, wanted: bool) -> Summary | None:
+        """Take what was called since the last time, and the calls in the same step.
+
+        Args:
+            store: has them.
+            wanted: whether they are those of a test.
+        """
+
+        def both() -> Summary | None:
+            summary = store.take()
+            self._calls = self._buffer.take(wanted)
+            return summary
+
+        self._since = self._until
+        summary = store.settle(both)
+        self._until = self._now()
+        return summary
+
+    def window(self, test: str, when: str, outcome: str, whole: bool) -> Window | None:
+        """Return what was taken the last time, for a trace; ``None`` where there is nothing.
+
+        Args:
+            test: the node id of the test.
+            when: the phase.
+            outcome: how that ended.
+            whole: whether this is all of the phase, and not what is around it.
+        """
+        if self._store is None or not (self._calls or whole):
+            return None
+        from smartcollect.reports.slices import Packs
+        from smartcollect.reports.timeline import Window
+        from smartcollect.reports.traces import names_of_threads
+
+        taken, self._calls = self._calls, []
+        calls = Packs.of(row for some in taken for row in some.rows(monotonic=True))
+        threads = {*calls.threads, get_ident()}
+        return Window(
+            process=self._process,
+            to_wall=self._to_wall,
+            since=self._since,
+            until=self._until,
+            first=min(calls.first or self._since, self._since),
+            main=get_ident(),
+            threads=[one for one in names_of_threads() if one[0] in threads],
+            test=test,
+            phase=when if whole else "",
+            outcome=outcome,
+            number=calls.number,
+            packs=calls.packs,
+        )
+
+
+class Trace:
+    """The windows of a run, where reports arrive, and the files that show them.
+
+    Args:
+        limit: how many calls are drawn; 0 for all.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit or inf
+        self._room = self._limit
+        self._windows: list[Window] = []
+
+    def add(self, window: Window) -> None:
+        """Take a window. Its calls stay packed: a million of them take some 30 MB."""
+        if not self._room:
+            window = window._replace(number=0, packs=())
+        self._room -= min(window.number, self._room)
+        self._windows.append(window)
+
+    def write(self, path: Path, profile: Profile) -> str:
+        """Write a file, whole or not at all; return how many calls it shows.
+
+        Args:
+            path: the file.
+            profile: of the run, with all calls that there were.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        from smartcollect.names import short_names
+        from smartcollect.reports.timeline import Timeline
+        from smartcollect.reports.traces import write_trace
+        from smartcollect.text import plural
+
+        timeline = Timeline(self._windows, short_names(profile.handlers), self._limit)
+        called = sum(stats.calls for stats in profile.handlers.values())
+        left_out = called - timeline.calls
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_trace(path, timeline, {"left_out": left_out, "incomplete": list(profile.incomplete)})
+        shown = plural(timeline.calls, "call")
+        if left_out:
+            shown += f"; {left_out:,} left out by --smartcollect-trace-limit"
+        return shown
