@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import reported
-from services import missing, program
+from services import program
 
 from smartcollect.reports.html import html
 
@@ -24,11 +24,8 @@ WATCH = """
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """The browser; to the end of a module, since its loop lets no other run in this thread."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError as error:
-        missing(f"{error}; install playwright")
-    pytest.importorskip("jinja2")
+    from playwright.sync_api import sync_playwright
+
     path = program("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

@@ -10,6 +10,9 @@ import pytest
 import reported
 from services import missing, program
 
+pytest.importorskip("jinja2")
+pytest.importorskip("playwright")
+
 from smartcollect.reports.html import html
 
 HOSTILE = (
