@@ -78,6 +78,7 @@ def _timed(browser: str, address: str) -> tuple[list[float], list[float]]:
             page = started.new_page()
             page.goto(f"{address}#handlers")
             drawn.append(page.evaluate(_DRAWN) / 1e3)
+            page.wait_for_timeout(500)  # as long as nobody types
             filtered.append(max(page.evaluate(_FILTERED, text) / 1e3 for text in _FILTERS))
             page.close()
         started.close()

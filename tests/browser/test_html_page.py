@@ -28,9 +28,17 @@ HOSTILE = (
 )
 
 
+def settled(page):
+    """Wait for what the page still has to do: events, and rows that come back in two steps."""
+    page.evaluate(
+        "() => new Promise(done => setTimeout(() => "
+        "requestAnimationFrame(() => setTimeout(() => setTimeout(done)))))"
+    )
+
+
 def names(page, selector="#handlers tbody tr"):
     """The first cells of the rows that can be seen."""
-    page.wait_for_timeout(50)  # rows come back in two steps
+    settled(page)
     rows = page.locator(f"{selector}:visible")
     return [text.split("\t")[0].strip() for text in rows.all_inner_texts()]
 
@@ -87,6 +95,7 @@ def test_the_filter_finds_handlers_tests_and_messages(opened, report):
     assert names(page, "#test-list tbody tr") == ["tests/test_users.py::test_find[1]"]
     search.fill("nothing has this")
     assert names(page) == names(page, "#test-list tbody tr") == []
+    settled(page)
     assert "no test fits" in page.locator(".pages").inner_text()
     search.press("Escape")
     assert search.input_value() == ""
@@ -113,6 +122,7 @@ def test_the_keyboard_is_enough(opened, report):
     assert page.locator("#handlers [aria-sort]").count() == 1
     page.locator("#handlers tbody a").first.focus()
     page.keyboard.press("Enter")
+    settled(page)
     assert page.locator("#details details[open]").count() == 1
     page.locator("#test-list tbody button").first.focus()
     page.keyboard.press("Enter")
@@ -132,7 +142,6 @@ def test_a_link_opens_a_handler(opened, report):
     # What a filter hides comes back for who follows a link.
     page.get_by_role("searchbox").fill("users")
     page.evaluate("location.hash = 'handler=orders.get'")
-    page.wait_for_timeout(100)
     assert seen(page, "handler=orders.get")
     text = page.locator("[id='handler=orders.get']").inner_text()
     assert "30 calls by their time" not in text  # it is what the picture is called
@@ -141,6 +150,7 @@ def test_a_link_opens_a_handler(opened, report):
 
 def seen(page, id):
     """Whether an element is open and in view."""
+    settled(page)
     return page.evaluate(
         """id => {
           const found = document.getElementById(id);
@@ -157,7 +167,6 @@ def test_a_link_to_any_name_opens_it(opened, name, script):
     made = reported.profile([name, "a", "b", "c", "d"])
     shown = reported.HandlerName("", name).shown
     page = opened(html(made), f"#handler={quote(shown, safe='')}", java_script_enabled=script)
-    page.wait_for_timeout(100)
     assert page.locator("#details details[open] h3").inner_text() == shown
     assert page.locator("#details details[open] p").first.is_visible()
 
@@ -215,10 +224,11 @@ def test_a_test_with_its_phases(opened, report):
     assert seen(page, "handler=orders.history")
     # A test that is pages away, from the list of slow calls and by a link.
     page.evaluate("location.hash = 'test=' + encodeURIComponent('tests/test_many.py::test_5')")
-    page.wait_for_timeout(50)
+    settled(page)
     assert page.locator("#test-list [aria-expanded=true]").inner_text().endswith("test_5")
     assert "201 to 230" in page.locator(".pages").inner_text()
     page.locator("#slowest").get_by_role("link", name="test_report").first.click()
+    settled(page)
     assert page.locator("#test-list [aria-expanded=true]").inner_text().endswith("test_report")
 
 
@@ -228,11 +238,13 @@ def test_the_tests_of_a_handler(opened, report):
         len(names(page, "[id='handler=orders.get'] table:has(caption:text('Tests')) tbody tr")) == 5
     )
     page.get_by_role("link", name="show all").click()
+    settled(page)
     assert "1 to 100 of 229" in page.locator(".pages").inner_text()
     assert "Only tests that called orders.get" in page.locator("#only").inner_text()
     times = header(page, "time in handlers", "#test-list")
     assert times.get_attribute("aria-sort") == "descending"
     page.get_by_role("link", name="show all tests").click()
+    settled(page)
     assert "1 to 100 of 230" in page.locator(".pages").inner_text()
 
 

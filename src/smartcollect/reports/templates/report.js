@@ -2,7 +2,7 @@
 (async () => {
   "use strict";
   const PAGE = 100; // tests drawn at a time
-  const SCREEN = 40; // rows that a screen shows
+  const SCREEN = 60; // rows that a screen shows
   const byId = (id) => document.getElementById(id);
   const filter = byId("filter");
   const UNITS = new Map([["s", 1e6], ["ms", 1e3], ["µs", 1], ["ns", 1e-3]]); // in microseconds
@@ -137,7 +137,6 @@
     const [column, falling] = order;
     shown = sortedBy(columns[column][1], column > 1, falling, shown);
     first = 0;
-    drawTests();
   }
 
   function testRow(test) {
@@ -229,6 +228,7 @@
       sorting(heading, column > 1, (falling) => {
         order = [column, falling];
         sortTests();
+        drawTests();
       });
     }
     tellOrder(headings.cells[order[0]], order[1]);
@@ -308,14 +308,16 @@
       ? `${numbers.format(left)} handlers, ${numbers.format(shown.length)} tests` : "";
   }
 
-  // Of each section what fits a screen, and the rest once that is drawn: then most of it is out of
-  // sight and costs nothing.
+  // What fits a screen, and the rest once that is drawn: then most of it is out of sight and costs
+  // nothing.
   function show(fitting) {
     latest = fitting;
-    for (const found of fitting.values()) for (const row of found.slice(0, SCREEN)) row.hidden = false;
+    const back = [...fitting.values()].flat().filter((row) => row.hidden);
+    for (const row of back.splice(0, SCREEN)) row.hidden = false;
     requestAnimationFrame(() => setTimeout(() => {
       if (fitting !== latest) return;
-      for (const found of fitting.values()) for (const row of found) if (row.hidden) row.hidden = false;
+      for (const row of back) row.hidden = false;
+      drawTests();
     }));
   }
 
@@ -390,6 +392,7 @@
 
   prepareTests();
   chooseTests([]);
+  drawTests();
   addEventListener("hashchange", arrive);
   arrive();
   // Later, so that the first filter is as fast as the others.
