@@ -34,12 +34,14 @@ def pack(profile: Profile) -> str:
         (places.get(parent, parent), places.get(child, child), *rest)
         for parent, child, *rest in profile.edges
     ]
-    return _encode((called, idle, *found, edges, profile.waiting))
+    return _encode((called, idle, *found, profile.waiting, edges))
 
 
 def unpack(text: str) -> Profile:
     """The profile that was packed."""
-    called, idle, slowest, raised, repeats, edges, waiting = json.loads(text)
+    called, idle, slowest, raised, repeats, waiting, *later = json.loads(text)
+    # Databases keep runs of the first version, which had no edges.
+    (edges,) = later or ([],)
     handlers = {
         HandlerName(switcher, handler): HandlerStats.unpack(numbers)
         for switcher, handler, *numbers in called
