@@ -322,7 +322,9 @@ _bucket_of = lru_cache(maxsize=4096)(bucket_of)
 
 
 def _counted(pairs: Iterable[Any]) -> Counter[int]:
-    histogram: Counter[int] = Counter()
+    # A dict, not a counter, which calls Python for each new bucket.
+    histogram: dict[int, int] = {}
     for middle, calls in pairs:
-        histogram[_bucket_of(time(middle))] += count(calls)
-    return histogram
+        bucket = _bucket_of(time(middle))
+        histogram[bucket] = histogram.get(bucket, 0) + count(calls)
+    return Counter(histogram)
