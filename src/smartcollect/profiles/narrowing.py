@@ -39,6 +39,7 @@ def narrowed(profile: Profile, pattern: str) -> Profile:
         slowest=tuple(call for call in profile.slowest if call.name in fitting),
         raised=tuple(one for one in profile.raised if one.name in fitting),
         repeats=tuple(one for one in profile.repeats if fitting & {one.parent, one.child}),
+        edges=tuple(one for one in profile.edges if fitting & {one.parent, one.child}),
         tests=MappingProxyType({test: phases for test, phases in tests.items() if phases}),
     )
 
