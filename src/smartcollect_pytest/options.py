@@ -75,7 +75,7 @@ def _report(text: str) -> Path:
 
 
 def _trace(text: str) -> Path:
-    from smartcollect.reports.traces import SUFFIXES, is_trace
+    from smartcollect.reports.traces.files import SUFFIXES, is_trace
 
     path = _path(text)
     if not is_trace(path):

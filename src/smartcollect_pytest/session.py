@@ -60,7 +60,7 @@ class Session:
                 continue
             self._known.add(part.key)
             if self._trace is not None and part.window is not None:
-                from smartcollect.reports.timeline import Window
+                from smartcollect.reports.traces.timeline import Window
 
                 self._trace.add(Window(*part.window)._replace(outcome=part.outcome))
             profile = part.calls

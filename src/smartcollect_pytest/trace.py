@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from smartcollect import Profile
-    from smartcollect.reports.timeline import Window
+    from smartcollect.reports.traces.timeline import Window
     from smartcollect.storage.buffer import Buffer
     from smartcollect.storage.packed import Packed
     from smartcollect.storage.store import Store
@@ -31,7 +31,7 @@ class Tracer:
 
     def begin(self, store: Store) -> None:
         """Keep the calls of ``store`` from now on."""
-        from smartcollect.reports.traces import to_wall
+        from smartcollect.reports.traces.files import to_wall
         from smartcollect.storage.buffer import Buffer
 
         self._store = store
@@ -41,7 +41,7 @@ class Tracer:
         self._calls: list[Packed] = []
 
     def _now(self) -> int:
-        from smartcollect.reports.slices import nanoseconds
+        from smartcollect.reports.traces.slices import nanoseconds
 
         assert self._store is not None
         return nanoseconds(self._store.now())
@@ -75,9 +75,9 @@ class Tracer:
         """
         if self._store is None or not (self._calls or whole):
             return None
-        from smartcollect.reports.slices import Packs
-        from smartcollect.reports.timeline import Window
-        from smartcollect.reports.traces import names_of_threads
+        from smartcollect.reports.traces.files import names_of_threads
+        from smartcollect.reports.traces.slices import Packs
+        from smartcollect.reports.traces.timeline import Window
 
         taken, self._calls = self._calls, []
         calls = Packs.of(row for some in taken for row in some.rows(monotonic=True))
@@ -128,8 +128,8 @@ class Trace:
             OSError: it cannot be written.
         """
         from smartcollect.names import short_names
-        from smartcollect.reports.timeline import Timeline
-        from smartcollect.reports.traces import write_trace
+        from smartcollect.reports.traces.files import write_trace
+        from smartcollect.reports.traces.timeline import Timeline
         from smartcollect.text import plural
 
         timeline = Timeline(self._windows, short_names(profile.handlers), self._limit)

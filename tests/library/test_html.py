@@ -24,7 +24,7 @@ pytest.importorskip("jinja2")
 from smartcollect import HandlerName, Profile
 from smartcollect.profiles import Verdict
 from smartcollect.reports.html import html
-from smartcollect.reports.pictures import histogram, trend
+from smartcollect.reports.html.pictures import histogram, trend
 
 HOSTILE = (
     "<script>stop()</script>",
@@ -243,7 +243,7 @@ def test_a_histogram_of_any_times_is_inside_of_its_picture(times):
 
 
 def test_a_trend_has_gaps_where_a_run_tells_nothing():
-    from smartcollect.reports.pictures import sparkline
+    from smartcollect.reports.html.pictures import sparkline
 
     nan = float("nan")
     assert sparkline([1.0, 2.0, nan, 2.0, nan, 1.0], "t0").count("M") == 3

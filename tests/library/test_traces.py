@@ -16,9 +16,9 @@ from smartswitch import Switcher
 from trace_readers import TROUBLE, perfetto, speedscope
 
 from smartcollect import HandlerName
-from smartcollect.reports.slices import CallSlice, pack, unpack
-from smartcollect.reports.timeline import Timeline, Window, lay_out
-from smartcollect.reports.traces import write_trace
+from smartcollect.reports.traces.files import write_trace
+from smartcollect.reports.traces.slices import CallSlice, pack, unpack
+from smartcollect.reports.traces.timeline import Timeline, Window, lay_out
 from smartcollect.storage.buffer import Buffer
 
 NAME = HandlerName("shop", "find")

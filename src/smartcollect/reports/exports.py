@@ -12,7 +12,7 @@ from ..storage.fields import Statistics
 from ..storage.rows import Entry, Row
 from .formats import FORMATS, TRACE, format_of
 from .stats import Stats
-from .traces import timeline_of, write_trace
+from .traces.files import timeline_of, write_trace
 from .writing import write
 
 SCHEMA = "smartcollect/log"

@@ -68,7 +68,7 @@ FORMATS: dict[str, Callable[[Mapping[str, Any], Iterable[Mapping[str, Any]]], st
 
 
 TRACE = "trace"
-"""The format of `smartcollect.reports.traces`, which has to be named unless it is speedscope's."""
+"""A trace of the calls. It has to be named, unless the file is one of speedscope's."""
 ACCEPTED = (*FORMATS, TRACE)
 
 

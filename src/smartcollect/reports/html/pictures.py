@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
 
-from ..storage.histogram import middle_of
-from ..text import plural
-from ..units import duration
+from ...storage.histogram import middle_of
+from ...text import plural
+from ...units import duration
 
 _WIDTH, _TOP, _BOTTOM, _MARGIN = 600, 18, 100, 44
 """Of a picture: its width, where its plot begins and ends, and the space beside that."""

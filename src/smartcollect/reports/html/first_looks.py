@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..names import HandlerName
-from ..profiles.profile import Profile
-from ..text import plural
-from ..units import duration
+from ...names import HandlerName
+from ...profiles.profile import Profile
+from ...text import plural
+from ...units import duration
 
 _MUCH = 0.25
 """The share of all time that stands out."""

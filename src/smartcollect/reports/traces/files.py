@@ -7,14 +7,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..clock import SYSTEM
-from ..names import short_names
-from ..storage.rows import Row
+from ...clock import SYSTEM
+from ...names import short_names
+from ...storage.rows import Row
+from ..writing import write
 from .slices import Packs, nanoseconds
 from .speedscope import speedscope
 from .timeline import Timeline, Window
 from .trace_event import trace_event
-from .writing import write
 
 FORMATS: dict[str, Callable[[Timeline, Mapping[str, Any]], Iterator[str]]] = {
     ".speedscope.json": speedscope,

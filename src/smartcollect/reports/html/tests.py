@@ -7,12 +7,12 @@ import gzip
 from collections.abc import Mapping
 from typing import Any
 
-from ..names import HandlerName
-from ..profiles.parts import Phase
-from ..profiles.profile import Profile
-from ..text import printable
+from ...names import HandlerName
+from ...profiles.parts import Phase
+from ...profiles.profile import Profile
+from ...text import printable
+from ..strict_json import json_text
 from .cells import Labels
-from .strict_json import json_text
 
 PHASES = ("setup", "call", "teardown")
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from ..names import HandlerName
-from ..profiles.comparison import Comparison
-from ..profiles.profile import Profile
-from ..profiles.trend import Trend
-from ..profiles.verdict import Expectations, Verdict
+from ...names import HandlerName
+from ...profiles.comparison import Comparison
+from ...profiles.profile import Profile
+from ...profiles.trend import Trend
+from ...profiles.verdict import Expectations, Verdict
 from .cells import Labels
 
 

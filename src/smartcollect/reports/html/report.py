@@ -13,14 +13,14 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from ..profiles.profile import Profile
-from ..profiles.trend import Trend
-from ..profiles.verdict import Expectations, Verdict
-from ..text import printable
-from .handler_pages import HandlerPages
+from ...profiles.profile import Profile
+from ...profiles.trend import Trend
+from ...profiles.verdict import Expectations, Verdict
+from ...text import printable
+from .handlers import HandlerPages
 from .material import Material
 from .page import Page
-from .test_list import packed
+from .tests import packed
 
 if TYPE_CHECKING:
     import jinja2

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from .strict_json import compact
+from ..strict_json import compact
 from .timeline import Slice, Timeline
 
 

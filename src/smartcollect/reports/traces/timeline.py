@@ -8,7 +8,7 @@ from itertools import groupby
 from math import inf
 from typing import Any, NamedTuple
 
-from ..names import HandlerName
+from ...names import HandlerName
 from .slices import CallSlice, unpack
 
 _ROUNDING = 1

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isinf
 from typing import Any, NamedTuple
 
-from ..names import HandlerName
-from ..profiles.budgets import over, unreached
-from ..profiles.growth import Change
-from ..profiles.parts import SLOWEST
-from ..storage.fields import STATISTICS
-from ..text import plural
-from ..units import duration, moment
+from ...names import HandlerName
+from ...profiles.budgets import over, unreached
+from ...profiles.growth import Change
+from ...profiles.parts import SLOWEST
+from ...storage.fields import STATISTICS
+from ...text import plural
+from ...units import duration, moment
 from . import pictures
 from .cells import Cell, Labels, Table, count, raised, repeated, slow, statistic, test
 from .first_looks import Look, first_looks
 from .material import Material
-from .test_list import outcome
+from .tests import outcome
 
 COLUMNS = {name: one.column for name, one in STATISTICS.items() if one.column}
 BUSY = 0.05

@@ -7,18 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..names import HandlerName
-from ..profiles.growth import Change
-from ..profiles.rules import BEST
-from ..profiles.trend import Step, Trend
-from ..storage.fields import STATISTICS
-from ..storage.statistics import HandlerStats
-from ..text import plural
-from ..units import duration, moment
+from ...names import HandlerName
+from ...profiles.growth import Change
+from ...profiles.rules import BEST
+from ...profiles.trend import Step, Trend
+from ...storage.fields import STATISTICS
+from ...storage.statistics import HandlerStats
+from ...text import plural
+from ...units import duration, moment
 from . import pictures
 from .cells import Cell, Labels, Table, count, grouped, raised, repeated, slow, test, time
 from .material import Material
-from .test_list import used_by_test
+from .tests import used_by_test
 
 _ROWS = 5
 """Of each table: calls, tests and neighbours that show without a script."""

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from ..names import HandlerName
-from ..storage.rows import Row
-from ..text import one_line
-from ..values.arguments import MAX_ARGUMENTS, arguments
+from ...names import HandlerName
+from ...storage.rows import Row
+from ...text import one_line
+from ...values.arguments import MAX_ARGUMENTS, arguments
 
 _AT_A_TIME = 5_000
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from ..names import HandlerName, short_names
-from ..profiles.parts import SlowCall
-from ..storage.fields import STATISTICS
-from ..storage.findings import Raised, Repeat
-from ..text import printable
+from ...names import HandlerName, short_names
+from ...profiles.parts import SlowCall
+from ...storage.fields import STATISTICS
+from ...storage.findings import Raised, Repeat
+from ...text import printable
 
 _KEPT = "/:?@!$&'()*+,;=-._~"
 """What a fragment of a URL may have as it is, beside letters and digits."""

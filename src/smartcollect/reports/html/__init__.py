@@ -1,0 +1,3 @@
+"""A run as one HTML page."""
+
+from .report import html as html
