@@ -276,3 +276,28 @@ def test_no_call_is_lost_or_told_twice_between_threads():
 def calls(profile):
     stats = profile.handlers.get(HandlerName("api", "work"))
     return stats.calls if stats else 0
+
+
+def test_each_batch_has_the_slowest_calls_of_its_own(time):
+    """What was slow in a batch before hides nothing, of all calls and of those of a handler."""
+    api = Switcher("api")
+
+    # Calls so short that nobody asks where their time went.
+    @api
+    def work(ticks):
+        time.now += ticks / 2**20
+
+    @api
+    def other(ticks):
+        time.now += ticks / 2**20
+
+    with collecting(api, max_history=0) as log:
+        kept = []
+        for least in (200, 0, 100):
+            for _ in range(USUAL):
+                other(400)
+            for number in range(USUAL):
+                work(least + number % 7)
+            slowest = log.drain().profile.slowest
+            kept.append([one.elapsed * 2**20 for one in slowest if one.name.handler == "work"])
+    assert kept == [[206] * 5, [6] * 5, [106] * 5]
