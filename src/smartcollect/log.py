@@ -8,7 +8,6 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from .assertions import Assertions
@@ -275,7 +274,10 @@ class CallLog(Assertions):
         Example:
             ``api.collect.export("calls.jsonl")``
         """
-        calls = partial(self._rows, monotonic=True)
+
+        def calls() -> Iterator[Row]:
+            return map(self.recorder.rules.named_row, self._rows(monotonic=True))
+
         export_calls(path, format, self._heading(), self._entries(self._rows()), calls)
 
     def drain(self) -> Batch:

@@ -103,7 +103,7 @@ class Capture:
         usual = store.repeat_threshold
         store.repeat_threshold = min(usual, self._repeat_threshold or usual)
         if self.tracer is not None:
-            self.tracer.begin(store)
+            self.tracer.begin(self._log.recorder)
         self._source = switchers
         self._watching.enter_context(switchers.everywhere(self._log.recorder))
         if self._patterns:

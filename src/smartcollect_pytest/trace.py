@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from smartcollect import Profile
+    from smartcollect.recording.recorder import Recorder
     from smartcollect.reports.traces.timeline import Window
     from smartcollect.storage.buffer import Buffer
     from smartcollect.storage.packed import Packed
@@ -29,13 +30,13 @@ class Tracer:
         self._limit = limit or inf
         self._store: Store | None = None
 
-    def begin(self, store: Store) -> None:
-        """Keep the calls of ``store`` from now on."""
+    def begin(self, recorder: Recorder) -> None:
+        """Keep the calls that ``recorder`` records from now on."""
         from smartcollect.reports.traces.files import to_wall
         from smartcollect.storage.buffer import Buffer
 
-        self._store = store
-        self._buffer: Buffer = Buffer(store, self._limit)
+        self._recorder, self._store = recorder, recorder.store
+        self._buffer: Buffer = Buffer(self._store, self._limit)
         self._to_wall = to_wall()
         self._since = self._until = self._now()
         self._calls: list[Packed] = []
@@ -80,7 +81,8 @@ class Tracer:
         from smartcollect.reports.traces.timeline import Window
 
         taken, self._calls = self._calls, []
-        calls = Packs.of(row for some in taken for row in some.rows(monotonic=True))
+        named = self._recorder.rules.named_row
+        calls = Packs.of(named(row) for some in taken for row in some.rows(monotonic=True))
         threads = {*calls.threads, get_ident()}
         return Window(
             process=self._process,

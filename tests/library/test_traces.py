@@ -297,13 +297,15 @@ def test_an_export_for_perfetto(log, tmp_path):
     assert Counter(event["name"] for event in own) == {"fetch": 2, "items": 1}
     assert len({event["id2"]["local"] for event in own}) == 3
     fetched = next(event for event in own if event["name"] == "fetch")
-    assert fetched["args"]["arguments"] == "1"
+    assert fetched["args"]["arguments"] == "number=1"
     assert fetched["args"]["task"].startswith("Task-")
     (failed,) = [event for event in begun if "error" in event["args"]]
-    assert failed["args"] == {"arguments": "'fail'", "error": r"ValueError: no \ud800 here"}
+    assert failed["args"] == {"arguments": "value='fail'", "error": r"ValueError: no \ud800 here"}
     assert {event["tid"] for event in begun if event["name"] == "work"} == {1}
     threads = {
-        event["tid"] for event in begun if event.get("args", {}).get("arguments") == "'thread'"
+        event["tid"]
+        for event in begun
+        if event.get("args", {}).get("arguments") == "value='thread'"
     }
     assert threads == {2}
     trouble, nested = perfetto(

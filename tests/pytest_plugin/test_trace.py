@@ -54,7 +54,7 @@ def test_calls_are_inside_of_their_tests_and_phases(suite, run):
     )
     path = suite.path / "out/run.json.gz"
     calls = begun(path, "call")
-    summary = {row[0]: int(row[1]) for row in table(result)}
+    summary = {row["handler"]: int(row["calls"]) for row in table(result)}
     assert Counter(name for name, *_ in calls) == summary == {"users.show": 19, "index": 1}
     test = "test_two.py::test_index"
     assert Counter(around for name, _, around, _ in calls if test in around) == {
@@ -74,7 +74,7 @@ def test_calls_are_inside_of_their_tests_and_phases(suite, run):
         "teardown": 7,
     }
     (refused,) = [args for _, _, around, args in calls if "error" in args]
-    assert refused == {"arguments": "-1", "error": "ValueError: no such user"}
+    assert refused == {"arguments": "number=-1", "error": "ValueError: no such user"}
     frames = read(suite.path / "run.speedscope.json")["shared"]["frames"]
     assert {"name": test} in frames
     assert perfetto(path, TROUBLE) == [[]]
@@ -109,7 +109,10 @@ def test_the_limit_counts_calls_and_what_is_left_out_is_said(suite, run, limit, 
     assert len(begun(path, "test")) == 7
     about = read(path)["otherData"]
     assert (about["calls"], about["left_out"]) == (shown, 20 - shown)
-    assert {row[0]: int(row[1]) for row in table(result)} == {"users.show": 19, "index": 1}
+    assert {row["handler"]: int(row["calls"]) for row in table(result)} == {
+        "users.show": 19,
+        "index": 1,
+    }
 
 
 def test_calls_outside_of_tests_need_no_room(suite):
@@ -128,8 +131,8 @@ def test_calls_outside_of_tests_need_no_room(suite):
     suite.makepyfile(test_zzz="import app\ndef test_it(): app.show(3)")
     suite.runpytest_subprocess("--smartcollect-trace=run.json", "--smartcollect-trace-limit=2")
     assert [args for *_, args in begun(suite.path / "run.json", "call")] == [
-        {"arguments": "2"},
-        {"arguments": "3"},
+        {"arguments": "number=2"},
+        {"arguments": "number=3"},
     ]
 
 
@@ -214,10 +217,10 @@ def test_threads_and_what_goes_on_from_phase_to_phase(pytester, run):
     assert own == {("numbers", test), ("serve", test), ("wait", test)}
     answers = {args["arguments"]: around for name, _, around, args in calls if name == "answer"}
     assert answers == {
-        "'first'": (),
-        "'last'": (),
-        "'a'": (test, "call"),
-        "'b'": (test, "call"),
+        "what='first'": (),
+        "what='last'": (),
+        "what='a'": (test, "call"),
+        "what='b'": (test, "call"),
     }
     names, trouble = perfetto(
         path, "select name from thread where name is not null order by name", TROUBLE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..names import HandlerName
-from ..storage.rows import KWARGS, Call, Row
+from ..storage.rows import ARGS, KWARGS, NAME, Call, Row
 from ..storage.tally import MAX_HANDLERS
 from ..values.capture import Raw
 from ..values.containment import is_foreign
@@ -62,15 +62,20 @@ class Rules:
 
     def named(self, call: Call) -> Call:
         """Return ``call`` with all arguments by name, where all names are known: for people."""
-        known = self._parameters.get(call.name, ())
-        if len(call.args) == 1 and type(only := call.args[0]) is str and only.startswith(_UNKNOWN):
-            return call  # it stands for all arguments
+        return Call.of(self.named_row(call))
+
+    def named_row(self, row: Row) -> Row:
+        """Return the same of a call that is a plain tuple."""
+        args, kwargs = row[ARGS], row[KWARGS]
+        known = self._parameters.get(row[NAME], ())
+        if len(args) == 1 and type(only := args[0]) is str and only.startswith(_UNKNOWN):
+            return row  # it stands for all arguments
         # Of a decorated function, the first one that names them all: ``*args`` names none.
-        names = next((one for one in known if len(one) >= len(call.args)), ())
-        by_name = dict(zip(names, call.args, strict=False))
-        if not by_name or not call.kwargs.keys().isdisjoint(by_name):
-            return call
-        return call._replace(args=(), kwargs={**by_name, **call.kwargs})
+        names = next((one for one in known if len(one) >= len(args)), ())
+        by_name = dict(zip(names, args, strict=False))
+        if not by_name or not kwargs.keys().isdisjoint(by_name):
+            return row
+        return (*row[:ARGS], (), {**by_name, **kwargs}, *row[KWARGS + 1 :])
 
 
 def serialized(row: Row, snapshot: Snapshot) -> Row:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from functools import partial
 
 from ..profiles.merge import merge
 from ..profiles.profile import Profile
@@ -88,7 +87,11 @@ class Batch:
         called = {name: stats.statistics() for name, stats in self.profile.called().items()}
         rules = self._rules
         head = heading(rules.settings.to_dict(), rules.snapshot.failures, stats_of(called))
-        export_calls(path, format, head, self.history, partial(self._plain, monotonic=True))
+
+        def calls() -> Iterator[Row]:
+            return map(rules.named_row, self._plain(monotonic=True))
+
+        export_calls(path, format, head, self.history, calls)
 
 
 class Delivery(Batch):
