@@ -6,6 +6,7 @@ import os
 from argparse import BooleanOptionalAction
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -18,19 +19,23 @@ if TYPE_CHECKING:
 Part = TypeVar("Part")
 REPORTS = (".json", ".md", ".html")
 
-# What needs the library is imported when there is something to read: an unused plugin is light.
+
+def _library(module: str, function: str) -> Callable[[str], Any]:
+    """Return a function of the library, imported once it is called: an unused plugin is light."""
+
+    def parse(text: str) -> Any:
+        return getattr(import_module(f"smartcollect.{module}"), function)(text)
+
+    return parse
 
 
-def _sort(text: str) -> str:
-    from smartcollect.options import sort
-
-    return sort(text)
-
-
-def _count(text: str) -> int:
-    from smartcollect.options import count
-
-    return count(text)
+_sort = _library("options", "sort")
+_count = _library("options", "count")
+_pattern = _library("options", "pattern")
+_pair = _library("options", "pair")
+_budget = _library("profiles.budgets", "parse_budget")
+_rule = _library("profiles.rules", "parse_rule")
+_seconds = _library("units", "seconds")
 
 
 def _path(text: str) -> Path:
@@ -83,42 +88,12 @@ def _trace(text: str) -> Path:
     return path
 
 
-def _budget(text: str) -> Budget:
-    from smartcollect.profiles.budgets import parse_budget
-
-    return parse_budget(text)
-
-
-def _rule(text: str) -> Rule:
-    from smartcollect.profiles.rules import parse_rule
-
-    return parse_rule(text)
-
-
-def _seconds(text: str) -> float:
-    from smartcollect.units import seconds
-
-    return seconds(text)
-
-
 def _objects(text: str) -> str:
     from smartcollect.recording.settings import OBJECTS, OBJECTS_ACCEPTED
 
     if text.strip() not in OBJECTS:
         raise ValueError(f"accepted: {OBJECTS_ACCEPTED}")
     return text.strip()
-
-
-def _pattern(text: str) -> str:
-    from smartcollect.options import pattern
-
-    return pattern(text)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    from smartcollect.options import pair
-
-    return pair(text)
 
 
 def _watched(text: str) -> str:

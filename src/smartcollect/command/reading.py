@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,20 +29,24 @@ REPORTS = click.Path(exists=True, path_type=Path)
 class Value(_Type):
     """A value that a function of the library reads.
 
+    The library is imported once there is something to read: the help is there at once.
+
     Args:
         name: what the help calls it.
-        read: takes the text; its ``ValueError`` tells what is accepted.
+        module: where the function is.
+        function: takes the text; its ``ValueError`` tells what is accepted.
     """
 
-    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+    def __init__(self, name: str, module: str, function: str) -> None:
         self.name = name
-        self._read = read
+        self._module, self._function = module, function
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):  # the default
             return value
+        read = getattr(import_module(f"smartcollect.{self._module}"), self._function)
         try:
-            return self._read(value)
+            return read(value)
         except ValueError as error:
             self.fail(f"{value!r} is not accepted; {error}", param, ctx)
 
@@ -57,56 +62,13 @@ class Earlier(click.Path):
         return value if is_url else super().convert(value, param, ctx)
 
 
-def _sort(text: str) -> str:
-    from ..options import sort
-
-    return sort(text)
-
-
-def _count(text: str) -> int:
-    from ..options import count
-
-    return count(text)
-
-
-def _pattern(text: str) -> str:
-    from ..options import pattern
-
-    return pattern(text)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    from ..options import pair
-
-    return pair(text)
-
-
-def _budget(text: str) -> object:
-    from ..profiles.budgets import parse_budget
-
-    return parse_budget(text)
-
-
-def _rule(text: str) -> object:
-    from ..profiles.rules import parse_rule
-
-    return parse_rule(text)
-
-
-def _duration(text: str) -> float:
-    from ..units import seconds
-
-    return seconds(text)
-
-
-# The library is imported once there is something to read: the help is there at once.
-SORT = Value("field", _sort)
-COUNT = Value("n", _count)
-PATTERN = Value("handler", _pattern)
-PAIR = Value("parent>child", _pair)
-BUDGET = Value("budget", _budget)
-RULE = Value("[field:]percent%", _rule)
-DURATION = Value("duration", _duration)
+SORT = Value("field", "options", "sort")
+COUNT = Value("n", "options", "count")
+PATTERN = Value("handler", "options", "pattern")
+PAIR = Value("parent>child", "options", "pair")
+BUDGET = Value("budget", "profiles.budgets", "parse_budget")
+RULE = Value("[field:]percent%", "profiles.rules", "parse_rule")
+DURATION = Value("duration", "units", "seconds")
 
 
 def profile_in(file: Path) -> Profile:
