@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Generator, Mapping, Sequence
+
+# Bound here: suites replace what others look up when they need it.
+from json import dumps, loads
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -146,7 +148,7 @@ class Profiler:
             self._session.lose_worker()
         told = (getattr(node, "workeroutput", None) or {}).get(WORKER_OUTPUT)
         if told is not None:
-            counted, rest, watched = json.loads(told)
+            counted, rest, watched = loads(told)
             self._selection.told(*counted)
             self._watching.told(*watched)
             self._session.take(Part(*one) for one in rest)
@@ -157,7 +159,7 @@ class Profiler:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         counted, rest = self._selection.counted(session), self._parts.rest()
         if self._worker:
-            told = json.dumps((counted, rest, self._capture.unmet()))
+            told = dumps((counted, rest, self._capture.unmet()))
             self._config.workeroutput[WORKER_OUTPUT] = told  # type: ignore[attr-defined]
             return
         if self._idle:
