@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 # Bound here: suites replace what others look up when they need it.
 from json import dumps, loads
@@ -25,6 +26,8 @@ from .trace import Trace, Tracer
 from .watching import Watching
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from smartcollect import Profile
     from smartcollect.profiles.verdict import Verdict
     from smartcollect.reports.summary import Section
@@ -180,7 +183,7 @@ class Profiler:
     def _finish(self) -> bool:
         """Judges the run and writes its files; whether it fails."""
         from smartcollect.profiles.verdict import Expectations, Verdict, judge
-        from smartcollect.text import plural, short_path
+        from smartcollect.text import plural
 
         if self._capture.refusal and not self._capture.begun:
             self._verdict = Verdict(notes=(f"incomplete: {self._capture.refusal}",))
@@ -203,31 +206,43 @@ class Profiler:
         verdict = verdict.failing(*failures, *self._broken_hooks).noting(*notes)
         with telling(self._config, "adding this run to the database"):
             self._verdict, added = self._history.add(verdict, profile, partial())
-        for path in self._options.report:
-            try:
-                with telling(self._config, f"writing {short_path(path)}"):
-                    report.write_report(path, profile, self._sections, lambda: self._page(profile))
-            except OSError as error:
-                self._verdict = self._verdict.failing(f"{path}: not written: {error.strerror}")
-            else:
-                self._made.append(f"generated smartcollect report: {short_path(path)}")
-        self._write_traces(profile)
+        self._write_files(profile)
         if added:
             self._made.append(added)
         return bool(self._verdict.failures)
 
-    def _write_traces(self, profile: Profile) -> None:
-        from smartcollect.text import short_path
+    def _write_files(self, profile: Profile) -> None:
+        def page() -> str:
+            return self._page(profile)
 
-        assert self._verdict is not None
+        for path in self._options.report:
+            with self._writing("report", path):
+                report.write_report(path, profile, self._sections, page)
         for path in self._options.trace:
             assert self._trace is not None
-            try:
-                shown = self._trace.write(path, profile)
-            except OSError as error:
-                self._verdict = self._verdict.failing(f"{path}: not written: {error.strerror}")
-            else:
-                self._made.append(f"generated smartcollect trace: {short_path(path)} ({shown})")
+            with self._writing("trace", path) as made:
+                made.append(f" ({self._trace.write(path, profile)})")
+
+    @contextmanager
+    def _writing(self, what: str, path: Path) -> Iterator[list[str]]:
+        """Tell of a file that is made; one that cannot be fails the run, and takes nothing along.
+
+        Yields:
+            What is said of it, piece by piece.
+        """
+        from smartcollect.text import MAX_TEXT, one_line, short_path
+
+        said = [f"generated smartcollect {what}: {short_path(path)}"]
+        try:
+            with telling(self._config, f"writing {short_path(path)}"):
+                yield said
+        except Exception as error:
+            why = isinstance(error, OSError) and error.strerror
+            why = why or one_line(f"{type(error).__name__}: {error}", MAX_TEXT)
+            assert self._verdict is not None
+            self._verdict = self._verdict.failing(f"{path}: not written: {why}")
+        else:
+            self._made.append("".join(said))
 
     def _machine(self) -> dict[str, str]:
         """What other plugins tell of the machine."""
