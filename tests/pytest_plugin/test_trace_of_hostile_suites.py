@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 APP = "def work(number): ..."
 WATCHED = ("--smartcollect-watch=app", "--smartcollect-trace=run.json.gz")
 REPLACED = ["json.dumps", "json.loads", "zlib.compress", "zlib.decompress", "zlib.compressobj"]
+
+
+def trace(path):
+    return json.loads(path.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("name", REPLACED)
@@ -72,3 +78,70 @@ def test_that_a_trace_is_written_is_said_too(pytester):
     )
     result = pytester.runpytest_subprocess("-s", *WATCHED, "--smartcollect-report=run.json")
     result.stdout.fnmatch_lines(["telling: writing run.json", "telling: writing run.json.gz"])
+
+
+THREADS = """
+    import threading
+    import pytest
+    import app
+
+    class Hostile(threading.Thread):
+        @property
+        def name(self): raise ValueError("no name")
+        @name.setter
+        def name(self, name): ...
+        ident = property(lambda self: 1 / 0)
+
+    class Text(str):
+        def __str__(self): raise ValueError("no text")
+
+    NAMES = ["server", "lone\\ud800", "long" * 100, Text("text"), "two\\nlines"]
+
+    @pytest.fixture(scope="module", autouse=True)
+    def threads():
+        stopping = threading.Event()
+
+        def run(started):
+            app.work(0)
+            started.set()
+            stopping.wait(60)
+
+        alive = [threading.Thread(target=run) for _ in NAMES] + [Hostile(target=run)]
+        for number, one in enumerate(alive):
+            one._args = (started := threading.Event(),)
+            one._name = NAMES[number] if number < len(NAMES) else "hostile"
+            one.start()
+            assert started.wait(60)
+        yield
+        stopping.set()
+"""
+
+
+def test_names_of_threads(pytester, run):
+    pytester.makepyfile(app=APP, test_it=f"{THREADS}\n    def test_it(): app.work(1)")
+    result = run("--smartcollect-watch=app", "--smartcollect-trace=run.json")
+    result.assert_outcomes(passed=1)
+    events = trace(pytester.path / "run.json")["traceEvents"]
+    names = {one["args"]["name"] for one in events if one["name"] == "thread_name"}
+    assert {"MainThread", "server", "hostile", r"lone\ud800", r"two\nlines"} <= names
+    (long,) = [name for name in names if name.startswith("long")]
+    assert len(long) == 100
+    assert "text" not in names
+
+
+def test_suites_replace_what_tells_of_threads(pytester, run):
+    pytester.makepyfile(
+        app=APP,
+        test_it="""
+        import threading
+        import app
+
+        def test_it():
+            app.work(1)
+            threading.enumerate = threading.main_thread = None
+
+        def test_other(): app.work(2)
+        """,
+    )
+    result = run("--smartcollect-watch=app", "--smartcollect-trace=run.json")
+    result.assert_outcomes(passed=2)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+
+# Bound here: suites replace what others look up when they need it.
+from threading import Thread, main_thread
+from threading import enumerate as threads_alive
 from typing import Any
 
 from ...clock import SYSTEM
 from ...names import short_names
 from ...storage.rows import Row
+from ...text import one_line
 from ..writing import write
 from .slices import Packs, nanoseconds
 from .speedscope import speedscope
@@ -21,6 +25,10 @@ FORMATS: dict[str, Callable[[Timeline, Mapping[str, Any]], Iterator[str]]] = {
     ".json": trace_event,
 }
 """The formats, by the end of a file name; ``.gz`` may follow."""
+_MAX_NAME = 100
+"""Characters of the name of a thread."""
+# Past the class of a thread, which may have properties of its own by these names.
+_fields = Thread.__dict__["__dict__"].__get__
 SUFFIXES = tuple(f"{suffix}{packed}" for suffix in reversed(FORMATS) for packed in ("", ".gz"))
 
 
@@ -46,8 +54,26 @@ def write_trace(path: str | os.PathLike[str], timeline: Timeline, about: Mapping
 
 
 def names_of_threads() -> list[tuple[int, str]]:
-    """Return identities and names of the threads that run."""
-    return [(one.ident, one.name) for one in threading.enumerate() if one.ident is not None]
+    """Return identities and names of the threads that run, without any code of theirs.
+
+    Names are bounded, and each serializer takes them.
+    """
+    named = []
+    for one in threads_alive():
+        identity, name = _identity(one), _field(one, "_name")
+        if identity and type(name) is str:
+            named.append((identity, one_line(name, _MAX_NAME)))
+    return named
+
+
+def _identity(thread: Thread) -> int:
+    """Return the identity of a thread; 0 where it has none."""
+    identity = _field(thread, "_ident")
+    return identity if type(identity) is int else 0
+
+
+def _field(thread: Thread, name: str) -> object:
+    return dict.get(_fields(thread), name) if issubclass(type(thread), Thread) else None
 
 
 def to_wall() -> int:
@@ -64,7 +90,7 @@ def timeline_of(rows: Iterable[Row]) -> Timeline:
         since=calls.first,
         until=calls.last,
         first=calls.first,
-        main=threading.main_thread().ident or 0,
+        main=_identity(main_thread()),
         threads=names_of_threads(),
         test="",
         phase="",
