@@ -127,6 +127,29 @@ def test_tests_that_are_not_those_of_the_report(path, nested):
     assert set(load(path).tests) == {"two", 'the "other"'}
 
 
+LINES = SMALL.partition('"tests": ')[2].partition("\n]")[0] + "\n]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SMALL.replace(f"{LINES}", f'{LINES},\n"tests": null'),
+        SMALL.replace(LINES, "null").replace(
+            '"run": null', f'"run": null, "x": {{\n"tests": {LINES}\n}}'
+        ),
+        SMALL.replace('"run": null', f'"run": {{\n"tests": {LINES}\n}}'),
+        SMALL.replace('"run": null', '"run": null, "x": NaN'),
+    ],
+    ids=["null at last", "elsewhere", "in the run", "no number"],
+)
+def test_what_is_damaged_is_refused_though_the_lines_of_tests_are_not(path, text):
+    assert text != SMALL
+    assert take(text) is not None
+    path.write_text(text, "utf-8")
+    with pytest.raises(ValueError, match=r"damaged|is no number"):
+        load(path)
+
+
 def test_an_error_tells_where_in_the_file_it_is(path):
     lines = SMALL.splitlines()
     path.write_text("\n".join([*lines[:-2], "oops", "}"]), "utf-8")

@@ -31,8 +31,8 @@ _LINE = re.compile(rf"{re.escape(_BEGIN)}({_TEXT}){_BETWEEN}({_PHASES}){_END}(,\
 """A test as `line` and `smartcollect.profiles.document` write it, and nothing else."""
 _OPEN, _LAST = "[\n", "\n]"
 _FIRST = f'\n"tests": {_OPEN}'
-NOT_HERE = "null"
-"""Stands for the tests in the text that `take` leaves."""
+NOT_HERE = "NaN"
+"""Stands for the tests in the text that `take` leaves: no report file has this word."""
 
 
 class Phases(Mapping[str, Phase]):
