@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import random
 import threading
 from collections import Counter
@@ -131,6 +132,34 @@ def test_no_more_calls_are_kept_than_are_drawn():
             api["ping"](number)
         assert sum(map(len, store.settle(lambda wanted=wanted: buffer.take(wanted)))) == kept
     assert api.collect.stats("ping")["calls"] == 30
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("limit", [float("inf"), 20_000])
+def test_a_fork_keeps_little_until_it_takes_some(limit):
+    api = Switcher("api").plug("collect", max_history=0)
+    api("ping")(lambda: None)
+    store = api.collect.recorder.store
+    buffer = Buffer(store, limit)
+    api["ping"]()
+    read, write = os.pipe()
+    if not os.fork():
+        kept = []
+        try:
+            for number in (30_000, 8_000, 8_000):
+                for _ in range(number):
+                    api["ping"]()
+                kept.append(sum(map(len, store.settle(buffer.take))))
+        finally:
+            os.write(write, json.dumps([kept, api.collect.stats("ping")["calls"]]).encode())
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as told:
+        kept, called = json.load(told)
+    os.wait()
+    assert called == 46_001
+    assert kept == ([5_000, 8_000, 8_000] if limit > 20_000 else [5_000, 8_000, 6_999])
+    assert sum(map(len, store.settle(buffer.take))) == 1
 
 
 # -- the real readers ----------------------------------------------------------------------------

@@ -6,6 +6,9 @@ from .packed import Packed
 from .ring import Columns
 from .store import Store
 
+_UNTAKEN = 5_000
+"""How many calls a fork keeps until it takes some."""
+
 
 class Buffer:
     """A `Subscriber` of a store that keeps each call until it is taken.
@@ -18,12 +21,22 @@ class Buffer:
     def __init__(self, store: Store, limit: float) -> None:
         self._store = store
         self._room = limit
-        self.forget()
+        self._closed: float = 0
+        self._clear()
         if limit:
             store.subscribe(self)
 
     def forget(self) -> None:
-        """Drop everything: this is a fork, and its parent has it too."""
+        """Drop everything: this is a fork, and its parent has it too.
+
+        Most forks take no calls, a few run a test. So there is little room until one takes some.
+        """
+        self._clear()
+        room = self._room + self._closed
+        self._room = min(room, _UNTAKEN)
+        self._closed = room - self._room
+
+    def _clear(self) -> None:
         self.minutes = self._store.new_minutes()
         self._waiting: list[Packed] = []
 
@@ -41,7 +54,8 @@ class Buffer:
             wanted: whether somebody draws them; those that nobody does need no room.
         """
         waiting = self._waiting
-        self.forget()
+        self._clear()
+        self._room, self._closed = self._room + self._closed, 0
         if not wanted:
             self._room += sum(map(len, waiting))
             return []
