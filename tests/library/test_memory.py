@@ -16,6 +16,7 @@ from support import dispatch
 
 from smartcollect import collecting
 from smartcollect.storage.tally import MAX_HANDLERS
+from smartcollect.storage.times import Times
 
 SOAK = int(os.environ.get("SMARTCOLLECT_SOAK", "1"))
 
@@ -165,6 +166,19 @@ def test_handlers_without_number_count_together():
             dispatch(sw, name)()
         assert sum(one["calls"] for one in log.stats().values()) == MAX_HANDLERS + 50
         assert log.stats("(handlers)")["calls"] >= 50
+
+
+def test_nothing_is_left_of_handlers_that_come_and_go_where_nobody_clears_the_log():
+    with collecting(max_history=0) as log:
+        for _ in range(500):
+            short = Switcher("short")
+            short("handler")(lambda: None)
+            for _ in range(5):
+                dispatch(short, "handler")()
+        assert log.stats("handler")["calls"] == 2_500
+        del short
+        gc.collect()
+        assert sum(type(one) is Times for one in gc.get_objects()) < 100
 
 
 @pytest.mark.parametrize("serialize", [True, False])

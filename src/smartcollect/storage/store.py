@@ -99,7 +99,8 @@ class Store:
         self.call_sites = False
         self.repeat_threshold = REPEATED
         self._known: Bounds | None = None
-        self._raised: set[Times] = set()
+        # Weak: functions come and go in a log that nobody clears.
+        self._raised: weakref.WeakSet[Times] = weakref.WeakSet()
         self.pending: list[Any] = []
         self.full = FOLD_AT * WIDTH
         self._pending_repeats: deque[Repeat] = deque()
@@ -119,8 +120,11 @@ class Store:
         self._is_empty = True
         self._ring = Ring(self._max_history)
         self._tally = Tally(self._top)
-        while self._raised:
-            times = self._raised.pop()
+        while True:
+            try:
+                times = self._raised.pop()
+            except KeyError:  # there are no more; any may have gone just now
+                break
             times.slow = -inf if self._known is None else self._known.of(times.name)
             times.in_a_row, times.longest = 0, inf
         self.since = self.clock.wall()

@@ -41,6 +41,7 @@ class Times:
     """
 
     __slots__ = (
+        "__weakref__",
         "_computed",
         "_read",
         "_shortest_wait",
