@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,11 +74,20 @@ class Profiler:
         if not self._worker and not self._idle:
             self._history = History(config, given)
         if not self._worker:
-            for name in ("report", "trace"):
-                for path in getattr(given, name):
-                    refusal = report.refusal(path)
-                    if refusal is not None:
-                        raise options.refuse(config, given, name, path, refusal)
+            self._check_files()
+
+    def _check_files(self) -> None:
+        """Refuse files that cannot be written, before the first test runs."""
+        written: dict[str, str] = {}
+        for name in ("report", "trace"):
+            for path in getattr(self._options, name):
+                file = os.path.realpath(path)
+                refusal = report.refusal(path)
+                if file in written:
+                    refusal = f"--smartcollect-{written[file]} writes this file already"
+                written[file] = name
+                if refusal is not None:
+                    raise options.refuse(self._config, self._options, name, path, refusal)
 
     # -- where tests run -------------------------------------------------------------------------
 

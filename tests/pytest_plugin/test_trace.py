@@ -257,6 +257,23 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_tests(suite, run):
     result.stderr.fnmatch_lines(["ERROR: --smartcollect-trace (command line): *run.json' is not *"])
 
 
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        (["report=run.json", "trace=run.json"], "trace"),
+        (["trace=run.json.gz", "trace=x/../run.json.gz"], "trace"),
+        (["report=run.md", "report=run.md"], "report"),
+    ],
+    ids=["of both", "other path", "of one"],
+)
+def test_a_file_cannot_be_written_twice(suite, run, options, refused):
+    result = run(*[f"--smartcollect-{option}" for option in options])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    other = options[0].partition("=")[0]
+    why = f"is not accepted; --smartcollect-{other} writes this file already"
+    result.stderr.fnmatch_lines([f"ERROR: --smartcollect-{refused} (command line): '*' {why}"])
+
+
 def test_a_file_that_cannot_be_written_at_the_end_fails_the_run(suite):
     suite.makepyfile(test_zzz="import os\ndef test_it(): os.mkdir('run.json')")
     result = suite.runpytest_subprocess("--smartcollect-trace=run.json")
