@@ -8,6 +8,7 @@ import json
 import os
 import random
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -391,8 +392,26 @@ def test_what_was_drained_is_exported_too(log, tmp_path):
     assert events_of(tmp_path / "batch.json") == events_of(tmp_path / "log.json")
 
 
+def test_an_export_tells_what_it_leaves_out(tmp_path):
+    api = Switcher("api").plug("collect", max_history=3)
+    api("ping")(lambda: None)
+    for _ in range(10):
+        api["ping"]()
+    api.collect.export(tmp_path / "log.json", "trace")
+    api.collect.export(tmp_path / "log.speedscope.json")
+    api.collect.drain().export(tmp_path / "batch.json", "trace")
+    for name in ("log.json", "batch.json"):
+        about = json.loads((tmp_path / name).read_text("utf-8"))["otherData"]
+        assert (about["calls"], about["left_out"]) == (3, 7)
+    about = json.loads((tmp_path / "log.speedscope.json").read_text("utf-8"))["smartcollect"]
+    assert about["left_out"] == 7
+
+
 def test_a_log_without_calls(tmp_path):
     api = Switcher("api").plug("collect")
     api.collect.export(tmp_path / "calls.json", "trace")
     api.collect.export(tmp_path / "calls.speedscope.json")
     assert [event["ph"] for event in events_of(tmp_path / "calls.json")] == ["M"] * 4
+    about = json.loads((tmp_path / "calls.json").read_text("utf-8"))["otherData"]
+    assert about["begin"] == pytest.approx(time.time(), abs=600)
+    assert (about["calls"], about["left_out"]) == (0, 0)

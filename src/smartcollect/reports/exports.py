@@ -60,6 +60,9 @@ def export_calls(
     """
     name = format_of(Path(path), format)
     if name == TRACE:
-        write_trace(path, timeline_of(calls()), {})
+        timeline = timeline_of(calls())
+        called = sum(statistics["calls"] for statistics in heading["stats"].values())
+        # Calls that ended since the heading was made are drawn.
+        write_trace(path, timeline, {"left_out": max(called - timeline.calls, 0)})
     else:
         write(path, FORMATS[name](heading, entries))

@@ -84,12 +84,13 @@ def to_wall() -> int:
 def timeline_of(rows: Iterable[Row]) -> Timeline:
     """Return the timeline of calls of this process, which start on the monotonic clock."""
     calls = Packs.of(rows)
+    first = calls.first if calls.number else nanoseconds(SYSTEM.monotonic())
     window = Window(
         process="main",
         to_wall=to_wall(),
-        since=calls.first,
-        until=calls.last,
-        first=calls.first,
+        since=first,
+        until=max(calls.last, first),
+        first=first,
         main=_identity(main_thread()),
         threads=names_of_threads(),
         test="",
