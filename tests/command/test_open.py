@@ -52,13 +52,16 @@ def test_a_browser_opens_the_page(nobody_looks, written, process, tmp_path):
     [
         ("run.json -o run.json/page.html", "not written"),
         ("gone.json", "'gone.json' does not exist"),
+        ("run.json -o run.json", "--output: 'run.json' does not end in .html"),
     ],
 )
 def test_what_cannot_be_opened(words, refusal, nobody_looks, written, smartcollect):
-    written("run.json", {"get": [0.1]})
+    report = written("run.json", {"get": [0.1]})
+    before = report.read_bytes()
     result = smartcollect("open", *words.split())
     assert result.exit_code == 2
     assert refusal in result.stderr
+    assert report.read_bytes() == before
 
 
 @pytest.mark.parametrize("words", [("open",), ("show", "--format", "html")])

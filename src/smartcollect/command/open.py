@@ -22,7 +22,7 @@ from .reading import REPORT, profile_in
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the page to FILE, and not to a temporary file.",
+    help="Write the page to FILE, whose name ends in .html, and not to a temporary file.",
 )
 def open_report(file: Path, output: Path | None) -> None:
     """Show a report in a browser.
@@ -31,6 +31,9 @@ def open_report(file: Path, output: Path | None) -> None:
     """
     from ..reports.writing import write
 
+    # The report itself is the file that is most easily named here, and would be lost.
+    if output is not None and output.suffix.lower() not in (".html", ".htm"):
+        raise Refused(f"--output: {str(output)!r} does not end in .html")
     text = needing_html(partial(page_of, profile_in(file)))
     place = output or _temporary(file)
     try:
