@@ -148,6 +148,35 @@ def test_a_link_opens_a_handler(opened, report):
     assert "Called by\norders.history 24 calls, 2.50 s\nother code 6 calls" in text
 
 
+def test_a_link_leads_out_of_a_filter_of_many_handlers(opened):
+    handlers = [f"h{number:03}" for number in range(500)]
+    tests = [f"t.py::test_{number}" for number in range(300)]
+    page = opened(html(reported.profile(handlers, tests)))
+    search = page.get_by_role("searchbox")
+    for name in ("h350", "h480", "h350"):
+        search.fill("h001")
+        settled(page)
+        page.evaluate("name => { location.hash = `handler=${name}` }", name)
+        assert seen(page, f"handler={name}")
+    # The hash stays what it is.
+    search.fill("h003")
+    settled(page)
+    page.evaluate(
+        "document.querySelector('#slowest a').hash = 'handler=h350';"
+        "document.querySelector('#slowest a').click()"
+    )
+    assert seen(page, "handler=h350")
+    # A test that comes back keeps the focus, and is in view.
+    search.fill("test_299")
+    settled(page)
+    page.evaluate("location.hash = 'test=t.py::test_7'")
+    settled(page)
+    button = page.locator("#test-list [aria-expanded=true]")
+    assert button.evaluate("element => element === document.activeElement")
+    top = button.evaluate("element => element.getBoundingClientRect().top")
+    assert 0 <= top < 900
+
+
 def seen(page, id):
     """Whether an element is open and in view."""
     settled(page)

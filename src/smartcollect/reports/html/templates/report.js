@@ -271,6 +271,7 @@
       ", with what they spent in it: ", all);
     byId("only").hidden = false;
     apply();
+    showRest();
     byId("tests").scrollIntoView();
   }
 
@@ -279,7 +280,7 @@
   const rows = [...document.querySelectorAll(".sortable tbody tr, #details details, .names li")];
   const sections = rows.map((row) => row.closest("section"));
   let texts = null;
-  let latest = null; // what was found last
+  let showRest = () => {}; // shows the rows that fit and are not there yet
 
   function textOf(row) {
     if (row.matches("details")) return row.querySelector("h3").textContent;
@@ -311,27 +312,35 @@
   // What fits a screen, and the rest once that is drawn: then most of it is out of sight and costs
   // nothing.
   function show(fitting) {
-    latest = fitting;
     const back = [...fitting.values()].flat().filter((row) => row.hidden);
     for (const row of back.splice(0, SCREEN)) row.hidden = false;
-    requestAnimationFrame(() => setTimeout(() => {
-      if (fitting !== latest) return;
+    const rest = () => {
+      if (rest !== showRest) return;
+      showRest = () => {};
       for (const row of back) row.hidden = false;
       drawTests();
-    }));
+    };
+    showRest = rest;
+    requestAnimationFrame(() => setTimeout(rest));
   }
 
-  function showAll() {
+  function clear() {
     filter.value = "";
     only = -1;
     if (byId("only")) byId("only").hidden = true;
     apply();
   }
 
+  // At once: what a link leads to moves while rows come back above it.
+  function showAll() {
+    clear();
+    showRest();
+  }
+
   filter.addEventListener("input", apply);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && filter.value) {
-      showAll();
+      clear();
     } else if (event.key === "/" && !event.target.matches("input")
         && !(event.ctrlKey || event.metaKey || event.altKey)) {
       event.preventDefault();
@@ -343,6 +352,7 @@
   // -- links -----------------------------------------------------------------------------------
 
   function arrive() {
+    showRest();
     let id = location.hash.slice(1);
     try {
       id = decodeURIComponent(id);
@@ -394,6 +404,11 @@
   chooseTests([]);
   drawTests();
   addEventListener("hashchange", arrive);
+  document.addEventListener("click", (event) => {
+    // A link to where the page is already changes no hash.
+    const hash = event.target.closest("a")?.hash;
+    if (hash && hash === location.hash) arrive();
+  });
   arrive();
   // Later, so that the first filter is as fast as the others.
   setTimeout(readTexts, 100);
