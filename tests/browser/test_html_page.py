@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -259,6 +260,16 @@ def test_a_test_with_its_phases(opened, report):
     page.locator("#slowest").get_by_role("link", name="test_report").first.click()
     settled(page)
     assert page.locator("#test-list [aria-expanded=true]").inner_text().endswith("test_report")
+
+
+def test_only_tests_of_the_list_are_links(opened):
+    made = reported.profile()
+    gone = made.slowest[0]._replace(test="t.py::test_gone")
+    page = opened(html(replace(made, slowest=(gone, *made.slowest[1:]))))
+    rows = page.locator("#slowest tbody tr")
+    assert "test_gone" in rows.first.inner_text()
+    assert rows.first.locator("td.t a").count() == 0
+    assert rows.nth(1).locator("td.t a").count() == 1
 
 
 def test_the_tests_of_a_handler(opened, report):

@@ -101,6 +101,7 @@
     const text = `${id} ${outcome}`.toLowerCase();
     return { id, outcome, length, used, called: [...used.keys()], phases, text };
   });
+  const listed = new Set(tests.map((test) => test.id));
   const handlers = data.handlers.map((name) => name.toLowerCase());
   const columns = [
     ["test", (test) => test.id, String],
@@ -249,7 +250,7 @@
   }
 
   function showTest(id) {
-    if (!tests.some((test) => test.id === id)) return;
+    if (!listed.has(id)) return;
     open = id;
     if (only >= 0 || !shown.some((test) => test.id === id)) showAll();
     first = Math.floor(shown.findIndex((test) => test.id === id) / PAGE) * PAGE;
@@ -376,7 +377,8 @@
   // What leads to the list of tests is a link only where there is a script to draw it.
   function linkTests(part) {
     for (const cell of part.querySelectorAll("td.t:not(:has(a))")) {
-      cell.replaceChildren(link("test", cell.textContent));
+      const id = cell.textContent;
+      if (listed.has(id)) cell.replaceChildren(link("test", id));
     }
     for (const more of part.querySelectorAll(".tests-of:not(:has(a))")) {
       const all = link("tests-of", part.querySelector("h3").textContent);
