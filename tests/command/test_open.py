@@ -86,3 +86,6 @@ def test_html_of_a_comparison(written, smartcollect):
     assert result.exit_code == 1
     assert "regression" in result.stdout
     assert "old.json" in result.stdout
+    result = smartcollect("compare", "old.json", "new.json", "--format=html")
+    assert result.exit_code == 0
+    assert '<h2 id="verdict-title">This run was not judged</h2>' in result.stdout

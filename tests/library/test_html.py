@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 pytest.importorskip("jinja2")
 
 from smartcollect import HandlerName, Profile
-from smartcollect.profiles import Verdict
+from smartcollect.profiles import Expectations, Verdict, judge
 from smartcollect.reports.html import html
 from smartcollect.reports.html.pictures import histogram, trend
 
@@ -133,7 +133,7 @@ def test_what_a_report_shows():
 
 
 def test_what_there_is_not_is_not_shown():
-    made = replace(reported.profile(), raised=(), repeats=(), run=None)
+    made = replace(reported.profile(), raised=(), repeats=(), run=None, tests={})
     page = html(made)
     read = Read(page)
     assert "This run was not judged" in read.text()
@@ -141,7 +141,7 @@ def test_what_there_is_not_is_not_shown():
     assert ">trend<" not in page
     nothing = Read(html(Profile(), Verdict()))
     assert "No handlers were found" in nothing.text()
-    assert "Nothing fails this run" in nothing.text()
+    assert "No handler was called" in nothing.text()
     assert set(nothing.ids()) == {"verdict", "verdict-title", "filter", "found", "data"}
 
 
@@ -151,17 +151,46 @@ def test_what_there_is_not_is_not_shown():
         (None, (), "This run was not judged"),
         (None, ("1 worker lost",), "This run is incomplete"),
         (Verdict(), (), "Nothing fails this run"),
+        (Verdict(partial="only t.py ran"), (), "Only a part of the suite ran"),
         (Verdict(), ("1 worker lost",), "Nothing in this incomplete run fails it"),
         (Verdict(("too slow",)), ("1 worker lost",), "This run fails: 1 reason"),
         (Verdict((), ("not judged, since …",)), (), "not judged, since …"),
     ],
 )
 def test_the_verdict_comes_first(judged, missing, told):
-    page = html(replace(reported.profile(), incomplete=missing), judged)
+    made = replace(reported.profile(), incomplete=missing, tests={})
+    page = html(made, judged, expectations=reported.EXPECTATIONS)
     text = Read(page).text("script", "style")
     assert told in text
     assert ("incomplete: 1 worker lost" in text) == bool(missing)
     assert page.index('<section id="verdict"') < page.index('<section id="handlers"')
+
+
+@pytest.mark.parametrize(
+    ("made", "judged", "kind", "told"),
+    [
+        (reported.profile(), Verdict(), "failed", "1 test failed"),
+        (reported.profile(), None, "failed", "1 test failed"),
+        (
+            reported.profile(),
+            Verdict(("too slow",)),
+            "failed",
+            "This run fails: 1 reason; 1 test failed",
+        ),
+        (Profile(), Verdict(), "unjudged", "No handler was called"),
+    ],
+)
+def test_what_did_not_pass_is_not_green(made, judged, kind, told):
+    page = html(made, judged, expectations=reported.EXPECTATIONS)
+    assert f'<section id="verdict" class="{kind}"' in page
+    assert f'<h2 id="verdict-title">{told}</h2>' in page
+
+
+def test_without_an_expectation_a_run_is_not_judged():
+    judged = judge(reported.profile(), Expectations(), reported.profile())
+    page = html(replace(reported.profile(), tests={}), judged)
+    assert '<section id="verdict" class="unjudged"' in page
+    assert '<h2 id="verdict-title">This run was not judged</h2>' in page
 
 
 def test_many_reasons_are_all_there():

@@ -38,6 +38,22 @@ class Expectations:
     compare_fail: tuple[Rule, ...] = ()
     compare_min: float = MINIMUM
 
+    def judge_any(self, comparison: Comparison | None) -> bool:
+        """Tell whether anything of a run is judged by them.
+
+        Args:
+            comparison: with the baseline, where there is one; differences to a different machine
+                are not judged.
+        """
+        compares = self.compare_fail and comparison is not None and not comparison.elsewhere
+        return bool(
+            self.budgets
+            or self.test_budgets
+            or self.fail_uncalled
+            or self.repeat_threshold
+            or compares
+        )
+
 
 @dataclass(frozen=True)
 class Verdict:

@@ -10,6 +10,7 @@ from ...names import HandlerName
 from ...profiles.budgets import over, unreached
 from ...profiles.growth import Change
 from ...profiles.parts import SLOWEST
+from ...profiles.verdict import Verdict
 from ...storage.fields import STATISTICS
 from ...text import plural
 from ...units import duration, moment
@@ -57,20 +58,37 @@ class Page:
         self._material, self._labels = material, labels
         self.profile = material.profile
         self.called = self.profile.called()
+        ended = map(outcome, self.profile.tests.values())
+        self._failed = sum(one in ("failed", "error") for one in ended)
 
     def status(self) -> Status:
         """Return how the run was judged."""
-        verdict, missing = self._material.verdict, self.profile.incomplete
-        notes = [f"incomplete: {why}" for why in missing]
-        if verdict is None:
-            text = "This run is incomplete" if missing else "This run was not judged"
-            return Status("incomplete" if missing else "unjudged", text, (), notes)
-        notes += verdict.notes
+        verdict = self._material.verdict or Verdict()
+        notes = [*(f"incomplete: {why}" for why in self.profile.incomplete), *verdict.notes]
+        told = []
         if verdict.failures:
-            text = f"This run fails: {plural(len(verdict.failures), 'reason')}"
-            return Status("failed", text, verdict.failures, notes)
-        text = "Nothing in this incomplete run fails it" if missing else "Nothing fails this run"
-        return Status("incomplete" if missing else "passed", text, (), notes)
+            told.append(f"This run fails: {plural(len(verdict.failures), 'reason')}")
+        if self._failed:
+            told.append(f"{plural(self._failed, 'test')} failed")
+        if told:
+            return Status("failed", "; ".join(told), verdict.failures, notes)
+        return Status(*self._unfailed(verdict), (), notes)
+
+    def _unfailed(self, verdict: Verdict) -> tuple[str, str]:
+        """Return how a run was judged that nothing fails: the kind of status, and its text."""
+        is_judged = self._material.verdict is not None and self._material.expectations.judge_any(
+            verdict.comparison
+        )
+        if self.profile.incomplete:
+            what = "Nothing in this incomplete run fails it" if is_judged else ""
+            return "incomplete", what or "This run is incomplete"
+        if not self.called:
+            return "unjudged", "No handler was called"
+        if verdict.partial:
+            return "incomplete", "Only a part of the suite ran; nothing in it fails"
+        if not is_judged:
+            return "unjudged", "This run was not judged"
+        return "passed", "Nothing fails this run"
 
     def totals(self) -> Iterator[tuple[str, str]]:
         """Yield the numbers of the whole run, each with what it counts."""
@@ -81,11 +99,9 @@ class Page:
         yield f"{errors:,}", "calls that raised"
         yield duration(sum(one.self_time for one in stats)), "in handlers"
         if self.profile.tests:
-            ended = [outcome(phases) for phases in self.profile.tests.values()]
-            failed = sum(one in ("failed", "error") for one in ended)
-            yield f"{len(ended):,}", "tests that called handlers"
-            if failed:
-                yield f"{failed:,}", "of these failed"
+            yield f"{len(self.profile.tests):,}", "tests that called handlers"
+            if self._failed:
+                yield f"{self._failed:,}", "of these failed"
         if self.profile.waiting.share >= BUSY:
             yield f"{self.profile.waiting.share * 100:.0f} %", "of the run, waiting for a processor"
 

@@ -42,7 +42,8 @@ def html(
     Args:
         profile: what the run came to.
         verdict: how it was judged; ``None`` where nobody judged it, and the page says so.
-        expectations: what it was judged by; the page shows its budgets.
+        expectations: what it was judged by; the page shows its budgets. Where there are none, it
+            says that the run was not judged.
         trends: how handlers developed over the last runs, as `History.trend` returns it.
         compared_with: what to call the baseline of the verdict's comparison.
 
