@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from made_reports import profile_of
 
@@ -112,6 +114,18 @@ def test_a_run_is_checked_against_the_history(url, written, smartcollect):
     result = smartcollect(*words)
     assert result.exit_code == 1
     assert "regression: get: calls went from 5 to 6" in result.stdout
+
+
+@pytest.mark.parametrize("what", ["database", "run"])
+def test_the_verdict_is_told_before_a_run_that_cannot_be_added(what, written, smartcollect):
+    made = profile_of({"get": [0.001]})
+    written("run.json", made if what == "database" else replace(made, run=None))
+    url = "sqlite:///gone/runs.db" if what == "database" else "sqlite:///runs.db"
+    result = smartcollect("check", "run.json", "--budget", "get calls<=0", "--history", url)
+    assert result.exit_code == 2
+    assert result.stdout == "over budget: get: calls is 1, the budget is 0\n"
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"smartcollect: error: {url}: ")
 
 
 def test_a_checked_run_is_added_if_it_is_complete(url, written, smartcollect):

@@ -121,29 +121,30 @@ def check(
         verdict = verdict.noting(f"nothing to compare with: there is no run in {', '.join(places)}")
     if missing and not allow_incomplete:
         verdict = verdict.failing("the report is incomplete; --allow-incomplete lets it pass")
-    if history is not None:
-        verdict = _add(history, profile, verdict)
     layout = Layout(compare=places, compare_fail=rules, options=_OPTIONS)
     say_sections(compared(verdict, layout))
     # Not wrapped: a line for each, also for programs that look for it.
     for section in told(profile, verdict):
         for line in section.lines:
             say(line, section.tone)
-    if verdict.failures:
-        return BAD
-    judged = expected.judge_any(verdict.comparison)
-    say(f"{file}: {'nothing fails' if judged else 'nothing was judged but whether it is complete'}")
-    return 0
+    if not verdict.failures:
+        judged = expected.judge_any(verdict.comparison)
+        outcome = "nothing fails" if judged else "nothing was judged but whether it is complete"
+        say(f"{file}: {outcome}")
+    # After the verdict, which a database that is away must not take along.
+    if history is not None:
+        say(_add(history, profile, verdict))
+    return BAD if verdict.failures else 0
 
 
-def _add(url: str, profile: Profile, verdict: Verdict) -> Verdict:
-    """Add a run to a database, if it is complete, and return the verdict with what came of that."""
+def _add(url: str, profile: Profile, verdict: Verdict) -> str:
+    """Add a run to a database, if it is complete, and return what came of that."""
     if profile.incomplete:
-        return verdict.noting(f"{shown(url)}: this run is not added: {profile.incomplete[0]}")
+        return f"{shown(url)}: this run is not added: {profile.incomplete[0]}"
     regressed = verdict.comparison is not None and bool(verdict.comparison.regressions)
     with database_errors(url):
         from ..database.kept_runs import KeptRuns
 
         number = KeptRuns(url).add(profile, regressed)
     note = "; it became slower, so no later run is compared with it" if regressed else ""
-    return verdict.noting(f"added run {number:,} to {shown(url)}{note}")
+    return f"added run {number:,} to {shown(url)}{note}"
