@@ -23,8 +23,9 @@ CALLS = {"users.get": [0.001] * 4, "users.list": [0.5], "users.delete": []}
         (
             "--budget 'users.* calls<=3' --budget 'users.list max_time<=100ms'",
             [
-                "over budget: users.get: calls is 4, the budget is 3",
+                # The one that is most over its budget comes first.
                 "over budget: users.list: max_time is 500 ms, the budget is 100 ms",
+                "over budget: users.get: calls is 4, the budget is 3",
             ],
         ),
         (

@@ -266,3 +266,19 @@ def test_a_report_as_html_needs_jinja(suite):
     result.stderr.fnmatch_lines([f"ERROR: --smartcollect-report (command line): *{told}"])
     assert "Traceback" not in result.stderr.str()
     assert not (suite.path / "one.json").exists()
+
+
+def test_handlers_and_failures_are_in_the_same_order_in_each_process(pytester, run, monkeypatch):
+    names = [f"handler_{letter}" for letter in "gfedcba"]
+    functions = "\n".join(f"def {name}(): ..." for name in names)
+    calls = "; ".join(f"shop.{name}()" for name in names)
+    pytester.makepyfile(shop=functions, test_shop=f"import shop\ndef test_it(): {calls}")
+    words = ("--smartcollect-watch=shop", "--smartcollect-report=run.json")
+    pytester.makeini("[pytest]\npythonpath = .\nsmartcollect_budgets = * calls<=0")
+    for seed in ("1", "2"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        lines = run(*words).stdout.lines
+        report = json.loads((pytester.path / "run.json").read_text("utf-8"))
+        assert [one["handler"] for one in report["handlers"]] == sorted(names)
+        over = [line.split(": ")[1] for line in lines if line.startswith("over budget: ")]
+        assert over == sorted(names)

@@ -68,7 +68,8 @@ class Merger:
     def profile(self) -> Profile:
         """Return what all that were added come to."""
         return Profile(
-            MappingProxyType(self._handlers),
+            # As logs name them they are in another order in each process.
+            MappingProxyType(dict(sorted(self._handlers.items()))),
             tuple(self._slowest.slowest()),
             tuple(sorted(self._raised.values(), key=lambda one: (-one.calls, one))),
             tuple(sorted(self._repeats.values(), key=lambda one: (-one.times, one))),

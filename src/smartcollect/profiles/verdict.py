@@ -63,7 +63,8 @@ class Verdict:
         failures: why it fails, a line for each cause.
         notes: what was not judged, and why.
         comparison: with the baseline, where there is one.
-        over_budget: the statistics that are over the budgets of the run, each one of the failures.
+        over_budget: the statistics that are over the budgets of the run, each one of the failures;
+            the largest excess first.
         repeated: the calls that repeat too often, each one of the failures.
         partial: why only a part of the suite ran; told where something is not judged for it.
         unjudged: how many expectations are not judged, since only a part ran.
@@ -111,7 +112,7 @@ def judge(
         ()
     """
     handlers = profile.handlers
-    over_budget = over([expectations.budgets], handlers)
+    over_budget = sorted(over([expectations.budgets], handlers), key=_worst_first)
     failures = [f"over budget: {one}" for one in over_budget]
     missed = [*missed, *(f"budget of {one}" for one in unreached(expectations.budgets, handlers))]
     missed += _uncalled(profile, expectations)
@@ -143,6 +144,10 @@ def judge(
     elif of_all and not comparison.drift.is_known:
         notes.append(f"{of_all[0]} is not judged: {comparison.drift}")
     return replace(verdict, comparison=comparison).failing(*failures).noting(*notes)
+
+
+def _worst_first(one: Violation) -> tuple[float, tuple[str, ...], str]:
+    return -one.excess, one.name or (), one.field
 
 
 def _regression(change: Change) -> str:

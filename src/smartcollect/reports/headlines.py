@@ -58,10 +58,9 @@ def headlines(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Head
 
 def _failures(verdict: Verdict, names: Names) -> str:
     """Return what fails the run, by name; the numbers stand at the end."""
-    over = sorted(verdict.over_budget, key=lambda one: -one.excess)
     grown = verdict.comparison.regressions if verdict.comparison else ()
     kinds = {
-        "over budget": [one.name for one in over if one.name is not None],
+        "over budget": [one.name for one in verdict.over_budget if one.name is not None],
         "regression": [one.name for one in grown],
         "repeated": [one.child for one in verdict.repeated],
     }
