@@ -104,6 +104,24 @@ def test_a_pipe_that_is_closed_ends_the_output_and_not_the_verdict(words, status
     assert (done.returncode, done.stderr) == (status, b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("where", [">/dev/full", ">&-"], ids=["full", "closed"])
+@pytest.mark.parametrize(
+    "words", ["show run.json", "show run.json --format json", "check run.json", "--help"]
+)
+def test_an_output_that_cannot_be_written_is_told_in_one_line(words, where, written):
+    pytest.importorskip("click", reason="comes with the extra command")
+    written("run.json", CALLS)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"{sys.executable}" -m smartcollect {words} {where}'],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    [line] = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert line.startswith("smartcollect: error: the output")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_ctrl_c_is_quiet(tmp_path):
     pytest.importorskip("click", reason="comes with the extra command")

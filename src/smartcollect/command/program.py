@@ -45,6 +45,8 @@ class Program(click.Group):
 
         if not standalone_mode:
             return run()
+        if sys.stdout is None:
+            fail("the output is closed; open it, such as by > /dev/null")
         try:
             status = run()
         except click.UsageError as error:
@@ -54,6 +56,10 @@ class Program(click.Group):
             fail(error.format_message())
         except click.Abort:
             sys.exit(INTERRUPTED)
+        except OSError as error:
+            # Commands refuse files that they cannot read or write: what is left is their output.
+            _write_nowhere()
+            fail(f"{error.filename or 'the output'}: {error.strerror}")
         sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -95,7 +101,8 @@ def say_document(pieces: Iterable[str]) -> None:
             sys.stdout.buffer.write(piece.encode())
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        _leave_pipe()
+        # Who reads has read enough, and a verdict is still to come.
+        _write_nowhere()
 
 
 def _styled(text: str, tone: str) -> str:
@@ -108,11 +115,12 @@ def _print(text: str) -> None:
     try:
         click.echo(text, nl=False)
     except BrokenPipeError:
-        _leave_pipe()
+        # Who reads has read enough, and a verdict is still to come.
+        _write_nowhere()
 
 
-def _leave_pipe() -> None:
-    """Write nowhere from now on: who reads has read enough, and a verdict is still to come."""
+def _write_nowhere() -> None:
+    """Print nothing from now on, not even what waits to be printed."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
