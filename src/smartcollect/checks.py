@@ -8,6 +8,7 @@ WHOLE_NUMBER = "a whole number, zero or more"
 """Names in errors what `is_whole_number` checks."""
 _LARGEST = 2**63
 _LATEST = 1e12  # 30,000 years, in seconds
+_LAST_MOMENT = 253_402_300_799  # the end of the year 9999, as far as dates go
 _LONGEST = 60
 
 
@@ -54,6 +55,17 @@ def time(value: Any) -> float:
     # Of NaN, too, this is not true.
     if type(value) not in (int, float) or not 0 <= value <= _LATEST:
         raise ValueError(f"{shown(value)} is no time")
+    return float(value)
+
+
+def moment(value: Any) -> float:
+    """Return ``value`` if it is a point in time in Unix seconds, which can be shown as a date.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if time(value) > _LAST_MOMENT:
+        raise ValueError(f"{shown(value)} is after the year 9999")
     return float(value)
 
 

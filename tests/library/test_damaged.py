@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from smartswitch import Switcher
 
 from smartcollect import Profile, collecting, merge
-from smartcollect.profiles import compare, load
+from smartcollect.profiles import Verdict, compare, load
 from smartcollect.profiles import parse_rule as parse
 from smartcollect.profiles.budgets import budget, over
+from smartcollect.reports.markdown import markdown
+from smartcollect.reports.summary import Layout, sections
+from smartcollect.units import moment
 
 
 def written():
@@ -38,7 +41,7 @@ def written():
 
 REPORT = written()
 ODD = st.sampled_from(
-    [None, True, -1, -1.5, 0, 10**400, 1e308, "", "x", "\ud800", "1", [], [1], {}, {"a": 1}, [[]]]
+    [None, True, -1, -1.5, 0, 10**400, 1e308, 9e11, "", "x", "\ud800", "1", [], [1], {}, {"a": 1}, [[]]]
 )
 
 
@@ -89,6 +92,39 @@ def test_an_edited_report_is_a_profile_or_refused_in_one_line(changes):
     compare(whole, profile, [parse("self_time:20%")])
     over([[budget("*", {"calls": 1, "p95_time": "1s"})]], profile.handlers)
     json.dumps(profile.to_dict(), allow_nan=False)
+    shown(profile)
+
+
+def shown(profile):
+    """The profile as people read it."""
+    return markdown(sections(profile, Verdict(), Layout(), whole=True))
+
+
+def test_handlers_that_are_only_mentioned_are_shown():
+    others = ("slowest", "raised", "repeats", "edges", "tests")
+    made = Profile.from_dict({**REPORT, "handlers": []})
+    assert all(getattr(made, one) for one in others)
+    text = shown(made)
+    assert "slowest calls" in text
+    assert "api.inner" in text
+    assert compare(made, made).changes == ()
+    assert made.tests_of() == {}
+    pytest.importorskip("jinja2", reason="comes with the extra html")
+    from smartcollect.reports.html import html
+
+    assert "api.inner" in html(made)
+
+
+@pytest.mark.parametrize("field", ["created", "last_call"])
+def test_a_moment_that_has_no_date_is_refused(field):
+    plain = copy.deepcopy(REPORT)
+    run = {"command": [], "machine": {}, "versions": {}}
+    plain["run"] = {**run, "created": 253_402_300_799}
+    assert "9999-12-31" in moment(Profile.from_dict(plain).run.created)
+    place = plain["run"] if field == "created" else plain["handlers"][0]
+    place[field] = 253_402_300_800
+    with pytest.raises(ValueError, match="253402300800 is after the year 9999"):
+        Profile.from_dict(plain)
 
 
 @pytest.mark.parametrize("version", [0, 2, -1, None, "1", 10**400, [1]], ids=range(7))

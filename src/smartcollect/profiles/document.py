@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from ..checks import count, flag, shown, text, time
+from ..checks import count, flag, moment, shown, text, time
 from ..names import HandlerName
 from ..storage.findings import Edge, Raised, Repeat
 from ..storage.statistics import HandlerStats
@@ -207,7 +207,7 @@ def _phase(document: Mapping[str, Any]) -> Phase:
 
 def _run(document: Mapping[str, Any]) -> Run:
     return Run(
-        time(document["created"]),
+        moment(document["created"]),
         tuple(map(text, document["command"])),
         _texts(document["machine"]),
         _texts(document["versions"]),

@@ -114,7 +114,8 @@ class Profile:
         tests = dict.fromkeys(self.called(), 0)
         for phases in self.tests.values():
             for name in set().union(*(phase.handlers for phase in phases.values())):
-                tests[name] += 1
+                if name in tests:
+                    tests[name] += 1
         return tests
 
     def to_dict(self) -> dict[str, Any]:

@@ -228,7 +228,7 @@ def _slowest(profile: Profile, layout: Layout, names: Names, whole: bool) -> Sec
         [
             {
                 "elapsed": duration(call.elapsed),
-                "handler": names[call.name],
+                "handler": names.get(call.name, call.name.full),
                 "arguments": call.arguments if whole else without_objects(call.arguments),
                 "test": call.test,
                 "raised": call.error,

@@ -10,7 +10,7 @@ from itertools import accumulate
 from math import ceil, inf
 from typing import Any
 
-from ..checks import count, time
+from ..checks import count, moment, time
 from .fields import Statistics
 from .histogram import bucket_of, buckets_of, doubles, middle_of, quantile, rounded_middle
 
@@ -291,7 +291,7 @@ class HandlerStats:
         made.self_time = time(document["self_time"])
         made.min_time = time(document["min_time"]) if made.calls else inf
         made.max_time = time(document["max_time"])
-        made.last_call = None if document["last_call"] is None else time(document["last_call"])
+        made.last_call = None if document["last_call"] is None else moment(document["last_call"])
         made.histogram = _counted(document["histogram"])
         # Reports of the first version had none.
         if "steady" in document:
