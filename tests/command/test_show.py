@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -136,3 +139,17 @@ def test_a_growth_from_nothing_has_no_ratio(written, smartcollect):
     written("new.json", stats)
     words = ("compare", "old.json", "new.json", "--fail", "errors:0%", "--format", "json")
     assert json.loads(smartcollect(*words).stdout)["changes"][0]["ratio"] is None
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="files have no such names there")
+@pytest.mark.parametrize("format", ["table", "md", "json", "html"])
+def test_a_file_of_any_name_can_be_compared(format, written, process):
+    if format == "html":
+        pytest.importorskip("jinja2", reason="comes with the extra html")
+    written("run.json", {"get": [0.1]})
+    odd = os.fsdecode(b"bad\xff\nname.json")
+    shutil.copy("run.json", odd)
+    result = process("compare", odd, "run.json", "--format", format)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert format == "json" or "name.json" in result.stdout
+    assert "bad\n" not in result.stdout

@@ -18,7 +18,7 @@ def markdown(sections: Iterable[Section]) -> str:
     parts = ["## smartcollect"]
     for section in sections:
         if section.title:
-            parts.append(f"### {_escaped(section.title)}")
+            parts.append(f"### {_escaped(one_line(section.title))}")
         if section.rows:
             rows = [
                 {heading: _escaped(one_line(cell)) for heading, cell in row.items()}
