@@ -167,7 +167,7 @@ def _uncalled(profile: Profile, expectations: Expectations) -> Iterator[str]:
         if not any(name.like(pattern) for pattern in expectations.allow_uncalled)
     ]
     if names:
-        yield f"never called, though smartcollect_fail_uncalled is set: {', '.join(names)}"
+        yield f"never called: {', '.join(names)}"
 
 
 def _repeated(profile: Profile, expectations: Expectations) -> Iterator[Repeat]:
@@ -184,7 +184,8 @@ def _repeated(profile: Profile, expectations: Expectations) -> Iterator[Repeat]:
 
 
 def _repeats(one: Repeat, threshold: int) -> str:
+    place = f" ({one.test})" if one.test else ""
     return (
         f"repeated: one call of {one.parent.handler} made {one.times:,} of "
-        f"{one.child.handler}; smartcollect_repeat_threshold is {threshold:,} ({one.test})"
+        f"{one.child.handler}; {threshold:,} or more fail{place}"
     )
