@@ -46,7 +46,7 @@ def test_at_most_five_lines_what_matters_most_first():
     )
     assert told(run, "quick calls<=0", "slow max_time<=1ms", repeat_threshold=11) == [
         "3 failures: over budget: quick, slow; repeated: quick",
-        "incomplete: 1 worker lost; stopped early",
+        "incomplete: 1 worker lost and 1 more",
         "3 calls of 2 handlers in 0 tests; 1.00 s, 75 % in slow",
         "N+1: one call of slow made 12 of quick; 1 more",
         "25 % of the run this process waited for a processor",
@@ -55,6 +55,17 @@ def test_at_most_five_lines_what_matters_most_first():
 
 def test_a_run_of_which_there_is_nothing_to_say_has_one_line():
     assert told(profile()) == ["3 calls of 2 handlers in 0 tests; 1.00 s, 75 % in slow"]
+
+
+def test_the_first_cause_of_incompleteness_is_at_the_top_and_all_at_the_end():
+    causes = [f"cause {number}" for number in range(40)]
+    run = profile(incomplete=tuple(causes))
+    assert told(run)[0] == "incomplete: cause 0 and 39 more"
+    *_, last = sections(run, Verdict(), Layout(), whole=False)
+    assert last.lines == [f"incomplete: {cause}" for cause in causes]
+    assert last.essential
+    one = sections(profile(incomplete=("cause",)), Verdict(), Layout(), whole=False)
+    assert sum("incomplete: cause" in line for part in one for line in part.lines) == 1
 
 
 def test_a_partial_run_says_so():

@@ -38,7 +38,9 @@ def headlines(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Head
     if verdict.failures:
         yield Headline(_failures(verdict, names), "failure")
     if profile.incomplete:
-        yield Headline(f"incomplete: {'; '.join(profile.incomplete)}", "warning")
+        first, *others = profile.incomplete
+        more = f" and {len(others):,} more" if others else ""
+        yield Headline(f"incomplete: {first}{more}", "warning")
     elif verdict.partial:
         left = plural(verdict.unjudged, "expectation")
         yield Headline(f"partial: {verdict.partial}; {left} not judged", "warning")

@@ -129,6 +129,8 @@ def sections(
         _repeats(profile, names, whole),
         _comparison(verdict, layout, names, whole),
         _coverage(profile, names, whole),
+        # The first line tells of a single one.
+        _missing(profile if len(profile.incomplete) > 1 else Profile()),
         *_judged(verdict),
     ]
     return _said(found)
@@ -136,8 +138,12 @@ def sections(
 
 def told(profile: Profile, verdict: Verdict) -> list[Section]:
     """The sections of the summary about what is missing, what was not judged, and what failed."""
-    missing = [f"incomplete: {why}" for why in profile.incomplete]
-    return _said([Section(lines=missing, tone="warning", essential=True), *_judged(verdict)])
+    return _said([_missing(profile), *_judged(verdict)])
+
+
+def _missing(profile: Profile) -> Section:
+    lines = [f"incomplete: {why}" for why in profile.incomplete]
+    return Section(lines=lines, tone="warning", essential=True)
 
 
 def _judged(verdict: Verdict) -> list[Section]:
