@@ -80,7 +80,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 def masked(text: str) -> Counter[str]:
     """The lines of a text without what differs from run to run: times, their order, widths."""
-    text = re.sub(r"^\d+ % of the run this process waited for a processor$", "", text, flags=re.M)
+    text = re.sub(r"^\d+ % of the run was spent waiting for a processor$", "", text, flags=re.M)
     text = re.sub(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "MOMENT", text)
     text = re.sub(r"\d[\d,.]* (?:s|ms|µs|ns)\b", "TIME", text)
     text = re.sub(r"TIME\s+TIME\s+\d+\.\d\d", "TIME TIME RATIO", text)

@@ -285,9 +285,9 @@ def test_the_summary_tells_that_the_machine_was_busy(timed, run):
     timed(delay=0.003)
     result = run("--smartcollect")
     # Eight times one millisecond twice, and three of waiting.
-    result.stdout.fnmatch_lines(["60 % of the run this process waited for a processor"])
+    result.stdout.fnmatch_lines(["60 % of the run was spent waiting for a processor"])
     timed(delay=0.00005)
-    run("--smartcollect").stdout.no_fnmatch_line("*waited for a processor")
+    run("--smartcollect").stdout.no_fnmatch_line("*waiting for a processor")
 
 
 def test_a_budget_on_the_steady_time(timed, pytester, run):

@@ -55,7 +55,7 @@ def headlines(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Head
         )
     share = profile.waiting.share
     if share >= BUSY:
-        yield Headline(f"{share * 100:.0f} % of the run this process waited for a processor")
+        yield Headline(f"{share * 100:.0f} % of the run was spent waiting for a processor")
 
 
 def _failures(verdict: Verdict, names: Names) -> str:
