@@ -102,7 +102,7 @@ def test_an_edited_report_is_read_as_json_is(path, edits):
         text = text[:start] + piece + text[start + length :]
     path.write_text(text, "utf-8", newline="")
     try:
-        wanted = Profile.from_dict(json.loads(text))
+        wanted = Profile.from_dict(json.loads(text.removeprefix("\ufeff")))
     except ValueError:
         with pytest.raises(ValueError, match=r"."):
             load(path)
@@ -148,6 +148,11 @@ def test_what_is_damaged_is_refused_though_the_lines_of_tests_are_not(path, text
     path.write_text(text, "utf-8")
     with pytest.raises(ValueError, match=r"damaged|is no number"):
         load(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_report(path):
+    path.write_text(SMALL, "utf-8-sig")
+    assert set(load(path).tests) == {"one", 'the "other"'}
 
 
 def test_an_error_tells_where_in_the_file_it_is(path):

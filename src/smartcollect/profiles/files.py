@@ -21,7 +21,7 @@ def load(path: str | os.PathLike[str]) -> Profile:
         ValueError: the file cannot be read, or holds something else; one line tells which.
     """
     try:
-        document, tests = _read(Path(path).read_bytes().decode())
+        document, tests = _read(Path(path).read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise ValueError(f"it cannot be read: {error.strerror}") from None
     except RecursionError:
