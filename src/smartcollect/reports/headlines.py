@@ -38,8 +38,8 @@ def headlines(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Head
     if verdict.failures:
         yield Headline(_failures(verdict, names), "failure")
     if profile.incomplete:
-        first, *others = profile.incomplete
-        more = f" and {len(others):,} more" if others else ""
+        first, *later = profile.incomplete
+        more = f" and {len(later):,} more" if later else ""
         yield Headline(f"incomplete: {first}{more}", "warning")
     elif verdict.partial:
         left = plural(verdict.unjudged, "expectation")
