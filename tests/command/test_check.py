@@ -96,6 +96,19 @@ def test_what_is_not_judged_is_told(written, smartcollect):
     assert result.stdout.startswith("nothing to compare with: there is no run in empty\n")
 
 
+def test_copies_of_a_run_are_one_earlier_run(written, smartcollect):
+    for name in ("runs/a.json", "runs/b.json", "runs/c.json", "other.json"):
+        written(name, CALLS)
+    written("runs/d.json", {**CALLS, "users.get": [0.002] * 4})
+    written("new.json", CALLS, created=2.0)
+    for words in (("compare", "runs", "new.json"), ("check", "new.json", "--compare", "runs")):
+        result = smartcollect(*words)
+        assert "compared with 2 runs: runs" in result.stdout
+        assert "left out: 2 runs given more than once" in result.stdout
+    result = smartcollect("compare", "other.json", "runs/a.json", "new.json")
+    assert "left out: 1 run given more than once" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [

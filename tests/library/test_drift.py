@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import replace
+from itertools import count
 from statistics import NormalDist, median
 
 import pytest
@@ -18,6 +19,8 @@ from smartcollect.storage.histogram import buckets_of, doubles
 from smartcollect.storage.histogram import quantile as median_of
 
 HERE = Run(0.0, ("pytest",), {"cpu": "here"}, {})
+MADE = count(1)
+"""When the runs of a test are made: two of the same moment would be copies."""
 RULE = parse_rule("15%")
 NAMES = [f"h{number}" for number in range(6)]
 
@@ -41,7 +44,7 @@ def run(machine=1.0, waiting=1.0, only=(), factor=1.0, **more):
     slower = factor if "sleepy" in only else 1.0
     handlers[HandlerName("api", "sleepy")] = stats(0.006 * waiting * slower, ran=0.01)
     handlers.update({HandlerName("api", name): one for name, one in more.items()})
-    return Profile(handlers, run=HERE)
+    return Profile(handlers, run=HERE._replace(created=float(next(MADE))))
 
 
 def accused(old, new, *rules, **more):
@@ -243,8 +246,8 @@ def test_a_handler_that_is_new_in_the_last_runs():
 
 
 def test_runs_of_another_machine_are_left_out():
-    other = HERE._replace(machine={"cpu": "other"})
-    old = [run(), run(), *(replace(run(9.0), run=other) for _ in range(3))]
+    elsewhere = [HERE._replace(created=at, machine={"cpu": "other"}) for at in (1.0, 2.0, 3.0)]
+    old = [run(), run(), *(replace(run(9.0), run=other) for other in elsewhere)]
     found = compare(old, run(only=["h1"], factor=1.3), [RULE])
     assert (found.runs, found.left_out, found.elsewhere) == (2, 3, ())
     assert [change.name.handler for change in found.regressions] == ["h1"]

@@ -38,6 +38,7 @@ class Comparison:
             different machines say nothing, and there is none.
         left_out: how many of the earlier runs come from a different machine, where others do not.
         incomplete: what is missing of the earlier runs.
+        copies: how many of the earlier runs are left out, since they are copies of others.
     """
 
     changes: tuple[Change, ...]
@@ -48,6 +49,7 @@ class Comparison:
     elsewhere: tuple[str, ...]
     left_out: int
     incomplete: tuple[str, ...]
+    copies: int = 0
 
     @property
     def regressions(self) -> tuple[Change, ...]:
@@ -100,7 +102,8 @@ def compare(
         >>> compare(Profile(), Profile()).changes
         ()
     """
-    olds = (old,) if isinstance(old, Profile) else tuple(old)
+    given = (old,) if isinstance(old, Profile) else tuple(old)
+    olds = _without_copies(given)
     here = [one for one in olds if not _differences(one, new)]
     # Of a run that is not complete nobody knows what is missing.
     whole = [one for one in here or olds if not one.incomplete] or here or olds
@@ -123,7 +126,31 @@ def compare(
         _differences(olds[-1], new) if olds and not here else (),
         len(olds) - len(here) if here else 0,
         tuple(dict.fromkeys(text for one in kept for text in one.incomplete)),
+        len(given) - len(olds),
     )
+
+
+def _without_copies(runs: Sequence[Profile]) -> list[Profile]:
+    """Return runs without those that are there twice: their spread would be none."""
+    kept: list[Profile] = []
+    made: dict[float, list[Profile]] = {}
+    for one in runs:
+        same = [] if one.run is None else made.setdefault(one.run.created, [])
+        if not any(_are_copies(one, other) for other in same):
+            kept.append(one)
+            same.append(one)
+    return kept
+
+
+def _are_copies(one: Profile, other: Profile) -> bool:
+    if (one.run, one.incomplete) != (other.run, other.incomplete):
+        return False
+    # What tests did is not known of runs in a database.
+    numbers, others = (
+        {name: stats.to_dict() for name, stats in profile.handlers.items()}
+        for profile in (one, other)
+    )
+    return numbers == others
 
 
 class _Judge:

@@ -303,6 +303,8 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
     lines += [f"the baseline is incomplete: {why}" for why in found.incomplete]
     if found.left_out:
         lines.append(f"left out: {plural(found.left_out, 'run')} from a different machine")
+    if found.copies:
+        lines.append(f"left out: {plural(found.copies, 'run')} given more than once")
     if found.elsewhere:
         lines.append(
             "the baseline comes from a different machine; differences do not fail the run: "

@@ -204,6 +204,8 @@ class Page:
             yield f"The baseline is incomplete: {why}."
         if found.left_out:
             yield f"Left out: {plural(found.left_out, 'run')} from a different machine."
+        if found.copies:
+            yield f"Left out: {plural(found.copies, 'run')} given more than once."
         if found.elsewhere:
             yield (
                 "The baseline comes from a different machine; differences do not fail the run: "
