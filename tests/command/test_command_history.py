@@ -116,6 +116,17 @@ def test_a_run_is_checked_against_the_history(url, written, smartcollect):
     assert "regression: get: calls went from 5 to 6" in result.stdout
 
 
+def test_a_run_is_added_once(written, smartcollect):
+    words = ("check", "run.json", "--history", "sqlite:///runs.db")
+    written("run.json", {"get": [0.001]})
+    assert "added run 1 to sqlite:///runs.db" in smartcollect(*words).stdout
+    result = smartcollect(*words)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "sqlite:///runs.db: this run is there already"
+    written("run.json", {"get": [0.002]})
+    assert "added run 2 to" in smartcollect(*words).stdout
+
+
 @pytest.mark.parametrize("what", ["database", "run"])
 def test_the_verdict_is_told_before_a_run_that_cannot_be_added(what, written, smartcollect):
     made = profile_of({"get": [0.001]})

@@ -145,6 +145,9 @@ def _add(url: str, profile: Profile, verdict: Verdict) -> str:
     with database_errors(url):
         from ..database.kept_runs import KeptRuns
 
-        number = KeptRuns(url).add(profile, regressed)
+        kept = KeptRuns(url)
+        if kept.has(profile):
+            return f"{shown(url)}: this run is there already"
+        number = kept.add(profile, regressed)
     note = "; it became slower, so no later run is compared with it" if regressed else ""
     return f"added run {number:,} to {shown(url)}{note}"

@@ -14,7 +14,7 @@ from ..profiles.profile import Profile
 from ..profiles.trend import Trend, trends
 from ..text import one_line
 from .engine import Database
-from .runs import Chosen, add_run, development, last_runs
+from .runs import Chosen, add_run, development, has_run, last_runs
 
 RUNS = 10
 """How many runs a new one is compared with unless the URL says something else."""
@@ -91,6 +91,18 @@ class KeptRuns:
         """
         with self.database.writing() as connection, connection.begin():
             return add_run(connection, profile, regressed)
+
+    def has(self, profile: Profile) -> bool:
+        """Tell whether a run was added before.
+
+        Args:
+            profile: what the run came to, and what made it.
+
+        Raises:
+            OSError, ValueError, sqlalchemy.exc.SQLAlchemyError: that cannot be read.
+        """
+        with self.database.writing() as connection, connection.begin():
+            return has_run(connection, profile)
 
     def last(self, machine: Mapping[str, str]) -> list[Profile]:
         """Return the profiles of the last runs, oldest first, without what each test did.

@@ -70,6 +70,22 @@ def add_run(connection: Connection, profile: Profile, regressed: bool = False) -
     return number
 
 
+def has_run(connection: Connection, profile: Profile) -> bool:
+    """Tell whether a run was written before.
+
+    Args:
+        connection: to the database.
+        profile: what the run came to, and what made it.
+    """
+    if profile.run is None:
+        return False
+    query = select(_runs.c.profile).where(_runs.c.created == profile.run.created)
+    text = pack(profile)
+    return any(
+        zlib.decompress(known).decode() == text for known in connection.execute(query).scalars()
+    )
+
+
 class Chosen(NamedTuple):
     """The runs that are asked for.
 
