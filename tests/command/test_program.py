@@ -63,10 +63,11 @@ def test_commands_import_neither_pytest_nor_smartswitch(written, tmp_path):
 def test_the_help_imports_no_more_than_it_needs(process):
     pytest.importorskip("click", reason="comes with the extra command")
     code = (
-        "import sys; from smartcollect.command import smartcollect\n"
+        "import sys; before = set(sys.modules); from smartcollect.command import smartcollect\n"
         "try: smartcollect(['check', '--help'])\n"
         "except SystemExit: pass\n"
-        "print(*(name for name in sys.modules if name.startswith(('smartcollect.', 'json'))))"
+        "new = set(sys.modules) - before\n"
+        "print(*(name for name in new if name.startswith(('smartcollect.', 'json'))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines()[-1].split())
