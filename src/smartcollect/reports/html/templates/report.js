@@ -7,6 +7,8 @@
   const filter = byId("filter");
   const UNITS = new Map([["s", 1e6], ["ms", 1e3], ["µs", 1], ["ns", 1e-3]]); // in microseconds
   const numbers = new Intl.NumberFormat("en-US");
+  const fractions = [0, 1, 2].map((digits) => new Intl.NumberFormat("en-US",
+    { minimumFractionDigits: digits, maximumFractionDigits: digits }));
   const collator = new Intl.Collator("en", { numeric: true });
 
   function made(tag, text = "", className = "") {
@@ -20,9 +22,7 @@
     if (!micro) return "0 s";
     const [unit, size] = [...UNITS].find(([unit, size]) => micro >= 0.9995 * size || unit === "ns");
     const scaled = micro / size;
-    const digits = scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0;
-    return `${scaled.toLocaleString("en-US", {
-      minimumFractionDigits: digits, maximumFractionDigits: digits })} ${unit}`;
+    return `${fractions[scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0].format(scaled)} ${unit}`;
   }
 
   async function unpacked(text) {
@@ -88,26 +88,40 @@
 
   const tests = data.tests.map(([file, rest, ended, ...phases]) => {
     const id = data.files[file] + rest;
-    const used = new Map(); // by handler: calls, errors, time
-    let length = 0;
-    for (const [, , took, ...flat] of phases) {
-      length += took;
-      for (let at = 0; at < flat.length; at += 4) {
-        const sum = used.get(flat[at]) ?? [0, 0, 0];
-        used.set(flat[at], sum.map((one, place) => one + flat[at + 1 + place]));
+    const length = phases.reduce((sum, [, , took]) => sum + took, 0);
+    const outcome = data.words[ended];
+    return { id, outcome, length, phases, text: `${id} ${outcome}`.toLowerCase(), used: null };
+  });
+
+  // By handler: calls, errors, time. Worked out once somebody asks: most tests are never drawn.
+  function usedBy(test) {
+    if (!test.used) {
+      test.used = new Map();
+      for (const [, , , ...flat] of test.phases) {
+        for (let at = 0; at < flat.length; at += 4) {
+          const sum = test.used.get(flat[at]);
+          const [, ...more] = flat.slice(at, at + 4);
+          test.used.set(flat[at], sum ? sum.map((one, place) => one + more[place]) : more);
+        }
       }
     }
-    const outcome = data.words[ended];
-    const text = `${id} ${outcome}`.toLowerCase();
-    return { id, outcome, length, used, called: [...used.keys()], phases, text };
-  });
+    return test.used;
+  }
+
+  // While nobody asks yet, so that the first filter is as quick as the others.
+  function prepareFilter(at = 0) {
+    for (const test of tests.slice(at, at + 500)) usedBy(test);
+    if (at < tests.length) setTimeout(() => prepareFilter(at + 500));
+    else readTexts();
+  }
+
   const listed = new Set(tests.map((test) => test.id));
   const handlers = data.handlers.map((name) => name.toLowerCase());
   const columns = [
     ["test", (test) => test.id, String],
     ["outcome", (test) => test.outcome, String],
     ["duration", (test) => test.length, duration],
-    ["handlers", (test) => (only < 0 ? test.used.size : 1), (count) => numbers.format(count)],
+    ["handlers", (test) => (only < 0 ? usedBy(test).size : 1), (count) => numbers.format(count)],
     ["calls", (test) => spent(test, 0), (count) => numbers.format(count)],
     ["errors", (test) => spent(test, 1), (count) => numbers.format(count)],
     ["time in handlers", (test) => spent(test, 2), duration],
@@ -119,18 +133,18 @@
   let open = "";
 
   function spent(test, place) {
-    if (only >= 0) return test.used.get(only)[place];
+    if (only >= 0) return usedBy(test).get(only)[place];
     let sum = 0;
-    for (const one of test.used.values()) sum += one[place];
+    for (const one of usedBy(test).values()) sum += one[place];
     return sum;
   }
 
   function chooseTests(words) {
     const meant = words.map((word) =>
       new Set([...handlers.keys()].filter((at) => handlers[at].includes(word))));
-    shown = tests.filter((test) => (only < 0 || test.used.has(only)) &&
+    shown = tests.filter((test) => (only < 0 || usedBy(test).has(only)) &&
       words.every((word, at) => test.text.includes(word) ||
-        test.called.some((handler) => meant[at].has(handler))));
+        [...usedBy(test).keys()].some((handler) => meant[at].has(handler))));
     sortTests();
   }
 
@@ -412,6 +426,5 @@
     if (hash && hash === location.hash) arrive();
   });
   arrive();
-  // Later, so that the first filter is as fast as the others.
-  setTimeout(readTexts, 100);
+  setTimeout(prepareFilter, 100);
 })();
