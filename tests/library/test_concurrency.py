@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import multiprocessing
 import os
+import subprocess
 import sys
 import threading
 import time as real_time
@@ -384,3 +385,27 @@ def test_what_waits_to_be_worked_out_stays_bounded_however_many_threads_call(api
         for thread in threads:
             thread.join()
     assert most < 20_000
+
+
+def test_a_thread_that_begins_once_greenlet_is_loaded(tmp_path):
+    pytest.importorskip("greenlet")
+    (tmp_path / "app.py").write_text("def work(): return 1\n", "utf-8")
+    program = """
+import threading, greenlet, app
+from smartcollect import collecting
+answers = []
+with collecting("app") as log:
+    for _ in range(3):
+        thread = threading.Thread(target=lambda: answers.append(app.work()))
+        thread.start()
+        thread.join()
+print(answers, log.stats("work")["calls"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[1, 1, 1] 3", done.stderr

@@ -67,8 +67,11 @@ class _Running(_local):
             no call: see `_new_stack`.
     """
 
+    stack: list[Frame]
+
     def __init__(self) -> None:
-        self.stack = _stacks[get_ident()] = _new_stack()
+        # In the dict itself: where greenlet is loaded, a property of the class hides it.
+        vars(self)["stack"] = _stacks[get_ident()] = _new_stack()
 
 
 def _new_stack() -> list[Frame]:
