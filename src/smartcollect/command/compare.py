@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import FORMAT, WHOLE, say_report
+from .output import FORMAT, ROWS, WHOLE, say_report
 from .program import BAD, Refused
-from .reading import COUNT, DURATION, REPORT, REPORTS, RULE, profile_in, runs_in
+from .reading import DURATION, REPORT, REPORTS, RULE, profile_in, runs_in
 from .show import OPTIONS
 
 if TYPE_CHECKING:
@@ -40,14 +40,7 @@ if TYPE_CHECKING:
     help="A time that grew by less fails nothing.",
 )
 @FORMAT
-@click.option(
-    "--rows",
-    metavar="N",
-    type=COUNT,
-    default="20",
-    show_default=True,
-    help="Show N handlers, 0 for all.",
-)
+@ROWS
 @WHOLE
 def compare(
     old: tuple[Path, ...],

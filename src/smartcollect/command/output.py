@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .program import Refused, say_all, say_document
+from .reading import COUNT
 
 if TYPE_CHECKING:
     from ..profiles.profile import Profile
@@ -20,6 +21,14 @@ FORMAT = click.option(
     default="table",
     show_default=True,
     help="How to print it.",
+)
+ROWS = click.option(
+    "--rows",
+    metavar="N",
+    type=COUNT,
+    default="20",
+    show_default=True,
+    help="Show N handlers, 0 for all.",
 )
 WHOLE = click.option("-v", "--verbose", is_flag=True, help="Cut neither rows nor texts.")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .output import FORMAT, WHOLE, page_of, say_report
+from .output import FORMAT, ROWS, WHOLE, page_of, say_report
 from .program import Refused
 from .reading import COUNT, PATTERN, REPORT, SORT, profile_in
 
@@ -32,14 +32,7 @@ OPTIONS = {"rows": "--rows", "compare_fail": "--fail"}
     type=PATTERN,
     help="Show only handlers that PATTERN fits, such as users.*.",
 )
-@click.option(
-    "--rows",
-    metavar="N",
-    type=COUNT,
-    default="20",
-    show_default=True,
-    help="Show N handlers, 0 for all.",
-)
+@ROWS
 @click.option(
     "--slowest",
     metavar="N",

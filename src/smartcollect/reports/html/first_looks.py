@@ -9,6 +9,7 @@ from ...names import HandlerName
 from ...profiles.profile import Profile
 from ...text import plural
 from ...units import duration
+from ..headlines import percent, shares
 
 _MUCH = 0.25
 """The share of all time that stands out."""
@@ -45,12 +46,11 @@ def first_looks(profile: Profile) -> list[Look]:
 
 def _busiest(profile: Profile) -> Iterator[Look]:
     called = profile.called()
-    whole = sum(stats.self_time for stats in called.values())
-    for name, stats in sorted(called.items(), key=lambda item: -item[1].self_time)[:_OF_A_KIND]:
-        if whole and stats.self_time >= _MUCH * whole:
-            share = f"{stats.self_time / whole * 100:.0f} % of the time in all handlers"
-            calls = plural(stats.calls, "call")
-            yield Look(name, f"takes {share}: {duration(stats.self_time)} in {calls}")
+    for name, share in sorted(shares(profile).items(), key=lambda item: -item[1])[:_OF_A_KIND]:
+        if share >= _MUCH:
+            stats = called[name]
+            spent = f"{duration(stats.self_time)} in {plural(stats.calls, 'call')}"
+            yield Look(name, f"takes {percent(share)} of the time in all handlers: {spent}")
 
 
 def _outliers(profile: Profile) -> Iterator[Look]:
