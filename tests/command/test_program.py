@@ -9,11 +9,15 @@ import signal
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
+needs_click = pytest.mark.skipif(
+    find_spec("click") is None, reason="click comes with the extra command"
+)
 CALLS = {f"handler_{number}": [0.001] for number in range(300)}
 
 
@@ -37,8 +41,8 @@ def test_the_script_is_this_command():
     assert callable(getattr(importlib.import_module(module), name))
 
 
+@needs_click
 def test_commands_import_neither_pytest_nor_smartswitch(written, tmp_path):
-    pytest.importorskip("click", reason="comes with the extra command")
     written("run.json", CALLS, tests={"test_it": "handler_1"})
     code = (
         "import sys; sys.modules.update(dict.fromkeys(('pytest', '_pytest', 'smartswitch')));"
@@ -60,8 +64,8 @@ def test_commands_import_neither_pytest_nor_smartswitch(written, tmp_path):
         assert (done.returncode, done.stderr) == (0, ""), words
 
 
+@needs_click
 def test_the_help_imports_no_more_than_it_needs(process):
-    pytest.importorskip("click", reason="comes with the extra command")
     code = (
         "import sys; before = set(sys.modules); from smartcollect.command import smartcollect\n"
         "try: smartcollect(['check', '--help'])\n"
@@ -85,6 +89,7 @@ def test_without_click_one_line_says_what_to_install():
     assert line.endswith("; install smartcollect[command]")
 
 
+@needs_click
 @pytest.mark.skipif(os.name == "nt", reason="pipes of Windows break otherwise")
 @pytest.mark.parametrize(
     ("words", "status"),
@@ -105,13 +110,13 @@ def test_a_pipe_that_is_closed_ends_the_output_and_not_the_verdict(words, status
     assert (done.returncode, done.stderr) == (status, b"")
 
 
+@needs_click
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("where", [">/dev/full", ">&-"], ids=["full", "closed"])
 @pytest.mark.parametrize(
     "words", ["show run.json", "show run.json --format json", "check run.json", "--help"]
 )
 def test_an_output_that_cannot_be_written_is_told_in_one_line(words, where, written):
-    pytest.importorskip("click", reason="comes with the extra command")
     written("run.json", CALLS)
     done = subprocess.run(
         ["/bin/sh", "-c", f'"{sys.executable}" -m smartcollect {words} {where}'],
@@ -123,9 +128,9 @@ def test_an_output_that_cannot_be_written_is_told_in_one_line(words, where, writ
     assert line.startswith("smartcollect: error: the output")
 
 
+@needs_click
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_ctrl_c_is_quiet(tmp_path):
-    pytest.importorskip("click", reason="comes with the extra command")
     shard = tmp_path / "shard.json"
     os.mkfifo(shard)
     running = subprocess.Popen(
@@ -154,6 +159,7 @@ def test_what_the_output_cannot_show_is_replaced(written, process):
     assert "用户" in process("show", "run.json", "--format", "json", env=plain).stdout
 
 
+@needs_click
 def test_colours_are_for_terminals(written):
     pty = pytest.importorskip("pty")
     written("run.json", {"get": [0.001]})

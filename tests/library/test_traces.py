@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from smartswitch import Switcher
+from support import dispatch
 from trace_readers import TROUBLE, perfetto, speedscope
 
 from smartcollect import HandlerName
@@ -130,7 +131,7 @@ def test_no_more_calls_are_kept_than_are_drawn():
     buffer = Buffer(store, 3)
     for wanted, kept in ((False, 0), (True, 3), (True, 0)):
         for number in range(10):
-            api["ping"](number)
+            dispatch(api, "ping")(number)
         assert sum(map(len, store.settle(lambda wanted=wanted: buffer.take(wanted)))) == kept
     assert api.collect.stats("ping")["calls"] == 30
 
@@ -142,14 +143,14 @@ def test_a_fork_keeps_little_until_it_takes_some(limit):
     api("ping")(lambda: None)
     store = api.collect.recorder.store
     buffer = Buffer(store, limit)
-    api["ping"]()
+    dispatch(api, "ping")()
     read, write = os.pipe()
     if not os.fork():
         kept = []
         try:
             for number in (30_000, 8_000, 8_000):
                 for _ in range(number):
-                    api["ping"]()
+                    dispatch(api, "ping")()
                 kept.append(sum(map(len, store.settle(buffer.take))))
         finally:
             os.write(write, json.dumps([kept, api.collect.stats("ping")["calls"]]).encode())
@@ -396,7 +397,7 @@ def test_an_export_tells_what_it_leaves_out(tmp_path):
     api = Switcher("api").plug("collect", max_history=3)
     api("ping")(lambda: None)
     for _ in range(10):
-        api["ping"]()
+        dispatch(api, "ping")()
     api.collect.export(tmp_path / "log.json", "trace")
     api.collect.export(tmp_path / "log.speedscope.json")
     api.collect.drain().export(tmp_path / "batch.json", "trace")
