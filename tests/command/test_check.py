@@ -120,7 +120,7 @@ def test_copies_of_a_run_are_one_earlier_run(written, smartcollect):
         ("check new.json --compare new.json --compare-fail x", "accepted: PERCENT% or FIELD:"),
         ("check new.json --compare-min 1parsec", "'1parsec' is not a duration"),
         ("check new.json --compare gone.json", "'gone.json' does not exist"),
-        ("check new.json --compare sqlite:///gone.db", "there is no database"),
+        ("check new.json --compare sqlite:///gone.db", "gone.db' does not exist"),
         ("check new.json --compare mysql://ada:secret@db/runs", r"mysql://ada:\*\*\*@db/runs"),
         ("check gone.json", "'gone.json' does not exist"),
         ("check .", "'.' is a directory"),

@@ -91,12 +91,12 @@ def test_many_runs_are_deleted_at_once(tmp_path):
     [
         ("list", "Missing option '--db'"),
         ("list --db gone.db", "'gone.db' is not the URL of a database"),
-        ("list --db sqlite:///gone.db", "there is no database"),
+        ("list --db sqlite:///gone.db", "gone.db' does not exist"),
         ("list --db postgresql://ada:secret@127.0.0.1:1/runs", "ada:***@127.0.0.1:1/runs"),
         ("list --db sqlite:///runs.db --last many", "'many' is not accepted"),
         ("prune --db sqlite:///runs.db", "give --keep N, --before TIME, or both"),
         ("prune --db sqlite:///runs.db --before yesterday", "'yesterday' is not a time"),
-        ("trend --db sqlite:///runs.db --branch topic", "has no run of branch 'topic'"),
+        ("trend --db sqlite:///runs.db --branch topic", "has no runs of branch 'topic'"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_one_line(words, refusal, url, smartcollect):

@@ -294,7 +294,7 @@ def test_what_was_never_taken_is_told_at_the_end(sw, caplog):
     sw.handlers[0](1)
     subscription.close()
     subscription.close()
-    assert "Failing never took 1 call and the statistics of 1 call" in caplog.text
+    assert "Failing did not write 1 call and the statistics of 1 call" in caplog.text
     assert subscription.dropped == 1
 
 
@@ -312,7 +312,7 @@ def test_calls_that_a_sink_did_not_want_are_not_dropped(sw, caplog):
     failed.flush()
     failed.close()
     assert failed.dropped == 0
-    assert "Failing never took the statistics of 6 calls" in caplog.text
+    assert "Failing did not write the statistics of 6 calls" in caplog.text
     made = [subscribe(calls) for calls in ("none", "failed", "all")]
     for one in (None, *made):  # with a batch that failed, and with none
         sw.handlers[0](1)
@@ -432,8 +432,12 @@ def test_a_switcher_that_is_gone_closes_the_subscriptions_of_its_plugin():
         ({"every": 0}, ValueError, "every: 0 is not above zero"),
         ({"max_queue": -1}, ValueError, "max_queue: -1"),
         ({"max_queue": "many"}, TypeError, "max_queue: 'many'"),
-        ({"calls": ["slow"]}, TypeError, r"calls: \['slow'\] is not text; choose from all, slow"),
-        ({"calls": None}, TypeError, "calls: None is not text"),
+        (
+            {"calls": ["slow"]},
+            TypeError,
+            r"calls must be text, not \['slow'\]; choose from all, slow",
+        ),
+        ({"calls": None}, TypeError, "calls must be text, not None"),
     ],
 )
 def test_bad_arguments_are_refused(sw, arguments, error, message):
@@ -521,7 +525,7 @@ for _ in range(2):
 at_the_end.append(lambda: [one.dropped for one in made])
 at_the_end.append(lambda: [sw.collect.recorder.store.dropped])
 """
-    alone = "is still at work, and the process ends without it"
+    alone = "is still busy, and the process ends without waiting for it"
     assert run(
         ENDLESS + endless,
         [
@@ -557,7 +561,7 @@ def end():
     except InterruptedError as error:
         print(error)
 """
-    alone = "Telling is still at work, and the process ends without it"
+    alone = "Telling is still busy, and the process ends without waiting for it"
     told = run(ENDLESS + interrupted, [f"{alone}: 1 call and the statistics of 1 call may be lost"])
     assert told[-1] == "ctrl-c"
 
@@ -573,7 +577,7 @@ process.join(30)
 print(process.exitcode, flush=True)
 os._exit(0)
 """
-    alone = "Endless is still at work, and the process ends without it"
+    alone = "Endless is still busy, and the process ends without waiting for it"
     told = run(ENDLESS + endless, [f"{alone}: 1 call and the statistics of 1 call may be lost"])
     assert told == ["child", "closed", "0"]
 
@@ -589,7 +593,7 @@ def subscribe():  # some versions of Python start no threads any more
         sw.collect.subscribe(Printer(), every="1000min")
     work("late")
 """
-    message = "calls wait for their sink until the process ends: no more threads"
+    message = "cannot start a thread for a sink; its calls wait until the end: no more threads"
     told = run(refused, [message, message])
     assert sorted(told) == ["closed", "closed", "closed", "late", "late", "late", "parent"]
 
@@ -950,9 +954,7 @@ def test_a_sink_is_given_the_calls_that_it_wants(time, subscribe, sw, calls, giv
 
 
 def test_calls_that_nobody_knows_are_refused(sw):
-    with pytest.raises(
-        ValueError, match="calls: 'quick' is unknown; choose from all, slow, failed"
-    ):
+    with pytest.raises(ValueError, match="unknown calls 'quick'; choose from all, slow, failed"):
         sw.collect.subscribe(Keeping(), calls="quick")
     with pytest.raises(ValueError, match="slower_than: 'soon' is not a duration"):
         sw.collect.subscribe(Keeping(), calls="slow", slower_than="soon")

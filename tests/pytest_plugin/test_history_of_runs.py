@@ -220,12 +220,15 @@ def test_runs_of_other_machines_do_not_count(timed, pytester):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("compare=sqlite:///none.db", "'sqlite:///none.db' is not accepted; there is no database*"),
+        (
+            "compare=sqlite:///none.db",
+            "'sqlite:///none.db' is not accepted; the database * does not exist*",
+        ),
         ("history=sqlite:///:memory:", "*:memory:' is not accepted; url: * does not name a file*"),
         ("history=sqlite:///", "'sqlite:///' is not accepted; url: * does not name a file*"),
         (
             "history=sqlite:///x.db?rnus=5",
-            "*is not accepted; 'rnus' is unknown; choose from runs,*",
+            "*is not accepted; unknown option 'rnus'; choose from runs,*",
         ),
         ("compare=sqlite:///x.db?runs=0", "*is not accepted; runs=0 leaves nothing to compare*"),
         ("history=mysql://db/x?password=secret", "*password=[*][*][*]' is not accepted; *"),

@@ -183,10 +183,10 @@ def test_functions_and_handlers_together(blog, run):
 @pytest.mark.parametrize(
     ("pattern", "why"),
     [
-        ("bolg", "'bolg' fits no module that was imported; there is none named 'bolg'"),
-        ("blog.posts.titles", "'*' fits no module *; did you mean blog.posts:titles[?]"),
-        ("blog:titels", "'blog:titels' fits no function"),
-        ("math", "'math' fits only what has no Python code: math:acos, *"),
+        ("bolg", "'bolg' matches no imported module; there is no package named 'bolg'"),
+        ("blog.posts.titles", "'*' matches no imported module; did you mean blog.posts:titles[?]"),
+        ("blog:titels", "'blog:titels' matches no function"),
+        ("math", "'math' matches only functions without Python code: math:acos, *"),
     ],
 )
 def test_a_pattern_that_fits_nothing_fails_the_run(blog, run, pattern, why):
@@ -202,7 +202,7 @@ def test_a_pattern_that_fits_nothing_fails_the_run(blog, run, pattern, why):
 @pytest.mark.parametrize(
     ("patterns", "why"),
     [
-        (["*"], "'[*]' would watch functions of Python*begin with the name of a package of yours*"),
+        (["*"], "'[*]' would watch functions of Python*begin with the name of your package*"),
         (["blog/posts.py"], "'blog/posts.py' is not a pattern*"),
         (["!blog"], "'!blog' comes first*"),
         (["@nothing"], "unknown name '@nothing'; choose from @django*"),

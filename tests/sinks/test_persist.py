@@ -186,7 +186,7 @@ def test_a_span_of_time(time, url):
         ({"handler": "shwo"}, KeyError, "did you mean 'show'"),
         ({"since": "yesterday"}, ValueError, "since: 'yesterday' is not a time"),
         ({"until": True}, TypeError, "until: True is not a time"),
-        ({"since": 2.0, "until": 1.0}, ValueError, "since: 2.0 is later"),
+        ({"since": 2.0, "until": 1.0}, ValueError, "since=2.0 must not be later than until=1.0"),
     ],
 )
 def test_questions_that_have_no_answer(api, persist, url, arguments, error, message):
@@ -201,7 +201,7 @@ def test_questions_that_have_no_answer(api, persist, url, arguments, error, mess
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"url": 5}, TypeError, "url: 5 is not text"),
+        ({"url": 5}, TypeError, "url must be text, not 5"),
         ({"url": "calls.db"}, ValueError, "url: 'calls.db' is not the URL of a database"),
         ({"url": "mysql://host/base"}, ValueError, "'mysql://host/base' is not supported"),
         ({"url": "sqlite://"}, ValueError, "does not name a file"),
@@ -211,12 +211,16 @@ def test_questions_that_have_no_answer(api, persist, url, arguments, error, mess
         (
             {"url": "sqlite:////no/such/folder/calls.db"},
             FileNotFoundError,
-            "no folder '/no/such/folder'",
+            "the folder '/no/such/folder' does not exist",
         ),
-        ({"calls": "some"}, ValueError, "calls: 'some' is unknown"),
-        ({"calls": ["slow"]}, TypeError, r"calls: \['slow'\] is not text; choose from all, slow"),
+        ({"calls": "some"}, ValueError, "unknown calls 'some'; choose from all"),
+        (
+            {"calls": ["slow"]},
+            TypeError,
+            r"calls must be text, not \['slow'\]; choose from all, slow",
+        ),
         ({"keep": "a month"}, ValueError, "keep: 'a month' is not a duration"),
-        ({"keep": 0}, ValueError, "keep: 0 keeps nothing"),
+        ({"keep": 0}, ValueError, "keep=0 would keep nothing"),
         ({"every": 0}, ValueError, "every: 0"),
         ({"slower_than": "x"}, ValueError, "slower_than: 'x'"),
     ],
@@ -258,9 +262,9 @@ def test_asked_twice_it_counts_once(api, persist, url):
 )
 def test_asked_twice_for_something_else_it_is_refused(api, persist, url, other, named):
     subscription = persist()
-    with pytest.raises(ValueError, match="this log is written to .* already, with") as refused:
+    with pytest.raises(ValueError, match="this log is already written to .* with") as refused:
         persist(**other)
-    assert f"with {named} pass the same, or close()" in str(refused.value)
+    assert f"with {named} pass the same values, or close()" in str(refused.value)
     subscription.close()
     persist(**other)
 

@@ -361,7 +361,7 @@ subscription.flush()
     process = start(HELD_OPEN + program, url, stderr=subprocess.PIPE)
     output, errors = process.communicate()
     assert output.split("\n") == ["1 0", "ForkedWhileOpen", "2 3", ""]
-    assert "DatabaseSink never took 3 calls and the statistics of 3 calls" in errors
+    assert "DatabaseSink did not write 3 calls and the statistics of 3 calls" in errors
     assert "calls.db cannot be used in this process: it was forked while its parent" in errors
     assert process.returncode == 0
     assert told(url) == [1, 2]

@@ -57,7 +57,7 @@ def test_a_run_comes_back_as_it_was(kept, url):
     assert kept.add(profile) == 1
     (found,) = history(url).runs()
     assert found.to_dict() == profile.to_dict()
-    with pytest.raises(ValueError, match="does not say which run made it"):
+    with pytest.raises(ValueError, match="profile.run must not be None"):
         kept.add(Profile())
 
 
@@ -120,7 +120,7 @@ def test_trends(kept, url):
     assert str(history(url).trend("other*", branch="main")) == "no handler changed in 52 runs"
     with pytest.raises(KeyError, match="no handler is named 'works'; did you mean 'work'"):
         history(url).trend("works")
-    with pytest.raises(ValueError, match="no run of branch 'none'"):
+    with pytest.raises(ValueError, match="has no runs of branch 'none'"):
         history(url).trend(branch="none")
 
 

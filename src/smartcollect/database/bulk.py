@@ -1,4 +1,4 @@
-"""Many rows at once: as few INSERTs as possible into SQLite, by COPY into PostgreSQL."""
+"""Bulk inserts: multi-row INSERTs for SQLite, COPY for PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 Values = tuple[Any, ...]
 Filled = tuple[int, ...]
-"""Numbers of the columns that have a value."""
+"""Indexes of the columns that have a value."""
 _AT_ONCE = 250
-"""Rows of one INSERT. To insert them one by one takes twice the time."""
+"""Rows in one INSERT. Single-row INSERTs take twice the time."""
 
 
 def insert_rows(
@@ -22,13 +22,14 @@ def insert_rows(
     """Insert rows, in the transaction of the caller.
 
     Args:
-        connection: to the database.
-        table: where they go.
-        columns: the names of the columns that they fill.
-        rows: their values, in the order of ``columns``. The last ones may be left out: NULL.
+        connection: the connection to the database.
+        table: the table of the rows.
+        columns: the names of the columns to fill.
+        rows: the values of each row, in the order of ``columns``. Values missing at the end are
+            NULL.
 
     Raises:
-        sqlite3.Error, psycopg.Error: the database refused them.
+        sqlite3.Error, psycopg.Error: the database rejected the rows.
     """
     insert_all = _copy if connection.dialect.name == "postgresql" else _insert
     insert_all(connection, table, columns, rows)
@@ -38,7 +39,7 @@ def _insert(
     connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Values]
 ) -> None:
     driver: Any = connection.connection.driver_connection
-    # By the columns that have a value: sqlite3 takes longer to bind one None than five numbers.
+    # Grouped by the columns that have a value: sqlite3 binds five numbers faster than one None.
     waiting: dict[Filled, list[Values]] = {}
     whole: dict[Filled, str] = {}
     prefixes = [tuple(range(width)) for width in range(len(columns) + 1)]
@@ -81,12 +82,12 @@ def _copy(
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows, but for those that another process inserted meanwhile."""
+    """Insert rows, and skip rows that another process has inserted meanwhile."""
     connection.execute(_inserting(connection, table).on_conflict_do_nothing(), rows)
 
 
 def insert_or_replace(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows, in place of those with the same primary keys."""
+    """Insert rows, and replace rows with the same primary keys."""
     new = _inserting(connection, table)
     keys = list(table.primary_key)
     others = {column.name: new.excluded[column.name] for column in table.c if column not in keys}

@@ -1,4 +1,4 @@
-"""Calls as rows of the table ``calls``, and back."""
+"""Conversion between calls and rows of the table ``calls``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .packing import packed, packed_arguments, packed_each, restored, storable, 
 
 COLUMNS = tuple(column.name for column in schema.calls.columns if column.name != "id")
 _AT_ONCE = 500
-"""Calls whose values are packed together."""
+"""The number of calls whose values are packed together."""
 
 
 def write_calls(
@@ -25,13 +25,13 @@ def write_calls(
     """Write calls, in the transaction of the caller.
 
     Args:
-        connection: to the database.
+        connection: the connection to the database.
         calls: the calls.
-        ids: numbers of their handlers.
-        writer: number of who writes.
+        ids: the ids of their handlers.
+        writer: the id of the writer.
 
     Raises:
-        sqlite3.Error, psycopg.Error: the database refused them.
+        sqlite3.Error, psycopg.Error: the database rejected the calls.
     """
     remaining = iter(calls)
     chunks = iter(lambda: list(islice(remaining, _AT_ONCE)), [])
@@ -42,7 +42,7 @@ def write_calls(
 def _rows(
     calls: list[Row], ids: Mapping[HandlerName, int], writer: int
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of some calls, in the order of `COLUMNS`."""
+    """Yield a row for each call, in the order of `COLUMNS`."""
     _, _, _, all_args, _, all_results, _, _ = zip(*calls, strict=True)
     written = zip(calls, packed_arguments(all_args), packed_each(all_results), strict=True)
     for (name, start, elapsed, _, kwargs, _, thread, details), args, result in written:
@@ -60,7 +60,7 @@ def _rows(
 
 
 def _seldom(details: Details) -> tuple[Any, ...]:
-    """Return the columns that most calls leave empty."""
+    """Return the columns that are empty for most calls."""
     failure, site = details.failure, details.call_site
     texts = [details.task, None if site is None else "{}:{}".format(*site)]
     if failure is not None:
@@ -74,7 +74,7 @@ def entry_of(name: HandlerName, row: Any) -> TracedEntry:
 
     Args:
         name: the handler.
-        row: what ``calls`` has of it.
+        row: the row of the table ``calls``.
     """
     entry: TracedEntry = {  # type: ignore[typeddict-item]
         "handler": name.handler,

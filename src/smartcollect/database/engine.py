@@ -1,7 +1,8 @@
 """``Database``: connections to a database that several programs and processes share.
 
-A connection is made for each piece of work and closed after it. So none is ever shared over a
-fork, a server that went away is asked anew, and a file that was moved is not written any more.
+A connection is opened for each piece of work and closed after it. So no connection is shared across
+a fork, a server that was restarted is connected to again, and a file that was moved is not written
+any more.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from ..values.redaction import without_secrets
 from . import schema
 from .sqlite_forks import connections
 
-_PATIENCE = 30  # seconds that a write waits for that of another process
-_LOCK = 0x736D6172_74636F6C  # "smartcol": of PostgreSQL's advisory locks, the one of our schema
+_PATIENCE = 30  # seconds that a write waits for another process's write
+_LOCK = 0x736D6172_74636F6C  # "smartcol": the advisory lock for the schema in PostgreSQL
 _SQLITE, _POSTGRESQL = "sqlite", "postgresql+psycopg"
 _DRIVERS = {
     "sqlite": _SQLITE,
@@ -55,35 +56,36 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "client_encoding": "utf8",
     },
 }
-"""How to connect, unless the URL says something else."""
+"""Default options of a connection; the URL can override them."""
 _ENCODINGS = ("UTF8", "SQL_ASCII")
-"""Of PostgreSQL, those that take every character."""
+"""Encodings of PostgreSQL that accept every character."""
 _VERSION = re.compile(r"\d+\.\d+")
 _FORMS = "sqlite:///calls.db or postgresql://user:password@host/database"
 
 
 class WrongDatabase(ValueError):
-    """A database that this program cannot use: of something else, or of a newer program."""
+    """The database belongs to another application, or to a newer version of smartcollect."""
 
 
 class Database:
-    """A database by its URL. To make one checks the URL and connects to nothing.
+    """A database, given by its URL. Creating a `Database` checks the URL but does not connect.
 
     Args:
         url: ``sqlite:///calls.db``, or ``postgresql://user:password@host/database``.
 
     Attributes:
-        url: the same, complete.
+        url: the URL with its driver, and with an absolute path for a file.
 
     Raises:
         TypeError: ``url`` is not text.
-        ValueError: it is not the URL of a database, or of one that keeps nothing.
+        ValueError: ``url`` is not the URL of a supported database, or names a database in memory.
         ModuleNotFoundError: the driver is not installed.
     """
 
     def __init__(self, url: str | URL) -> None:
         self.url = _checked(url)
-        # Not by the first write: a child that is forked during an import waits for it for ever.
+        # Imported now and not by the first write: a child that is forked during an import would
+        # wait for that import forever.
         self.url.get_dialect().import_dbapi()
         self._engines: dict[tuple[Process, bool], Engine] = {}
 
@@ -94,19 +96,20 @@ class Database:
 
     @property
     def file(self) -> Path | None:
-        """The file of a SQLite database."""
+        """The file of a SQLite database, or ``None`` for other databases."""
         name = self.url.database
         return Path(name) if self.url.drivername == _SQLITE and name else None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Connect to write: the tables are there, and up to date.
+        """Connect to write, and create or upgrade the tables if needed.
 
-        Begin each transaction with ``with connection.begin():``. In SQLite it waits for those of
-        other processes from its start on.
+        Begin each transaction with ``with connection.begin():``. In SQLite a transaction waits for
+        the transactions of other processes at its start.
 
         Raises:
-            WrongDatabase: a newer program made the tables, and they suit older ones no more.
+            WrongDatabase: the tables belong to another application or to an incompatible, newer
+                version.
             ForkedWhileOpen: this process cannot use SQLite.
             sqlalchemy.exc.DBAPIError: the database cannot be reached or written.
         """
@@ -116,23 +119,24 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Connect to read, in one transaction, which sees nothing that is written meanwhile.
+        """Connect to read, in one transaction, which does not see concurrent writes.
 
         Raises:
-            FileNotFoundError: there is no such SQLite file; none is made.
-            WrongDatabase: nothing was written yet, or a newer program made the tables.
+            FileNotFoundError: the SQLite file does not exist; it is not created.
+            WrongDatabase: nothing was written yet, or the tables belong to another application or
+                to an incompatible, newer version.
             ForkedWhileOpen: this process cannot use SQLite.
             sqlalchemy.exc.DBAPIError: the database cannot be reached or read.
         """
         if self.file is not None and not self.file.exists():
-            raise FileNotFoundError(f"there is no database {str(self.file)!r}")
+            raise FileNotFoundError(f"the database {str(self.file)!r} does not exist")
         with self._connected(writes=False) as connection:
             with connection.begin():
                 version = _version(connection, str(self))
             if version is None:
                 raise WrongDatabase(f"{self} has no tables of smartcollect")
             if not _suits(version, str(self)):
-                with self.writing():  # brings it up to date
+                with self.writing():  # upgrades the tables
                     pass
             with connection.begin():
                 yield connection
@@ -144,7 +148,7 @@ class Database:
             yield connection
 
     def _engine(self, writes: bool) -> Engine:
-        # Engines have locks, which another thread may hold while this process is forked.
+        # By process: another thread may hold a lock of an engine while this process is forked.
         key = this_process(), writes
         if key not in self._engines:
             self._engines[key] = _made(self.url, writes)
@@ -153,12 +157,12 @@ class Database:
 
 def _checked(url: str | URL) -> URL:
     if not isinstance(url, (str, URL)):
-        raise TypeError(f"url: {url!r} is not text; give a URL such as {_FORMS}")
+        raise TypeError(f"url must be text, not {url!r}; use {_FORMS}")
     try:
         made = make_url(url)
     except (ArgumentError, ValueError):
         shown = without_secrets(str(url))
-        raise ValueError(f"url: {shown!r} is not the URL of a database, such as {_FORMS}") from None
+        raise ValueError(f"url: {shown!r} is not the URL of a database; use {_FORMS}") from None
     driver = _DRIVERS.get(made.drivername)
     shown = without_secrets(made.render_as_string(hide_password=False))
     if driver is None:
@@ -174,10 +178,10 @@ def _checked(url: str | URL) -> URL:
             ) from None
         return made
     if made.host:
-        raise ValueError(f"url: {shown!r} has a host; a file has three slashes: {_FORMS}")
+        raise ValueError(f"url: {shown!r} has a host; a file needs three slashes: {_FORMS}")
     if not made.database or made.database == ":memory:" or made.database.startswith("file:"):
-        raise ValueError(f"url: {shown!r} does not name a file by its path, as {_FORMS}")
-    # Another thread connects, when the program may have changed its directory.
+        raise ValueError(f"url: {shown!r} does not name a file by its path; use {_FORMS}")
+    # Absolute, because the program may change its directory before the first connection.
     return made.set(database=os.path.abspath(made.database))
 
 
@@ -191,7 +195,7 @@ def _made(url: URL, writes: bool) -> Engine:
             return engine
         return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
-    # SQLAlchemy's own recipe: sqlite3 begins no transactions, the hook does.
+    # A recipe from SQLAlchemy's docs: the hook begins transactions instead of sqlite3.
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _: object) -> None:
         connection.isolation_level = None
@@ -208,7 +212,7 @@ def _made(url: URL, writes: bool) -> Engine:
 
 
 def _write_ahead(connection: Any) -> None:
-    """Let readers read while somebody writes, and commit without waiting for the disk."""
+    """Let readers read during writes, and commit without waiting for the disk."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
 
@@ -217,18 +221,18 @@ def _write_ahead(connection: Any) -> None:
 
 
 def _version(connection: Connection, name: str) -> str | None:
-    """Return the version of the tables; ``None`` where there are none."""
+    """Return the version of the tables, or ``None`` if there are no tables."""
     table = schema.version.name
     if not inspected(connection).has_table(table):
         return None
-    # Whatever its columns are: a table of something else is not an error of the database.
+    # All columns, because another application's table of that name may lack ours.
     found = connection.execute(select(text("*")).select_from(schema.version))
     columns, row = list(found.keys()), found.mappings().first()
     ours = schema.version.c.version.name in columns
     if ours and row is None:
         raise WrongDatabase(
-            f"{name} has a table {table!r} without a row, which should tell the version of the "
-            "other tables; restore the row, or use a database or a schema of its own"
+            f"{name} has a table {table!r} without a row, which should hold the version of the "
+            "other tables; restore the row, or use a separate database or schema"
         )
     version = row["version"] if ours and row else None
     if not isinstance(version, str) or not _VERSION.fullmatch(version):
@@ -237,22 +241,22 @@ def _version(connection: Connection, name: str) -> str | None:
 
 
 def _suits(version: str | None, name: str) -> bool:
-    """Tell whether the tables are as new as this program needs them."""
+    """Return whether the tables are new enough for this version of smartcollect."""
     if version is None:
         return False
     has, knows = _numbers(version), _numbers(schema.VERSION)
     if has[0] > knows[0]:
         raise WrongDatabase(
-            f"{name} has version {version} of the schema, and this smartcollect knows "
-            f"{schema.VERSION}: use a newer smartcollect"
+            f"{name} has version {version} of the schema, but this smartcollect supports "
+            f"{schema.VERSION}; use a newer smartcollect"
         )
     return has >= knows
 
 
 def _foreign(name: str, tables: Iterable[str]) -> WrongDatabase:
     return WrongDatabase(
-        f"{name} has tables of something else: {', '.join(sorted(tables))}; use a database or a "
-        "schema of its own"
+        f"{name} has tables of another application: {', '.join(sorted(tables))}; use a separate "
+        "database or schema"
     )
 
 
@@ -265,7 +269,7 @@ def _prepare(connection: Connection, name: str) -> None:
     with connection.begin():
         if _suits(_version(connection, name), name):
             return
-        # SQLite's transactions exclude each other anyway.
+        # SQLite runs one writing transaction at a time anyway.
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         version = _version(connection, name)
@@ -284,6 +288,6 @@ def _create(connection: Connection, name: str) -> None:
     if connection.dialect.name == "postgresql":
         encoding = connection.execute(select(func.current_setting("server_encoding"))).scalar()
         if encoding not in _ENCODINGS:
-            raise WrongDatabase(f"{name} has the encoding {encoding}: make one with UTF8")
+            raise WrongDatabase(f"{name} has the encoding {encoding}; use a database with UTF8")
     schema.metadata.create_all(connection, checkfirst=False)
     connection.execute(insert(schema.version).values(version=schema.VERSION))

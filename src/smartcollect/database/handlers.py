@@ -1,4 +1,4 @@
-"""The table ``handlers``: each handler's number."""
+"""The table ``handlers``: the id of each handler."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .bulk import insert_new
 from .packing import restored, storable
 
 _MOST = 1_000
-"""Bytes of a name. PostgreSQL's indexes take 2,700 in a row."""
+"""The maximum size of a name in bytes. An index row of PostgreSQL holds 2,700."""
 
 
 def read_handlers(connection: Connection) -> dict[HandlerName, int]:
-    """Return the number of each handler that was ever called."""
+    """Return the id of each handler in the database."""
     table = schema.handlers.c
     return {
         HandlerName(restored(switcher), restored(handler)): number
@@ -29,19 +29,19 @@ def read_handlers(connection: Connection) -> dict[HandlerName, int]:
 
 
 def names_of(numbers: Mapping[HandlerName, int]) -> dict[int, HandlerName]:
-    """Return the handlers by their numbers.
+    """Return the handlers by id.
 
     Args:
-        numbers: as `read_handlers` returns them.
+        numbers: the ids that `read_handlers` returned.
     """
     return {number: name for name, number in numbers.items()}
 
 
 def number_handlers(connection: Connection, names: Iterable[HandlerName]) -> dict[HandlerName, int]:
-    """Return the number of each of ``names``; new ones are written, in the caller's transaction."""
+    """Return the id of each of ``names``. New names are added, in the caller's transaction."""
     shown = {name: HandlerName(_bounded(name.switcher), _bounded(name.handler)) for name in names}
     known = read_handlers(connection)
-    # In order, because PostgreSQL stops two processes that wait for each other.
+    # Sorted, because processes that insert in different orders could deadlock in PostgreSQL.
     new = sorted(set(shown.values()) - known.keys())
     if new:
         insert_new(
@@ -54,7 +54,7 @@ def number_handlers(connection: Connection, names: Iterable[HandlerName]) -> dic
 
 
 def _bounded(name: str) -> str:
-    """Return a name, or its start and a digest where an index would refuse it."""
+    """Return a name, or its start with a digest if it is too long for an index."""
     stored = storable(name).encode()
     if len(stored) <= _MOST:
         return name

@@ -1,4 +1,4 @@
-"""``History``: the questions that a database of calls and of runs answers."""
+"""``History``: queries on a database of calls and runs."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ Moment = float | str | datetime
 
 
 def history(url: str) -> History:
-    """Return what `CallLog.persist` or ``--smartcollect-history`` wrote to a database.
+    """Open a database that `CallLog.persist` or ``--smartcollect-history`` has written.
 
     Args:
-        url: as it was given there.
+        url: the same URL.
 
     Raises:
-        ModuleNotFoundError: a library is missing: install ``smartcollect[database]``.
-        FileNotFoundError: there is no such SQLite file.
-        TypeError, ValueError: ``url`` is something else, or nothing was written there yet.
+        ModuleNotFoundError: a library is missing; install ``smartcollect[database]``.
+        FileNotFoundError: the SQLite file does not exist.
+        TypeError, ValueError: ``url`` is invalid, or nothing was written there yet.
         sqlalchemy.exc.DBAPIError: the database cannot be reached or read.
 
     Example:
@@ -53,18 +53,17 @@ def history(url: str) -> History:
 
 
 class History:
-    """The questions that a database of calls and of runs answers.
+    """A database of calls and runs, open for queries.
 
-    ``since`` and ``until`` are Unix seconds; a ``datetime``, local unless it has a time zone; or
-    text: how long ago, such as ``"1h"``, or a date as ISO 8601 writes it. Left out, there is no
-    limit.
+    ``since`` and ``until`` are Unix seconds; a ``datetime``, which is local unless it has a time
+    zone; or text: a time ago such as ``"1h"``, or an ISO 8601 date. They default to no limit.
 
     Args:
-        url: as it was given to `CallLog.persist`.
+        url: the URL that was passed to `CallLog.persist` or ``--smartcollect-history``.
     """
 
     def __init__(self, url: str) -> None:
-        # As it was given to pytest, it may choose runs.
+        # A URL for pytest may also select runs, such as ?branch=main.
         self._kept = KeptRuns(url)
         self._database = self._kept.database
         self._closed = False
@@ -72,7 +71,7 @@ class History:
             pass
 
     def handlers(self) -> list[HandlerName]:
-        """Return the handlers that were ever written, in order of their names."""
+        """Return all handlers in the database, sorted by name."""
         with self._reading() as connection:
             return sorted(read_handlers(connection))
 
@@ -88,19 +87,20 @@ class History:
         since: Moment | None = None,
         until: Moment | None = None,
     ) -> Stats | Statistics:
-        """Return the statistics of the calls that began in a span, of all processes together.
+        """Return the statistics of calls that began in a span of time, over all processes.
 
-        They are kept by the minute: the minutes of ``since`` and ``until`` count as a whole.
+        Statistics are kept by the minute, so the minutes of ``since`` and ``until`` count
+        completely.
 
         Args:
-            handler: a selector or full name.
+            handler: a selector or full name; all handlers if left out.
             since, until: the span.
 
         Returns:
-            As `CallLog.stats`: `Stats`, by handler, or those of ``handler`` alone.
+            The `Stats` of all handlers, or the statistics of ``handler``; see `CallLog.stats`.
 
         Raises:
-            KeyError: there is no such handler; the error suggests the nearest.
+            KeyError: the handler is unknown; the error suggests the nearest name.
         """
         with self._reading() as connection:
             names = read_handlers(connection)
@@ -111,7 +111,7 @@ class History:
         return by_short_name({name: stats.statistics() for name, stats in merged.items()})
 
     def profile(self, since: Moment | None = None, until: Moment | None = None) -> Profile:
-        """Return the same statistics as a `Profile`, which merges and is compared.
+        """Return the same statistics as a `Profile`, which can be merged and compared.
 
         Args:
             since, until: the span; see `stats`.
@@ -130,20 +130,20 @@ class History:
         slower_than: float | str | None = None,
         last: int | None = None,
     ) -> list[TracedEntry]:
-        """Return the calls that were kept one by one, in the order in which they began.
+        """Return the calls that were written one by one, in the order in which they began.
 
         Args:
-            handler: only those of this handler, by selector or full name.
-            since, until: only those that began in this span.
-            errors: ``True`` for failed calls only, ``False`` for successful ones only.
-            slower_than: only those that took longer: seconds, or text such as ``"100ms"``.
-            last: only so many of the newest.
+            handler: return only calls of this handler, by selector or full name.
+            since, until: return only calls that began in this span.
+            errors: ``True`` for failed calls only, ``False`` for successful calls only.
+            slower_than: return only calls that took longer: seconds, or text such as ``"100ms"``.
+            last: the maximum number of calls; the newest are returned.
 
         Returns:
-            Entries, as sinks are given them; see `TracedEntry`.
+            Entries with all details; see `TracedEntry`.
 
         Raises:
-            KeyError: there is no such handler; the error suggests the nearest.
+            KeyError: the handler is unknown; the error suggests the nearest name.
         """
         table = schema.calls.c
         start, end = _span(since, until)
@@ -179,9 +179,9 @@ class History:
         """Return the profiles of the runs that ``--smartcollect-history`` added, oldest first.
 
         Args:
-            last: only so many of the newest; ``None`` for all.
-            branch: only those of this branch of the code; that of the URL when left out.
-            machine: only those of this machine, as ``Profile.run.machine`` tells it.
+            last: the maximum number of runs, the newest; ``None`` for all.
+            branch: return only runs of this branch; by default the branch of the URL, or any.
+            machine: return only runs of this machine, given as in ``Profile.run.machine``.
         """
         number = None if last is None else whole_number("last", last)
         with self._reading() as connection:
@@ -193,23 +193,23 @@ class History:
         branch: str | None = None,
         machine: Mapping[str, str] | None = None,
     ) -> Trends:
-        """Return how handlers developed over all runs of one machine, and where they changed.
+        """Return the trend of each handler over all runs of one machine, and where it changed.
 
-        A change is told when three runs in a row confirm it: a step of the calls or the errors of a
-        run, or of the steady time, with the drift of the machine taken out.
+        A change is a step in the calls or errors of a run, or in the steady time after removing the
+        drift of the machine. It is reported once three runs in a row confirm it.
 
         Args:
-            handlers: a name, or a pattern such as ``"orders.*"``; all handlers when left out.
-            branch: only runs of this branch of the code; that of the URL when left out.
-            machine: the machine; that of the newest run when left out.
+            handlers: a name, or a pattern such as ``"orders.*"``; all handlers if left out.
+            branch: use only runs of this branch; by default the branch of the URL, or any.
+            machine: the machine; by default the machine of the newest run.
 
         Returns:
-            `Trends`, a list with a `Trend` for each handler, in order of their names. It prints its
-            steps as a table, and has them as ``steps``.
+            `Trends`, a list with a `Trend` for each handler, sorted by name. Its ``steps`` are the
+            changes, which it prints as a table.
 
         Raises:
-            KeyError: no run called such a handler; the error suggests the nearest.
-            ValueError: there is no such run.
+            KeyError: no run called a matching handler; the error suggests the nearest name.
+            ValueError: there are no matching runs.
 
         Example:
             ``print(smartcollect.history("sqlite:///runs.db").trend("orders.*", branch="main"))``
@@ -221,7 +221,9 @@ class History:
             known = development(connection, Chosen(machine, branch))
         if not known.created:
             which = "" if branch is None else f" of branch {branch!r}"
-            raise ValueError(f"{self._database} has no run{which}; see --smartcollect-history")
+            raise ValueError(
+                f"{self._database} has no runs{which}; add runs with --smartcollect-history"
+            )
         names = sorted(known.handlers)
         wanted = [name for name in names if handlers is None or name.like(handlers)]
         if not wanted and handlers is not None:
@@ -234,19 +236,20 @@ class History:
         keep: int | None = None,
         dry_run: bool = False,
     ) -> int:
-        """Delete old runs, and return how many those are.
+        """Delete old runs, and return their number.
 
         Args:
-            before: only runs that were made before this time: Unix seconds, a ``datetime``, or
-                text: ``"90d"`` (ago), ``"2024-05-31"``.
-            keep: never the newest runs, so many of them.
-            dry_run: whether to delete none, and only tell.
+            before: delete only runs from before this time: Unix seconds, a ``datetime``, or text:
+                ``"90d"`` (ago), ``"2024-05-31"``.
+            keep: the number of newest runs that are never deleted.
+            dry_run: true to count the runs without deleting them.
 
         Raises:
-            TypeError, ValueError: a value is something else, or nothing says what to delete.
+            TypeError, ValueError: an argument is invalid, or both ``before`` and ``keep`` are
+                missing.
         """
         if before is None and keep is None:
-            raise ValueError("pass before, keep or both: nothing says which runs are old")
+            raise ValueError("pass before, keep or both to say which runs are old")
         limit = None if before is None else instant(before, "before", SYSTEM.wall())
         number = None if keep is None else whole_number("keep", keep)
         if dry_run:
@@ -258,7 +261,7 @@ class History:
         return len(numbers)
 
     def close(self) -> None:
-        """Answer no more questions."""
+        """Close the history. Further queries raise ValueError."""
         self._closed = True
 
     def __enter__(self) -> History:
@@ -280,7 +283,7 @@ def _span(since: Moment | None, until: Moment | None) -> tuple[float | None, flo
     start = None if since is None else instant(since, "since", now)
     end = None if until is None else instant(until, "until", now)
     if start is not None and end is not None and start > end:
-        raise ValueError(f"since: {since!r} is later than until: {until!r}")
+        raise ValueError(f"since={since!r} must not be later than until={until!r}")
     return start, end
 
 

@@ -1,4 +1,4 @@
-"""``KeptRuns``: a database that keeps the runs of a test suite."""
+"""``KeptRuns``: a database with the history of runs of a test suite."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from .engine import Database
 from .runs import Chosen, add_run, development, has_run, last_runs
 
 RUNS = 10
-"""How many runs a new one is compared with unless the URL says something else."""
+"""The default number of earlier runs that a new run is compared with."""
 TREND_RUNS = 50
-"""How many of the last runs a trend line shows."""
+"""The number of runs in a trend line."""
 FAILURES = OSError, ValueError, ModuleNotFoundError, SQLAlchemyError
-"""What is raised where a database cannot be used."""
+"""The exceptions raised if a database cannot be used."""
 
 
 class KeptRuns:
-    """A database that keeps the runs of a test suite.
+    """A database with the history of runs of a test suite.
 
     Args:
-        url: of the database. ``?runs=5`` and ``&branch=main`` choose the runs that a new one is
-            compared with: how many of the last ones, 10 unless given, and of which branch of the
-            code, any unless given.
-        folder: what the path of a SQLite file starts from; the working directory if left out.
+        url: the URL of the database. ``?runs=5&branch=main`` selects the earlier runs that a new
+            run is compared with: their number (by default 10) and their branch (by default any).
+        folder: the folder that a relative path of a SQLite file starts from; by default the
+            working directory.
 
     Attributes:
-        database: where the runs are.
-        runs: how many of the last ones `last` returns, at most.
-        branch: of their code; ``None`` for any.
+        database: the database of the runs.
+        runs: the maximum number of runs that `last` returns.
+        branch: the branch of these runs; ``None`` for any.
 
     Raises:
-        ValueError: it is not such a URL.
+        ValueError: the URL is invalid.
         ModuleNotFoundError: a driver is missing.
 
     Example:
@@ -49,82 +49,83 @@ class KeptRuns:
     """
 
     def __init__(self, url: str, folder: Path | None = None) -> None:
-        Database(url)  # or a ValueError
+        Database(url)  # checks the URL
         made = make_url(url)
         query = dict(made.query)
         runs, branch = query.pop("runs", str(RUNS)), query.pop("branch", None)
         if not isinstance(runs, str) or not runs.isdecimal() or not is_whole_number(int(runs)):
-            raise ValueError(f"runs={runs!r} is not a number of runs; write ?runs=5")
+            raise ValueError(f"runs must be a number of runs such as ?runs=5, not {runs!r}")
         if int(runs) == 0:
-            raise ValueError("runs=0 leaves nothing to compare with; write ?runs=5")
+            raise ValueError("runs=0 leaves nothing to compare with; use a number such as ?runs=5")
         if branch is not None and not isinstance(branch, str):
-            raise ValueError("branch is given twice; give one branch, such as ?branch=main")
-        # PostgreSQL says itself what it does not know.
+            raise ValueError("branch is given twice; pass one branch, such as ?branch=main")
+        # PostgreSQL rejects unknown options itself.
         if query and made.drivername.startswith("sqlite"):
-            raise ValueError(f"{next(iter(query))!r} is unknown; choose from runs, branch")
+            raise ValueError(f"unknown option {next(iter(query))!r}; choose from runs, branch")
         self.database = Database(_placed(made.set(query=query), folder))
         self.runs = int(runs)
         self.branch = branch
 
     def check(self, writing: bool) -> None:
-        """Connect once, to see whether the database can be used.
+        """Connect once, to check that the database can be used.
 
         Args:
-            writing: whether runs will be added, and tables may be made for that.
+            writing: true if runs will be added; missing tables are then created.
 
         Raises:
-            OSError, ValueError, sqlalchemy.exc.SQLAlchemyError: it cannot.
+            OSError, ValueError, sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
         """
         with self.database.writing() if writing else self.database.reading():
             pass
 
     def add(self, profile: Profile, regressed: bool = False) -> int:
-        """Add a run, and return its number.
+        """Add a run, and return its id.
 
         Args:
-            profile: what the run came to, and what made it.
-            regressed: whether it became slower than earlier runs allow; `last` leaves such runs
-                out.
+            profile: the profile of the run.
+            regressed: true if its comparison failed; `last` leaves such runs out.
 
         Raises:
-            OSError, ValueError, sqlalchemy.exc.SQLAlchemyError: it could not be written.
+            OSError, ValueError, sqlalchemy.exc.SQLAlchemyError: the run cannot be written.
         """
         with self.database.writing() as connection, connection.begin():
             return add_run(connection, profile, regressed)
 
     def has(self, profile: Profile) -> bool:
-        """Tell whether a run was added before.
+        """Return whether a run was added before.
 
         Args:
-            profile: what the run came to, and what made it.
+            profile: the profile of the run.
 
         Raises:
-            OSError, ValueError, sqlalchemy.exc.SQLAlchemyError: that cannot be read.
+            OSError, ValueError, sqlalchemy.exc.SQLAlchemyError: the database cannot be read.
         """
         with self.database.writing() as connection, connection.begin():
             return has_run(connection, profile)
 
     def last(self, machine: Mapping[str, str]) -> list[Profile]:
-        """Return the profiles of the last runs, oldest first, without what each test did.
+        """Return the profiles of the last runs, oldest first, without the parts of single tests.
+
+        Runs that regressed are left out.
 
         Args:
-            machine: that they ran on.
+            machine: return only runs of this machine.
 
         Raises:
-            OSError, ValueError, sqlalchemy.exc.SQLAlchemyError: they cannot be read.
+            OSError, ValueError, sqlalchemy.exc.SQLAlchemyError: the runs cannot be read.
         """
         chosen = Chosen(machine, self.branch, regressed=False)
         with self.database.reading() as connection:
             return last_runs(connection, self.runs, chosen, tests=False)
 
     def trends(self, machine: Mapping[str, str]) -> list[Trend]:
-        """Return how each handler developed over the last runs, `TREND_RUNS` at most.
+        """Return the trend of each handler over the last `TREND_RUNS` runs.
 
         Args:
-            machine: that they ran on.
+            machine: use only runs of this machine.
 
         Raises:
-            OSError, ValueError, sqlalchemy.exc.SQLAlchemyError: they cannot be read.
+            OSError, ValueError, sqlalchemy.exc.SQLAlchemyError: the runs cannot be read.
         """
         chosen = Chosen(machine, self.branch)
         with self.database.reading() as connection:
@@ -133,7 +134,7 @@ class KeptRuns:
 
 
 def _placed(url: URL, folder: Path | None) -> URL:
-    """Return a URL with the path of its file as paths in options are taken."""
+    """Return a URL whose file path is expanded and relative to ``folder``, as in other options."""
     if folder is None or not url.drivername.startswith("sqlite") or not url.database:
         return url
     path = Path(os.path.expanduser(os.path.expandvars(url.database)))
@@ -141,6 +142,6 @@ def _placed(url: URL, folder: Path | None) -> URL:
 
 
 def reason(error: BaseException) -> str:
-    """Return why a database could not be used, in one line."""
-    # SQLAlchemy adds the statement and a link to what drivers say.
+    """Return a one-line reason for a failure of a database."""
+    # SQLAlchemy adds the statement and a link to the message of the driver.
     return one_line(" ".join(str(getattr(error, "orig", None) or error).split()), 300)

@@ -1,4 +1,4 @@
-"""The table ``minutes``: what calls came to, minute by minute; rows merge without loss."""
+"""The table ``minutes``: statistics of calls by minute, in rows that merge without loss."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def merge_minutes(
     ids: Mapping[HandlerName, int],
     writer: int,
 ) -> None:
-    """Add statistics to those that a writer wrote before, in the transaction of the caller.
+    """Add statistics to the rows of a writer, in the transaction of the caller.
 
     Args:
-        connection: to the database.
-        minutes: what calls came to, by the Unix minute in which they began.
-        ids: numbers of their handlers.
-        writer: number of who writes.
+        connection: the connection to the database.
+        minutes: the statistics of calls, by the Unix minute in which the calls began.
+        ids: the ids of the handlers.
+        writer: the id of the writer.
     """
-    # Not by handler alone: two names that are too long may have become one.
+    # By id, because two names that were too long may share one.
     merged: dict[tuple[int, int], HandlerStats] = {}
     for minute, profile in minutes.items():
         for name, stats in profile.called().items():
@@ -64,7 +64,7 @@ def _row(stats: HandlerStats) -> dict[str, Any]:
 
 
 def stats_of(row: Any) -> HandlerStats:
-    """Return the statistics in a row of ``minutes``."""
+    """Return the statistics in a row of the table ``minutes``."""
     calls, errors, total, own, least, most, last, histogram, *steady = (
         getattr(row, name) for name in _NUMBERS
     )

@@ -1,12 +1,12 @@
-"""Values and histograms as text that every database takes, and back without loss.
+"""Lossless conversion of values and histograms to text that every database accepts.
 
-Values are strict JSON (RFC 8259) in UTF-8, which the databases' own functions can read. What JSON
-lacks is an object with one key that starts with ``$``:
+Values are strict JSON (RFC 8259) in UTF-8, so that the JSON functions of databases can read them.
+Values that JSON lacks become an object with one key that starts with ``$``:
 
 ========================================  ==================================================
 ``{"$float": "nan"}``                     NaN and the infinities
-``{"$int": "0xfff…"}``                    a number with more digits than Python reads
-``{"$text": "\\\\ud800"}``                  text that UTF-8 lacks, with Python's escapes
+``{"$int": "0xfff…"}``                    an integer with more digits than Python parses
+``{"$text": "\\\\ud800"}``                  text that UTF-8 cannot encode, with Python's escapes
 ``{"$tuple": [1, 2]}``                    a tuple
 ``{"$dict": [[1, "one"]]}``               a dict with keys that are not text, or start with ``$``
 ========================================  ==================================================
@@ -23,7 +23,7 @@ from typing import Any
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _MOST_BITS = 10_000
-"""Of a number in decimal. Python reads no more than 4,300 digits, some 14,000 bits."""
+"""The limit for integers in decimal. Python parses at most 4,300 digits, about 14,000 bits."""
 
 
 def _unknown(value: object) -> str:
@@ -31,7 +31,7 @@ def _unknown(value: object) -> str:
 
 
 def _encoder(between: str) -> Callable[[Any], str]:
-    # One for all, because `json.dumps` makes a new one for each. Snapshots have no cycles.
+    # Shared, because `json.dumps` creates an encoder for each value. Snapshots have no cycles.
     return json.JSONEncoder(
         ensure_ascii=False,
         check_circular=False,
@@ -41,7 +41,7 @@ def _encoder(between: str) -> Callable[[Any], str]:
     ).encode
 
 
-_NEXT = ",\n"  # in no text of JSON's, where a line feed has to be escaped
+_NEXT = ",\n"  # never inside a value, because JSON escapes line feeds in text
 _encode, _encode_lines = _encoder(","), _encoder(_NEXT)
 
 
@@ -56,7 +56,7 @@ def packed(value: Any) -> str:
 
 
 def packed_each(values: Sequence[Any]) -> list[str]:
-    """Return the JSON of each of some values; one at least.
+    """Return the JSON of each value. There must be at least one value.
 
     Example:
         >>> packed_each([1, "a", (2,)])
@@ -67,7 +67,7 @@ def packed_each(values: Sequence[Any]) -> list[str]:
 
 
 def packed_arguments(calls: Sequence[tuple[Any, ...]]) -> list[str]:
-    """Return the JSON array of the arguments of each of some calls; one at least.
+    """Return the JSON array of the arguments of each call. There must be at least one call.
 
     Example:
         >>> packed_arguments([(1, "a"), (), ([2],)])
@@ -83,8 +83,8 @@ def packed_arguments(calls: Sequence[tuple[Any, ...]]) -> list[str]:
 
 
 def _lines(values: Sequence[Any]) -> str | None:
-    """Return the JSON array of values, a line each; ``None`` where JSON lacks one of them."""
-    # All at once take a fifth of the time that one after the other do.
+    """Return the JSON array of values, one per line; ``None`` if JSON lacks one of the values."""
+    # Encoding all values at once takes a fifth of the time.
     try:
         text = _encode_lines(values)
         if not text.isascii():
@@ -95,7 +95,7 @@ def _lines(values: Sequence[Any]) -> str | None:
 
 
 def unpacked(text: str) -> Any:
-    """Return the value that was packed.
+    """Return the value that `packed` was given.
 
     Example:
         >>> unpacked(packed({1: (2, float("-inf"))}))
@@ -153,9 +153,9 @@ _decode = json.JSONDecoder(object_hook=_loose).decode
 
 
 def storable(text: str) -> str:
-    """Return text as it is, or in quotes and with Python's escapes where a database refuses it.
+    """Return text unchanged, or in quotes with Python's escapes if a database would reject it.
 
-    PostgreSQL takes no NUL, and neither takes lone surrogates.
+    PostgreSQL rejects NUL; both databases reject lone surrogates.
 
     Example:
         >>> storable("plain"), storable("NUL: \\0")
@@ -179,7 +179,7 @@ def restored(text: str) -> str:
 
 
 def packed_histogram(histogram: Mapping[int, int]) -> str:
-    """Return a histogram as a JSON array: of each bucket the distance from the last, and its calls.
+    """Return a histogram as a JSON array: for each bucket, the distance to the last and the calls.
 
     Example:
         >>> packed_histogram({32_000: 5, 32_003: 1})
@@ -194,7 +194,7 @@ def packed_histogram(histogram: Mapping[int, int]) -> str:
 
 
 def unpacked_histogram(text: str) -> Counter[int]:
-    """Return the histogram that was packed.
+    """Return the histogram that `packed_histogram` was given.
 
     Example:
         >>> unpacked_histogram("[32000,5,3,1]")

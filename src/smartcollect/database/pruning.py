@@ -1,4 +1,4 @@
-"""Deletes what is old, in steps that keep nobody waiting."""
+"""Deletion of old rows, in small steps that do not block other writers for long."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from sqlalchemy import Connection, Table, delete, select, tuple_
 from . import schema
 
 STEP = 1_000
-"""Rows that one statement deletes at most."""
+"""The maximum number of rows that one statement deletes."""
 _AT_LEAST = 10_000
 
 
 def prune(connection: Connection, before: float, written: int = 0) -> int:
-    """Delete calls and statistics of times before some time, whoever wrote them.
+    """Delete calls and statistics older than a given time, from all writers.
 
-    Each step is a transaction of its own. So many rows go with each call that the database shrinks
-    while new ones come: twice as many as were written, and ten thousand more.
+    Each step is a separate transaction. One call deletes at most about twice the number of written
+    rows plus 10,000, so that the database shrinks even while new rows arrive.
 
     Args:
-        connection: to the database, outside of a transaction.
-        before: Unix seconds.
-        written: how many rows were written since the last time.
+        connection: a connection to the database, not in a transaction.
+        before: Unix seconds; older rows are deleted.
+        written: the number of rows written since the last pruning.
 
     Returns:
-        How many rows are deleted.
+        The number of deleted rows.
     """
     left = most = 2 * written + _AT_LEAST
     for table, keys, limit in (
@@ -36,7 +36,7 @@ def prune(connection: Connection, before: float, written: int = 0) -> int:
         while left > 0 and deleted == STEP:
             deleted = _step(connection, table, keys, limit)
             left -= deleted
-    if left > 0:  # nothing is left of those who wrote last before that time
+    if left > 0:  # all old rows are deleted, so old writers have no rows left
         with connection.begin():
             old = schema.writers.c.written < before - 60
             left -= connection.execute(delete(schema.writers).where(old)).rowcount
@@ -44,11 +44,11 @@ def prune(connection: Connection, before: float, written: int = 0) -> int:
 
 
 def _step(connection: Connection, table: Table, keys: tuple[str, ...], limit: float) -> int:
-    """Delete the oldest rows, and return how many."""
+    """Delete the oldest rows, at most `STEP`, and return their number."""
     columns = [table.c[key] for key in keys]
     with connection.begin():
         if connection.dialect.name == "postgresql":
-            # What it knows of the times is old, and to read the whole table takes a hundredfold.
+            # Its table statistics are outdated, and a sequential scan takes 100 times as long.
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         old = columns[0] < limit
         oldest = select(*columns).where(old).order_by(*columns)

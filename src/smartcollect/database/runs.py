@@ -1,4 +1,4 @@
-"""The history of runs: the profile of each, and what all tell of each handler."""
+"""The table ``runs``: the profile of each run, and the development of handlers over runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .packing import packed, restored, storable, unpacked
 
 _runs = schema.runs
 _AT_ONCE = 500
-"""Parameters of a statement; SQLite takes 999 at least."""
+"""Parameters in one statement; every SQLite accepts at least 999."""
 _NEWEST_FIRST = _runs.c.created.desc(), _runs.c.id.desc()
 
 
@@ -38,19 +38,19 @@ def add_run(connection: Connection, profile: Profile, regressed: bool = False) -
     """Write a run, in the transaction of the caller.
 
     Args:
-        connection: to the database.
-        profile: what the run came to, and what made it.
-        regressed: whether it became slower than earlier runs allow.
+        connection: the connection to the database.
+        profile: the profile of the run.
+        regressed: true if its comparison with earlier runs failed.
 
     Returns:
-        The number of the run.
+        The id of the run.
 
     Raises:
-        ValueError: the profile does not say what made it.
+        ValueError: the profile has no details of the run.
     """
     run = profile.run
     if run is None:
-        raise ValueError("the profile does not say which run made it: its 'run' is None")
+        raise ValueError("profile.run must not be None; pass the profile of a run")
     revision = run.revision or Revision("", "", False)
     row = {
         "created": run.created,
@@ -71,11 +71,11 @@ def add_run(connection: Connection, profile: Profile, regressed: bool = False) -
 
 
 def has_run(connection: Connection, profile: Profile) -> bool:
-    """Tell whether a run was written before.
+    """Return whether a run was written before.
 
     Args:
-        connection: to the database.
-        profile: what the run came to, and what made it.
+        connection: the connection to the database.
+        profile: the profile of the run.
     """
     if profile.run is None:
         return False
@@ -87,12 +87,12 @@ def has_run(connection: Connection, profile: Profile) -> bool:
 
 
 class Chosen(NamedTuple):
-    """The runs that are asked for.
+    """A selection of runs.
 
     Attributes:
-        machine: that they ran on; ``None`` for any.
-        branch: of their code; ``None`` for any.
-        regressed: whether runs that became slower than they were allowed to are among them.
+        machine: the machine of the runs; ``None`` for any.
+        branch: the branch of the runs; ``None`` for any.
+        regressed: true to include runs that regressed.
     """
 
     machine: Mapping[str, str] | None = None
@@ -100,7 +100,7 @@ class Chosen(NamedTuple):
     regressed: bool = True
 
     def of(self, query: Select[Any]) -> Select[Any]:
-        """Return a query of runs as one of those that are asked for."""
+        """Restrict a query of runs to the selected runs."""
         if self.machine is not None:
             query = query.where(_runs.c.machine == _machine(self.machine))
         if self.branch is not None:
@@ -116,10 +116,10 @@ def last_runs(
     """Return the profiles of the last runs, oldest first.
 
     Args:
-        connection: to the database.
-        number: how many at most; ``None`` for all.
-        chosen: which runs are asked for.
-        tests: whether to read what each test did, too.
+        connection: the connection to the database.
+        number: the maximum number of runs; ``None`` for all.
+        chosen: the selection of runs.
+        tests: false to leave out the parts of single tests.
     """
     columns = [column for column in _runs.c if tests or column.name != "tests"]
     newest = chosen.of(select(*columns)).order_by(*_NEWEST_FIRST)
@@ -128,20 +128,19 @@ def last_runs(
 
 
 def last_machine(connection: Connection, branch: str | None) -> Mapping[str, str] | None:
-    """Return the machine of the newest run; ``None`` where there is no run."""
+    """Return the machine of the newest run, or ``None`` if there is no run."""
     query = Chosen(branch=branch).of(select(_runs.c.machine))
     text = connection.execute(query.order_by(*_NEWEST_FIRST).limit(1)).scalar()
     return None if text is None else unpacked(text)
 
 
 def old_runs(connection: Connection, before: float | None, keep: int | None) -> list[int]:
-    """Return the numbers of old runs, the newest first.
+    """Return the ids of old runs, newest first.
 
     Args:
-        connection: to the database.
-        before: Unix seconds; runs that were made earlier are old.
-        keep: how many of the newest are not old; the others are if ``before`` says so, or is
-            ``None``.
+        connection: the connection to the database.
+        before: Unix seconds; only earlier runs are old. ``None`` for no limit.
+        keep: the number of newest runs that are never old. ``None`` for 0.
     """
     query = select(_runs.c.id, _runs.c.created).order_by(*_NEWEST_FIRST)
     rows = connection.execute(query).all()[keep or 0 :]
@@ -152,8 +151,8 @@ def delete_runs(connection: Connection, numbers: Sequence[int]) -> None:
     """Delete runs, in the transaction of the caller.
 
     Args:
-        connection: to the database.
-        numbers: of the runs.
+        connection: the connection to the database.
+        numbers: the ids of the runs.
     """
     for start in range(0, len(numbers), _AT_ONCE):
         some = numbers[start : start + _AT_ONCE]
@@ -161,12 +160,12 @@ def delete_runs(connection: Connection, numbers: Sequence[int]) -> None:
 
 
 class Development(NamedTuple):
-    """What runs tell of handlers, the oldest run first.
+    """The development of handlers over runs, the oldest run first.
 
     Attributes:
-        handlers: what they tell of each.
-        created: when each run was made, in Unix seconds.
-        commits: the commit of each; ``""`` where it is not known.
+        handlers: the values of each handler.
+        created: the time of each run in Unix seconds.
+        commits: the commit of each run; ``""`` if unknown.
     """
 
     handlers: Mapping[HandlerName, Series]
@@ -175,18 +174,19 @@ class Development(NamedTuple):
 
 
 def development(connection: Connection, chosen: Chosen, last: int | None = None) -> Development:
-    """Return what runs tell of handlers.
+    """Return the development of each handler over the selected runs.
 
     Args:
-        connection: to the database.
-        chosen: which runs are asked for.
-        last: how many of the newest; ``None`` for all.
+        connection: the connection to the database.
+        chosen: the selection of runs.
+        last: the maximum number of runs, the newest; ``None`` for all.
     """
     query = chosen.of(select(_runs.c.id, _runs.c.created, _runs.c.revision, _runs.c.times))
     rows = connection.execute(query.order_by(*_NEWEST_FIRST).limit(last)).all()[::-1]
     found: dict[int, Series] = {}
     first = 0
-    # Most runs call the same handlers. Column by column takes a tenth of the time of one by one.
+    # Most consecutive runs call the same handlers. Reading these runs by column takes a tenth of
+    # the time.
     for ids, alike in groupby(map(_checked_times, rows), _handlers_of):
         blocks = list(alike)
         runs = range(first, first := first + len(blocks))
@@ -203,13 +203,13 @@ def development(connection: Connection, chosen: Chosen, last: int | None = None)
 
 
 _COLUMNS = "qqqdd"
-"""Types of the columns of ``times``: handler, calls, errors, steady time, share of computing."""
+"""Types of the columns in ``times``: handler, calls, errors, steady time, share of computing."""
 _SIZE = 8 * len(_COLUMNS)
 
 
 def _times(profile: Profile, ids: Mapping[HandlerName, int]) -> bytes:
-    """Return columns, one after the other, eight bytes for each handler."""
-    # Long names are cut, and may have become one.
+    """Return the columns of `_COLUMNS` one after the other, with eight bytes for each handler."""
+    # By id, because two names that were too long may share one.
     merged: dict[int, HandlerStats] = {}
     for name, stats in profile.handlers.items():
         merged.setdefault(ids[name], HandlerStats()).merge(stats)
@@ -231,7 +231,9 @@ def _times(profile: Profile, ids: Mapping[HandlerName, int]) -> bytes:
 def _checked_times(row: Row[Any]) -> bytes:
     times: bytes = row.times
     if len(times) % _SIZE:
-        raise ValueError(f"run {row.id} is damaged: {len(times)} bytes are not its columns")
+        raise ValueError(
+            f"run {row.id} is damaged: 'times' has {len(times)} bytes, not a multiple of {_SIZE}"
+        )
     return times
 
 
@@ -240,7 +242,7 @@ def _handlers_of(times: bytes) -> tuple[int, ...]:
 
 
 def _column(blocks: Sequence[bytes], place: int) -> array[Any]:
-    """Return one column of runs that called the same handlers, run by run."""
+    """Return one column of runs that called the same handlers, one run after the other."""
     width = len(blocks[0]) // len(_COLUMNS)
     column: array[Any] = array(_COLUMNS[place])
     column.frombytes(b"".join(block[place * width : (place + 1) * width] for block in blocks))

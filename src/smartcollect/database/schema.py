@@ -1,8 +1,8 @@
 """The tables of a database, and the version of their schema.
 
-Times are Unix seconds and durations are seconds, both double precision. The schema is the same in
-SQLite and PostgreSQL; ``docs/howto/database.md`` describes it for those who query it themselves.
-There are no foreign keys: to check them for each call takes as long as to write it.
+Times are Unix seconds and durations are seconds, both in double precision. The schema is the same
+in SQLite and PostgreSQL; ``docs/howto/database.md`` describes it for your own queries. There are no
+foreign keys, because checking them would double the time to write a call.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from sqlalchemy import (
 )
 
 VERSION = "1.0"
-"""The version of the schema that this program makes and knows: ``major.minor``.
+"""The version of the schema that this code creates and supports: ``major.minor``.
 
-Migrations within a major number only add: tables, indexes, and columns that may be left out. So a
-program that knows an older minor version goes on writing what it knows, and only another major
-version keeps it out. The newest file in ``migrations/versions`` has the same number.
+Migrations within a major version only add tables, indexes and nullable columns. So a program with
+an older minor version can still write; only a newer major version makes it stop. The newest file in
+``migrations/versions`` has the same version.
 """
 
 metadata = MetaData(
@@ -38,7 +38,7 @@ metadata = MetaData(
     }
 )
 
-# SQLite numbers rows by itself only where the type is spelled INTEGER.
+# SQLite assigns ids automatically only if the type is spelled INTEGER.
 Key = BigInteger().with_variant(Integer(), "sqlite")
 
 version = Table(
@@ -46,7 +46,7 @@ version = Table(
     metadata,
     Column("version", String(32), primary_key=True),
 )
-"""One row: the version of the schema that the database has."""
+"""A single row with the version of the schema of this database."""
 
 handlers = Table(
     "handlers",
@@ -66,11 +66,11 @@ writers = Table(
     Column("pid", BigInteger, nullable=False),
     Column("program", Text, nullable=False),  # version of smartcollect
     Column("started", Double, nullable=False),
-    Column("written", Double, nullable=False),  # when its last batch was
-    Column("batch", BigInteger, nullable=False),  # the number of that batch
+    Column("written", Double, nullable=False),  # time of the last batch
+    Column("batch", BigInteger, nullable=False),  # number of the last batch
     Column("dropped", BigInteger, nullable=False),
 )
-"""The processes that write calls, a row for each subscription."""
+"""The processes that write calls, with a row for each subscription."""
 
 minutes = Table(
     "minutes",
@@ -92,7 +92,7 @@ minutes = Table(
     Column("read_total", Double),
     Index(None, "handler", "minute"),
 )
-"""What the calls of a handler that began in one minute came to, as one writer counted them."""
+"""Statistics by minute, handler and writer, of the calls that began in that minute."""
 
 calls = Table(
     "calls",
@@ -118,25 +118,25 @@ calls = Table(
     Index(None, "timestamp"),
     Index(None, "handler", "timestamp"),
 )
-"""The calls that were kept. ``call`` and ``parent`` are numbers of one writer's process."""
+"""Calls written one by one. ``call`` and ``parent`` are unique in the process of a writer."""
 
 runs = Table(
     "runs",
     metadata,
     Column("id", Key, primary_key=True),
     Column("created", Double, nullable=False),
-    Column("machine", Text, nullable=False),  # JSON: what times depend on
-    Column("revision", Text, nullable=False),  # the commit, or nothing
+    Column("machine", Text, nullable=False),  # JSON object
+    Column("revision", Text, nullable=False),  # the commit, or ""
     Column("branch", Text, nullable=False),
     Column("dirty", Boolean, nullable=False),
-    Column("command", Text, nullable=False),  # JSON: its words
-    Column("versions", Text, nullable=False),  # JSON: by package
-    Column("incomplete", Text, nullable=False),  # JSON: what is missing
-    Column("regressed", Boolean, nullable=False),  # whether its comparison failed it
+    Column("command", Text, nullable=False),  # JSON array of words
+    Column("versions", Text, nullable=False),  # JSON object, by package
+    Column("incomplete", Text, nullable=False),  # JSON array of missing parts
+    Column("regressed", Boolean, nullable=False),  # true if its comparison failed
     Column("times", LargeBinary, nullable=False),
     Column("profile", LargeBinary, nullable=False),
     Column("tests", LargeBinary, nullable=False),
     Index(None, "machine", "created"),
     Index(None, "created"),
 )
-"""The history of runs. What is binary is for ``smartcollect.history``: see `database.runs`."""
+"""The history of runs. Binary columns are read by ``smartcollect.history``; see `database.runs`."""

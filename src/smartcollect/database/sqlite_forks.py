@@ -1,9 +1,9 @@
-"""Keeps forks and open SQLite connections apart.
+"""Protection against forks while SQLite connections are open.
 
-SQLite remembers in the memory of a process which locks it has on a file. A child that is forked
-meanwhile believes that it has them too, and waits for ever for locks that nobody releases; and when
-its parent closes its last connection, it deletes the write-ahead log that the child writes to. See
-"Carrying an open database connection across a fork" in https://www.sqlite.org/howtocorrupt.html.
+SQLite keeps track of file locks in the memory of the process. A child that is forked meanwhile
+inherits this state and waits forever for locks that are never released. And when the parent closes
+its last connection, SQLite deletes the write-ahead log that the child writes to. See "Carrying an
+open database connection across a fork" in https://www.sqlite.org/howtocorrupt.html.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _PATIENCE = 1.0  # seconds that a fork waits for connections
 
 
 class ForkedWhileOpen(OSError):
-    """A process cannot use SQLite: its parent had a database open when it was forked."""
+    """SQLite is unusable in this process: its parent had a database open during the fork."""
 
 
 class Connections:
-    """Knows the open SQLite connections of this process, so that no fork takes one along.
+    """The open SQLite connections of this process, which forks must not inherit.
 
-    A fork waits for connections, and who connects waits for a fork. Neither waits for long, since
-    it may hold what the other one needs: a fork that waited in vain goes on, and its child refuses
-    to connect.
+    A fork waits until connections are closed, and new connections wait until the fork is done. Both
+    waits are short, because each side may hold a lock that the other needs. If a connection stays
+    open, the fork goes ahead, and its child refuses to connect.
     """
 
     def __init__(self) -> None:
@@ -42,10 +42,10 @@ class Connections:
 
     @contextmanager
     def opening(self, name: object) -> Iterator[None]:
-        """Let no fork happen in this block, which opens connections and closes them.
+        """Hold back forks during this block, which opens and closes connections.
 
         Args:
-            name: what to call the database in the error.
+            name: the name of the database in the error.
 
         Raises:
             ForkedWhileOpen: this process cannot use SQLite.
@@ -53,35 +53,35 @@ class Connections:
         if self._spoilt:
             raise ForkedWhileOpen(
                 f"{name} cannot be used in this process: it was forked while its parent had a "
-                f"SQLite database open, and not closed within {_PATIENCE:g} s. Start the process "
-                "in another way, such as multiprocessing's 'spawn', or use PostgreSQL"
+                f"SQLite database open and did not close it within {_PATIENCE:g} s; start the "
+                "process without fork, such as with multiprocessing's 'spawn', or use PostgreSQL"
             )
         thread = get_ident()
         with self._changed:
-            if not self._open[thread]:  # otherwise the fork waits for this thread
+            if not self._open[thread]:  # otherwise a fork is already waiting for this thread
                 self._changed.wait_for(lambda: not self._forks, 2 * _PATIENCE)
             self._open[thread] += 1
         try:
             yield
         finally:
             with self._changed:
-                self._open -= Counter([thread])  # which forgets threads that have none left
+                self._open -= Counter([thread])  # also removes counts of zero
                 self._changed.notify_all()
 
     def before_fork(self) -> None:
-        """Wait until no other thread has a connection open, and keep new ones from being opened."""
+        """Hold back new connections, and wait until no other thread has a connection open."""
         with self._changed:
             self._forks += 1
             self._changed.wait_for(lambda: self._open.keys() <= {get_ident()}, _PATIENCE)
 
     def after_fork_in_parent(self) -> None:
-        """Let connections be opened again."""
+        """Allow connections again."""
         with self._changed:
             self._forks -= 1
             self._changed.notify_all()
 
     def after_fork_in_child(self) -> None:
-        """Begin anew, and for ever without connections where one came along."""
+        """Start with no connections; refuse them if the child inherited an open connection."""
         self._begin(self._spoilt or bool(self._open))
 
 

@@ -1,4 +1,4 @@
-"""Brings the tables of an older program up to date."""
+"""Upgrades of tables that an older version created."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def upgrade(connection: Connection, version: str) -> None:
     """Run the migrations that the database lacks, in the transaction of the caller.
 
     Args:
-        connection: to the database.
-        version: what it has.
+        connection: the connection to the database.
+        version: the current version of its schema.
     """
     steps = list(ScriptDirectory(str(MIGRATIONS)).iterate_revisions("head", version))
     with Operations.context(MigrationContext.configure(connection)):

@@ -1,4 +1,4 @@
-"""The table ``writers``: who writes, and which batch came last."""
+"""The table ``writers``: each writer with its last batch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .packing import storable
 
 
 class Writer:
-    """One subscription of one process, which numbers its batches.
+    """One subscription in one process, with numbered batches.
 
-    Where a connection breaks while a batch is committed, nobody knows whether it was. The number
-    of the last one, which is written with it, tells.
+    If a connection breaks during a commit, it is unknown whether the batch was written. The number
+    of the last batch, written in the same transaction, answers this.
     """
 
     def __init__(self) -> None:
@@ -27,15 +27,15 @@ class Writer:
         self._started = SYSTEM.wall()
 
     def note(self, connection: Connection, batch: int, dropped: int) -> int | None:
-        """Write that a batch is written, in its transaction.
+        """Note the number of a batch, in the transaction of the batch.
 
         Args:
-            connection: to the database.
-            batch: its number.
-            dropped: calls that are not in it, because the queue was full.
+            connection: the connection to the database.
+            batch: the number of the batch.
+            dropped: the number of calls that are missing because the queue was full.
 
         Returns:
-            The number of the writer; ``None`` where the batch was written already.
+            The id of the writer, or ``None`` if the batch was already written.
         """
         table = schema.writers
         known = connection.execute(

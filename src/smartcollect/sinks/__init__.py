@@ -1,1 +1,1 @@
-"""Where calls go as they are made: sinks, and the subscriptions that feed them."""
+"""Sinks, which receive calls while a program runs, and the subscriptions that feed them."""

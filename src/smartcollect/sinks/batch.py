@@ -1,4 +1,4 @@
-"""``Batch``: calls that ended, and what they came to; ``Delivery``: one that a sink is given."""
+"""``Batch``: calls that ended, with their statistics. ``Delivery``: the batch a sink receives."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from ..storage.tally import Summary
 
 
 def profile_of(summary: Summary, rules: Rules) -> Profile:
-    """Return the profile of what a store or a subscription remembers."""
+    """Return the profile of a summary, with the names and rules of its log."""
     snapshot = rules.new_snapshot()
     slowest = [rules.named(Call.of(serialized(call, snapshot))) for call in summary.slowest]
     return Profile.of(summary._replace(slowest=slowest))
 
 
 class Batch:
-    """Calls that ended in some span of time, and what they came to.
+    """Calls that ended in a span of time, with their statistics.
 
-    `CallLog.drain` returns one. Entries are made when they are asked for: reading ``profile`` only
-    does not pay for them.
+    `CallLog.drain` returns a batch. Entries are built on first use, so reading only ``profile``
+    is cheap.
 
     Args:
-        rows: returns the calls.
-        profile: what they came to, those included that ``rows`` does not have.
-        rules: how they were recorded.
+        rows: a function that returns the calls.
+        profile: the statistics of all calls, including calls that ``rows`` no longer has.
+        rules: the rules that the calls were recorded with.
 
     Attributes:
-        profile: the statistics of all calls of the batch, its slowest calls, exceptions, repeats
-            and edges: a `Profile`, which merges with those of other batches.
+        profile: a `Profile` with the statistics of all calls of the batch, the slowest calls,
+            exceptions, repeated calls and edges. It can be merged with other profiles.
     """
 
     def __init__(self, rows: Rows, profile: Profile, rules: Rules) -> None:
@@ -45,14 +45,14 @@ class Batch:
 
     @property
     def count(self) -> int:
-        """How many calls ended, those included that are not among ``calls``."""
+        """The number of calls that ended, including calls that are not in ``calls``."""
         return sum(stats.calls for stats in self.profile.handlers.values())
 
     @property
     def rows(self) -> list[Row]:
         """The calls as plain rows; see `smartcollect.storage.rows.Call`."""
-        # Not a cached property: in Python 3.11 one lock guards those of all batches, and a child
-        # that is forked while another thread holds it would wait for ever.
+        # Not a cached_property: in Python 3.11 all instances share one lock, and a child that is
+        # forked while another thread holds it would wait forever.
         if self._rows is None:
             self._rows = list(self._plain())
         return self._rows
@@ -64,25 +64,25 @@ class Batch:
 
     @property
     def history(self) -> list[Entry]:
-        """The calls, in the order in which they ended, as `CallLog.history` returns them."""
+        """The calls in the order in which they ended, as `CallLog.history` returns them."""
         context = self._rules.settings.include_context
         return [entry_of(row, context) for row in self.rows]
 
     @property
     def calls(self) -> list[TracedEntry]:
-        """The same with everything that is known of them: thread, task, parent call, end."""
+        """The same calls with all details: thread, task, parent call and end."""
         return list(map(traced_entry_of, self.rows))
 
     def export(self, path: str | os.PathLike[str], format: str | None = None) -> None:
-        """Write the batch to a file, whole or not at all, as `CallLog.export` does.
+        """Write the batch to a file, as `CallLog.export` does.
 
         Args:
             path: the file.
             format: see `CallLog.export`.
 
         Raises:
-            ValueError: there is no such format.
-            OSError: the file cannot be written; one that was there is as it was.
+            ValueError: the format is unknown.
+            OSError: the file cannot be written. An existing file is left unchanged.
         """
         called = {name: stats.statistics() for name, stats in self.profile.called().items()}
         rules = self._rules
@@ -95,22 +95,22 @@ class Batch:
 
 
 class Delivery(Batch):
-    """A `Batch` as a sink is given it: what was called since the one before.
+    """The `Batch` that a sink receives: all calls since the previous batch.
 
     Args:
-        rows: returns the calls that the sink wants.
-        minutes: what all calls came to, by Unix minute.
-        rules: how they were recorded.
-        dropped: how many calls found no room.
-        since, until: Unix seconds.
+        rows: a function that returns the calls selected for the sink.
+        minutes: the statistics of all calls, by Unix minute.
+        rules: the rules that the calls were recorded with.
+        dropped: the number of calls that did not fit into the queue.
+        since, until: the span of the batch in Unix seconds.
 
     Attributes:
-        minutes: the profiles that ``profile`` is merged from: by Unix minute (Unix seconds divided
-            by 60), what the calls that began in it came to.
-        dropped: how many calls are in ``profile`` but not among ``calls``, because the queue of the
-            subscription was full.
-        since: when the batch before was taken, or the subscription was made, in Unix seconds.
-        until: when this batch was taken.
+        minutes: the profiles that ``profile`` is merged from, by the Unix minute (Unix seconds
+            divided by 60) in which the calls began.
+        dropped: the number of calls that are in ``profile`` but not in ``calls``, because the queue
+            of the subscription was full.
+        since: the time of the previous batch, or of the subscription, in Unix seconds.
+        until: the time of this batch in Unix seconds.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Buckets as others count in them: fewer than the recorder's own, but with the same bounds.
+"""Histogram buckets for other systems: fewer than the recorder's, but on the same bounds.
 
-A bucket of the recorder has its lower bound and not its upper one. Where others count times up to
-a bound, that is the largest number below ours, written as ours.
+A bucket of the recorder includes its lower bound and excludes its upper bound. Systems that
+include the upper bound get the largest number below it, written as the recorder's bound.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ _LEAST = sys.float_info.min
 
 
 def snapped(buckets: Iterable[float | str]) -> list[int]:
-    """Return the recorder's buckets whose lower bounds are nearest to some bounds, in order.
+    """Return the recorder's buckets whose lower bounds are nearest to the given bounds, in order.
 
     Args:
-        buckets: seconds, or text such as ``"100ms"``. Infinity is left out: it is always a bound.
+        buckets: bounds in seconds, or text such as ``"100ms"``. Infinity is left out because it
+            is always a bound.
 
     Raises:
-        TypeError: ``buckets`` are not bounds.
-        ValueError: one is not above zero.
+        TypeError: ``buckets`` is not a list of bounds.
+        ValueError: a bound is not above zero.
 
     Example:
         >>> [bound_of(bound) for bound in snapped(["1s", 0.5, "0.501s"])]
@@ -34,7 +35,7 @@ def snapped(buckets: Iterable[float | str]) -> list[int]:
     """
     if isinstance(buckets, (str, bytes)) or not isinstance(buckets, Iterable):
         raise TypeError(
-            f'buckets: {buckets!r} are not bounds such as (0.1, 0.5) or ["100ms", "1s"]'
+            f'buckets must be bounds such as (0.1, 0.5) or ["100ms", "1s"], not {buckets!r}'
         )
     bounds = set()
     for value in buckets:
@@ -47,16 +48,16 @@ def snapped(buckets: Iterable[float | str]) -> list[int]:
 def _above_zero(value: float | str, name: str) -> float:
     number = seconds(value, name)
     if number < _LEAST:
-        raise ValueError(f"{name}: {value!r} is not above zero")
+        raise ValueError(f"{name} must be above zero, not {value!r}")
     return number
 
 
 def calls_below(bounds: Iterable[int], histogram: Mapping[int, int]) -> list[int]:
-    """Return how many calls took less than each bound.
+    """Return the number of calls below each bound.
 
     Args:
-        bounds: as `snapped` returns them, in order.
-        histogram: how many calls fell into each bucket of `storage.histogram.bucket_of`.
+        bounds: the bounds that `snapped` returned, in order.
+        histogram: the number of calls in each bucket of `storage.histogram.bucket_of`.
 
     Example:
         >>> calls_below(snapped(["1s", "2s"]), {snapped(["1s"])[0]: 7})
@@ -68,28 +69,29 @@ def calls_below(bounds: Iterable[int], histogram: Mapping[int, int]) -> list[int
 
 
 def buckets_between(low: float | str, high: float | str, steps: int = 1) -> tuple[float, ...]:
-    """Return the bounds of buckets that lie side by side, for ``Collector(log, buckets=...)``.
+    """Return the bounds of adjacent buckets, for ``Collector(log, buckets=...)``.
 
-    They are bounds of the recorder's own buckets, so they are not moved.
+    They are bounds of the recorder's buckets, so `Collector` uses them unchanged.
 
     Args:
-        low: seconds, or text such as ``"1ms"``; the first bound is there, or the next below.
-        high: in the same way; the last bound is there, or the next above.
-        steps: buckets for each doubling of the time: 1, 2, 4, 8, 16 or 32. A quantile that
-            Prometheus works out between ``low`` and ``high`` is off by ``1 / steps`` at most.
+        low: seconds, or text such as ``"1ms"``; the first bound is here or just below.
+        high: seconds, or text such as ``"10s"``; the last bound is here or just above.
+        steps: the buckets for each doubling of the time: 1, 2, 4, 8, 16 or 32. The relative error
+            of a quantile that Prometheus computes between ``low`` and ``high`` is at most
+            ``1 / steps``.
 
     Raises:
-        TypeError, ValueError: a value is not accepted; the error names it.
+        TypeError, ValueError: a value is invalid; the error names it.
 
     Example:
         >>> buckets_between("1s", "3.5s", steps=2)
         (1.0, 1.5, 2.0, 3.0, 4.0)
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1 or STEPS % steps:
-        raise ValueError(f"steps: {steps!r} is not 1, 2, 4, 8, 16 or 32")
+        raise ValueError(f"steps must be 1, 2, 4, 8, 16 or 32, not {steps!r}")
     least, most = _above_zero(low, "low"), _above_zero(high, "high")
     if least > most:
-        raise ValueError(f"low: {low!r} is above high: {high!r}")
+        raise ValueError(f"low={low!r} must not be above high={high!r}")
     width = STEPS // steps
     bounds = [bound_of(bucket_of(least) // width * width)]
     while bounds[-1] < most:
@@ -98,4 +100,4 @@ def buckets_between(low: float | str, high: float | str, steps: int = 1) -> tupl
 
 
 DEFAULT_BUCKETS = buckets_between(2.0**-20, 2.0**5, steps=2)
-"""The bounds unless others are given: 1 µs to 32 s, two buckets for each doubling."""
+"""The default bounds: 1 µs to 32 s, two buckets for each doubling."""

@@ -1,4 +1,4 @@
-"""``DatabaseSink``: calls and what they came to, in a database."""
+"""``DatabaseSink``: writes calls and their statistics to a database."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .subscription import Subscription
 from .totals import Log
 
 Terms = Mapping[str, object]
-"""By parameter, what `persist` was asked for."""
+"""The arguments of `persist`, by parameter."""
 
 _written: WeakKeyDictionary[Recorder, dict[Hashable, tuple[Terms, Subscription]]] = (
     WeakKeyDictionary()
 )
-"""Of each log, how and by whom each database is written."""
+"""The arguments and the subscription for each database, by log."""
 
 
 def persist(
@@ -40,7 +40,7 @@ def persist(
     max_queue: int,
     slower_than: float | str,
 ) -> Subscription:
-    """Subscribe a database, once; see `CallLog.persist`."""
+    """Subscribe a database to a log, or return its open subscription; see `CallLog.persist`."""
     Selection.of(calls, slower_than)
     sink = DatabaseSink(url, keep)
     terms: Terms = {
@@ -60,37 +60,39 @@ def persist(
             f"{name}={before[name]!r}" for name in terms if terms[name] != before[name]
         )
         raise ValueError(
-            f"this log is written to {sink} already, with {other}; pass the same, or close() that "
-            "subscription first"
+            f"this log is already written to {sink} with {other}; pass the same values, or close() "
+            "that subscription first"
         )
     return there
 
 
 class DatabaseSink:
-    """Writes batches to a database, each whole or not at all and once; deletes what is old.
+    """A sink that writes each batch to a database exactly once, and deletes old rows.
 
     Args:
         url: ``sqlite:///calls.db``, or ``postgresql://user:password@host/database``.
-        keep: how long calls and statistics stay: seconds, or text such as ``"30d"``; ``None`` for
-            ever.
+        keep: the time that calls and statistics stay: seconds, or text such as ``"30d"``; ``None``
+            to keep them forever.
 
     Attributes:
         keep: the same in seconds.
 
     Raises:
         ModuleNotFoundError: a library is not installed.
-        TypeError, ValueError: a value is something else.
-        FileNotFoundError: there is no folder for the file.
+        TypeError, ValueError: an argument is invalid.
+        FileNotFoundError: the folder of the file does not exist.
     """
 
     def __init__(self, url: str, keep: float | str | None = "30d") -> None:
         self._database = Database(url)
         self.keep = None if keep is None else seconds(keep, "keep")
         if self.keep == 0:
-            raise ValueError(f"keep: {keep!r} keeps nothing; use None to keep everything")
+            raise ValueError(f"keep={keep!r} would keep nothing; use None to keep everything")
         file = self._database.file
         if file is not None and not file.parent.is_dir():
-            raise FileNotFoundError(f"url: there is no folder {str(file.parent)!r}")
+            raise FileNotFoundError(
+                f"url: the folder {str(file.parent)!r} does not exist; create it first"
+            )
         self._begin()
 
     def __str__(self) -> str:
@@ -98,7 +100,7 @@ class DatabaseSink:
 
     @property
     def place(self) -> Hashable:
-        """What tells the database from others: its file, or its URL without the password."""
+        """The identity of the database: its file, or its URL without the password."""
         if self._database.file is not None:
             return os.path.realpath(self._database.file)
         url = self._database.url
@@ -127,7 +129,8 @@ class DatabaseSink:
                     ids = number_handlers(connection, names)
                     merge_minutes(connection, batch.minutes, ids, writer)
                     write_calls(connection, rows, ids, writer)
-            # A batch that comes again because this fails is written: the next one tries anew.
+            # Not in the transaction: if pruning fails, the batch stays written. Its retry is
+            # recognized by its number, and the next batch prunes again.
             if writer is not None and self.keep is not None:
                 prune(connection, SYSTEM.wall() - self.keep, len(rows))
         self._batch = None

@@ -1,4 +1,4 @@
-"""A folder in which each process keeps what its calls came to, and the sum of all of them."""
+"""A folder with one file of totals for each process, and the sum over all processes."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from .totals import HandlerTotals, Log, Reading, Totals, merged, recorder_of, sa
 _PROCESS = re.compile(r"\d+-[0-9a-f]{32}\.json")
 _ENDED = "ended.json"
 _LEFT = re.compile(rf"\.(?:{_PROCESS.pattern}|{re.escape(_ENDED)})\.\w+")
-"""Of `reports.writing.temporary_name`, where a process was killed while it wrote."""
-_LONG_AGO = 3600.0  # seconds; no write takes so long
+"""Temporary files (see `reports.writing.temporary_name`) of processes killed while writing."""
+_LONG_AGO = 3600.0  # seconds; no write takes that long
 _LOCK = ".lock"
 _READINGS = 20
 _log = logging.getLogger("smartcollect")
@@ -43,29 +43,29 @@ _written: weakref.WeakKeyDictionary[Recorder, dict[Path, Subscription]] = (
 )
 
 Identity = tuple[int, int, int]
-"""What differs once a file was replaced."""
+"""Inode, modification time and size, which change when a file is replaced."""
 
 
 def write_totals(
     log: Log, folder: str | os.PathLike[str], every: float | str = "5s"
 ) -> Subscription:
-    """Keep what this process counts from now on in a file in ``folder``, a file for each process.
+    """Write the totals of this process, counted from now on, to a file in ``folder``.
 
-    A process that was forked goes on with a file of its own. What a process counted stays after
-    its end, and so it does after ``clear()`` and ``drain()``: these totals only grow. Called again
-    with the same log and folder, perhaps after a fork, it returns the subscription that is there.
+    Each process has its own file, also a forked process. Totals only grow: they stay after the end
+    of the process, and ``clear()`` and ``drain()`` do not reset them. If you call this again with
+    the same log and folder, also after a fork, it returns the existing subscription.
 
     Args:
         log: a `CallLog` or a `CollectPlugin`.
-        folder: the same for all processes; it is made if it is not there.
-        every: how often the file is written, while there are calls: seconds, or text such as
-            ``"5s"``. It is written once more when the process ends.
+        folder: the folder, the same for all processes; it is created if missing.
+        every: the time between two writes while there are calls: seconds, or text such as
+            ``"5s"``. The file is written once more when the process ends.
 
     Returns:
-        The `Subscription`, whose ``close()`` ends it sooner.
+        The `Subscription`, whose ``close()`` stops the writing earlier.
 
     Raises:
-        TypeError: ``log`` is not a log, or ``folder`` not a path.
+        TypeError: ``log`` is not a log, or ``folder`` is not a path.
         ValueError: ``every`` is not a duration above zero.
         OSError: the folder or the file cannot be written.
 
@@ -87,17 +87,17 @@ def write_totals(
 
 
 class _ProcessFile:
-    """A sink that keeps the totals of this process in a file."""
+    """A sink that writes the totals of this process to a file."""
 
     def __init__(self, folder: Path, recorder: Recorder) -> None:
         self._folder = folder
-        # The subscription is closed when the log is gone: nobody here may keep it.
+        # Weak: the subscription closes when the log is gone, so its sink must not keep the log.
         self._recorder = weakref.ref(recorder)
         self._begin(recorder.store.dropped)
 
     def _begin(self, dropped_before: int = 0) -> None:
         self._process = this_process()
-        # The number of a process comes back, the rest does not.
+        # Process ids are reused; the random part is not.
         self._path = self._folder / f"{os.getpid()}-{uuid.uuid4().hex}.json"
         self._since = SYSTEM.wall()
         self._tally = Tally()
@@ -110,7 +110,7 @@ class _ProcessFile:
     def write(self, batch: Batch) -> None:
         if self._process is not this_process():
             self._begin()
-        # A batch whose file could not be written comes again.
+        # A batch comes again if its file could not be written.
         if batch is not self._counted:
             for name, stats in batch.profile.handlers.items():
                 self._tally.stats_of(name).merge(stats)
@@ -121,7 +121,7 @@ class _ProcessFile:
         """Write the file.
 
         Args:
-            ended: whether it is for the last time.
+            ended: true for the last write of the process.
         """
         recorder, tally = self._recorder(), self._tally
         if recorder is not None:
@@ -142,10 +142,10 @@ class _ProcessFile:
 
 
 class Folder:
-    """Adds up the files of all processes, those that ended included.
+    """The folder of all process files, including the sum of the processes that ended.
 
     Args:
-        folder: where they are; it is made if it is not there.
+        folder: its path; it is created if missing.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -155,16 +155,16 @@ class Folder:
         self._reported: dict[str, Identity | None] = {}
 
     def read(self) -> Reading:
-        """Return the sum, and how many files could not be read.
+        """Return the sum of all processes and the number of unreadable files.
 
-        Of a file that could be read before, what it held then counts.
+        An unreadable file counts with the totals of its last successful reading.
         """
         ended = self._folder / _ENDED
         for _ in range(_READINGS):
             before = _identity(ended)
             found, unreadable = self._files()
-            # Files of processes are removed once the sum of those that ended has them: the two
-            # belong together where that was not replaced meanwhile.
+            # The file of an ended process is removed once the sum file includes it. So both
+            # readings are consistent only if the sum file was not replaced in between.
             if _identity(ended) == before:
                 break
         return Reading([merged(found)], unreadable)
@@ -203,14 +203,14 @@ def _absolute(folder: str | os.PathLike[str]) -> Path:
     try:
         return Path(os.path.abspath(os.fsdecode(folder)))
     except TypeError:
-        raise TypeError(f"folder: {folder!r} is not a path") from None
+        raise TypeError(f"folder must be a path, not {folder!r}") from None
 
 
 def _merge_ended(folder: Path) -> None:
-    """Put the totals of the processes that ended into one file, unless somebody does so now.
+    """Merge the files of ended processes into the sum file, unless another process is doing so.
 
-    Each step leaves a folder that adds up to the same: the new file names those that are in it,
-    and these are removed afterwards.
+    The sum of the folder stays the same after each step: the sum file names the files that it
+    includes, and these are removed afterwards.
     """
     with _locked(folder) as is_locked:
         if not is_locked:
@@ -220,7 +220,7 @@ def _merge_ended(folder: Path) -> None:
             before = [_read(sum_path)] if sum_path.exists() else []
         except ValueError as error:
             _log.warning("the totals in %s cannot be read: %s", sum_path, error)
-            return  # nothing is lost: the files stay
+            return  # the files stay, so nothing is lost
         ended, left = [], []
         for path, totals in _readable(folder / name for name in _processes(folder)):
             if any(path.name in one.includes for one in before):
@@ -237,8 +237,8 @@ def _merge_ended(folder: Path) -> None:
 
 
 def _remove_left(folder: Path) -> None:
-    """Remove what processes left that were killed while they wrote."""
-    with suppress(OSError):  # what is left does no harm
+    """Remove temporary files of processes that were killed while writing."""
+    with suppress(OSError):  # remaining files are harmless
         for name in filter(_LEFT.fullmatch, os.listdir(folder)):
             left = folder / name
             if SYSTEM.wall() - left.stat().st_mtime > _LONG_AGO:
@@ -250,12 +250,12 @@ def _readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Totals]]:
         try:
             yield path, _read(path)
         except (OSError, ValueError):
-            continue  # who is scraped reports it
+            continue  # `Folder.read` reports it
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Tell whether this process is the only one that is here, without waiting."""
+    """Try to lock the folder without waiting, and yield whether this process has the lock."""
     if not _CAN_LOCK:
         yield False
         return
@@ -268,12 +268,12 @@ def _locked(folder: Path) -> Iterator[bool]:
         try:
             yield True
         finally:
-            # Not by closing the file: a process that was forked meanwhile has it open too.
+            # Closing the file is not enough: a process forked meanwhile has it open too.
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _processes(folder: Path) -> list[str]:
-    """Return the names of the files of processes."""
+    """Return the names of the process files."""
     return sorted(filter(_PROCESS.fullmatch, os.listdir(folder)))
 
 

@@ -1,8 +1,8 @@
-"""Statistics of logs as metrics of Prometheus, read when it scrapes.
+"""Prometheus metrics from the statistics of logs, read at each scrape.
 
-`Collector` is a custom collector of the library ``prometheus_client``: nothing is added to a call.
-Where many processes answer as one, `write_totals` writes what each of them counts into a folder,
-and `Collector.multiprocess` adds it up.
+`Collector` is a custom collector for the library ``prometheus_client``; it adds no cost to a call.
+For services with several processes, `write_totals` writes the totals of each process to a folder,
+and `Collector.multiprocess` adds them up.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ _LABELS = ("switcher", "handler")
 class Collector:
     """Statistics of logs, for a registry of ``prometheus_client``.
 
-    It reads them when Prometheus scrapes, and adds nothing to a call.
+    It reads the statistics when Prometheus scrapes, and adds no cost to a call.
 
     Args:
-        logs: each a `CallLog` or `CollectPlugin`. A registry takes one collector, so give it all
-            logs. A handler that two of them watch counts for each; if one of the two is cleared,
-            what it had counted at the last scrape stays in the sum.
-        buckets: upper bounds of the buckets of the histogram: seconds, or text such as
-            ``"100ms"``. Each is moved to the nearest bound of the recorder's own buckets, by 1.6 %
-            at most, so that counts are exact.
+        logs: each a `CallLog` or `CollectPlugin`. A registry takes one collector, so pass all
+            logs. The calls of a handler that two logs watch count twice. If one of these logs is
+            cleared, its counts from the last scrape stay in the sum.
+        buckets: the upper bounds of the histogram buckets: seconds, or text such as ``"100ms"``.
+            Each bound is moved to the nearest bound of the recorder's buckets, by at most 1.6 %,
+            so that counts are exact.
 
     Raises:
-        TypeError: what was given is not a log, or ``buckets`` are not bounds.
+        TypeError: an argument is not a log, or ``buckets`` is not a list of bounds.
         ValueError: a bound is not above zero.
 
     Example:
@@ -79,15 +79,15 @@ class Collector:
         folder: str | os.PathLike[str],
         buckets: Iterable[float | str] = DEFAULT_BUCKETS,
     ) -> Collector:
-        """Return a collector of what processes wrote into ``folder`` with `write_totals`.
+        """Return a collector of the totals that processes wrote with `write_totals`.
 
         Args:
-            folder: it is made if it is not there.
+            folder: the folder of the totals; it is created if missing.
             buckets: see `Collector`.
 
         Raises:
             TypeError, ValueError: see `Collector`.
-            OSError: the folder cannot be made.
+            OSError: the folder cannot be created.
         """
         made = cls.__new__(cls)
         made._read = Folder(folder).read
@@ -96,7 +96,7 @@ class Collector:
         return made
 
     def describe(self) -> Iterator[Metric]:
-        """Yield the metrics without samples: to register reads no log."""
+        """Yield the metrics without samples, so that registering reads no log."""
         yield from self._metrics(Reading([], 0), {})
 
     def collect(self) -> Iterator[Metric]:
@@ -110,19 +110,19 @@ class Collector:
         yield _sample_rates(series)
         dropped = sum(totals.dropped for totals in reading.totals)
         yield CounterMetricFamily(
-            "smartcollect_dropped", "Calls that found no room in the queue of a sink.", dropped
+            "smartcollect_dropped", "Calls dropped because a sink's queue was full.", dropped
         )
         if reading.unreadable is not None:
             yield GaugeMetricFamily(
                 "smartcollect_unreadable_files",
-                "Files of processes that cannot be read and may be missing from the totals.",
+                "Process files that cannot be read; totals may be incomplete.",
                 reading.unreadable,
             )
 
     def _durations(self, series: Mapping[Labels, Series]) -> Metric:
         family = HistogramMetricFamily(
             "smartcollect_call_duration_seconds",
-            "Time that calls took.",
+            "Duration of calls.",
             labels=_LABELS,
             unit="seconds",
         )
@@ -132,8 +132,9 @@ class Collector:
         for (switcher, handler), one in series.items():
             totals = one.totals
             if not totals.calls:
-                continue  # its buckets would be most of what is scraped: `calls` has its zero
-            # Not `add_metric`, which takes twice the time.
+                # `calls` has its zero; buckets would make up most of the scrape.
+                continue
+            # `add_metric` takes twice the time.
             for text, calls in zip(texts, calls_below(self._bounds, totals.histogram), strict=True):
                 add(Sample(bucket, {"switcher": switcher, "handler": handler, "le": text}, calls))
             labels = {"switcher": switcher, "handler": handler}
@@ -147,7 +148,7 @@ class Collector:
 def _calls(series: Mapping[Labels, Series]) -> Metric:
     family = CounterMetricFamily(
         "smartcollect_calls",
-        "Calls that ended, and whether they raised.",
+        "Calls that ended, by outcome.",
         labels=(*_LABELS, "outcome"),
     )
     for labels, one in series.items():
@@ -160,7 +161,7 @@ def _calls(series: Mapping[Labels, Series]) -> Metric:
 def _self_times(series: Mapping[Labels, Series]) -> Metric:
     family = CounterMetricFamily(
         "smartcollect_self_seconds",
-        "Time that calls took, without that in other recorded handlers.",
+        "Time in calls, without the time in other recorded handlers.",
         labels=_LABELS,
         unit="seconds",
     )
@@ -171,7 +172,7 @@ def _self_times(series: Mapping[Labels, Series]) -> Metric:
 
 def _sample_rates(series: Mapping[Labels, Series]) -> Metric:
     family = GaugeMetricFamily(
-        "smartcollect_sample_rate", "Share of its calls that is recorded.", labels=_LABELS
+        "smartcollect_sample_rate", "Share of calls that is recorded.", labels=_LABELS
     )
     for labels, one in series.items():
         family.add_metric(labels, one.sample_rate)

@@ -1,4 +1,4 @@
-"""The calls that a sink wants to be given one by one."""
+"""``Selection``: the calls that a sink receives one by one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..units import seconds
 
 
 class Selection(NamedTuple):
-    """The calls that a sink wants to be given; statistics count the others too.
+    """The calls that a sink receives one by one; statistics count all calls.
 
     Attributes:
-        slower_than: seconds; calls that took longer are wanted.
-        failed: whether calls that raised are wanted, however long they took.
+        slower_than: seconds; calls that took longer are selected.
+        failed: true to select calls that raised, of any duration.
     """
 
     slower_than: float
@@ -23,14 +23,14 @@ class Selection(NamedTuple):
 
     @classmethod
     def of(cls, calls: str, slower_than: float | str) -> Selection:
-        """Return the selection that a user describes.
+        """Return the selection for the arguments of `CallLog.subscribe`.
 
         Args:
             calls: ``"all"``, ``"slow"``, ``"failed"``, ``"slow or failed"`` or ``"none"``.
-            slower_than: what counts as slow: seconds, or text such as ``"100ms"``.
+            slower_than: the limit for slow calls: seconds, or text such as ``"100ms"``.
 
         Raises:
-            TypeError, ValueError: a value is something else.
+            TypeError, ValueError: an argument is invalid.
 
         Example:
             >>> Selection.of("slow", "100ms")
@@ -45,13 +45,13 @@ class Selection(NamedTuple):
             "none": cls(inf, False),
         }
         if not isinstance(calls, str):
-            raise TypeError(f"calls: {calls!r} is not text; choose from {', '.join(known)}")
+            raise TypeError(f"calls must be text, not {calls!r}; choose from {', '.join(known)}")
         if calls not in known:
-            raise ValueError(f"calls: {calls!r} is unknown; choose from {', '.join(known)}")
+            raise ValueError(f"unknown calls {calls!r}; choose from {', '.join(known)}")
         return known[calls]
 
     def of_calls(self, calls: Columns) -> Columns | None:
-        """Return those of some calls that are wanted; ``None`` where none is."""
+        """Return the selected calls among ``calls``, or ``None`` if there are none."""
         if self.slower_than == -inf:
             return calls
         details = calls.columns[DETAILS]

@@ -1,4 +1,4 @@
-"""``Counters``: what is told of each handler where several logs feed one counter."""
+"""``Counters``: counters of each handler that several logs can feed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..text import printable
 from .totals import HandlerTotals, Reading, Totals
 
 Labels = tuple[str, str]
-"""Switcher and handler, as they are shown."""
+"""Switcher and handler, as labels show them."""
 
 
 class Series(NamedTuple):
-    """What is told of one handler.
+    """The values of one handler.
 
     Attributes:
-        totals: what its calls came to.
-        since: Unix seconds, from which on they count.
-        sample_rate: the share of them that is recorded.
+        totals: the totals of its calls.
+        since: the start of counting in Unix seconds.
+        sample_rate: the share of its calls that is recorded.
     """
 
     totals: HandlerTotals
@@ -37,24 +37,24 @@ class _Log(NamedTuple):
 
 
 class Counters:
-    """Adds up logs, so that a counter of several never goes down because one was cleared.
+    """Sums of several logs that do not go down when one of the logs is cleared.
 
-    Who reads a counter that went down takes it for one that began anew at zero. That is right for a
-    series of one log. Where several logs feed a series, the calls of the others would count once
-    more: so what the cleared log had when it was read last is kept, and added from then on.
+    Monitoring systems treat a counter that went down as reset to zero. That is correct for a series
+    with a single log. If several logs feed a series, a reset would count the calls of the other
+    logs again. So the last values of a cleared log are kept and added from then on.
     """
 
     def __init__(self) -> None:
         self._last: list[_Log] = []
         self._kept: dict[Labels, Series] = {}
-        # By process: one that is forked may find the lock of another thread taken for ever.
+        # By process: in a forked child, a lock that another thread held is never released.
         self._locks: dict[Process, Lock] = {}
 
     def read(self, read: Callable[[], Reading]) -> tuple[Reading, dict[Labels, Series]]:
-        """Return what ``read`` returns, and what is told of each handler.
+        """Return the result of ``read``, and the series of each handler.
 
         Args:
-            read: returns the totals of the same logs each time, in the same order.
+            read: a function that returns the totals of the same logs in the same order each time.
         """
         with self._locks.setdefault(this_process(), Lock()):
             reading = read()
@@ -64,14 +64,15 @@ class Counters:
         return reading, _summed(chain(*(log.series.items() for log in now), kept.items()))
 
     def _cleared(self, now: Iterable[_Log]) -> Iterator[tuple[Labels, Series]]:
-        """Yield what cleared logs had, of those series that other logs feed too."""
-        logs = list(zip(self._last, now, strict=False))  # nothing was read before the first time
+        """Yield the last values of cleared logs, for series that other logs feed too."""
+        logs = list(zip(self._last, now, strict=False))  # `_last` is empty at the first reading
         fed = Counter(chain(*(before.series.keys() | after.series for before, after in logs)))
         for before, after in logs:
             if before.since != after.since:
                 for labels, one in before.series.items():
                     if fed[labels] > 1 or labels in self._kept:
-                        yield labels, one._replace(sample_rate=1.0)  # that of now is what counts
+                        # The sum takes the lowest rate: 1.0 leaves it to the current readings.
+                        yield labels, one._replace(sample_rate=1.0)
 
 
 def _series(totals: Totals) -> Iterator[tuple[Labels, Series]]:
@@ -80,7 +81,7 @@ def _series(totals: Totals) -> Iterator[tuple[Labels, Series]]:
 
 
 def _summed(many: Iterable[tuple[Labels, Series]]) -> dict[Labels, Series]:
-    """Return one series for each labels: of several logs, or of names that are shown alike."""
+    """Merge series with equal labels: of several logs, or of names that print alike."""
     summed: dict[Labels, Series] = {}
     for labels, one in many:
         before = summed.get(labels)
@@ -95,5 +96,5 @@ def _summed(many: Iterable[tuple[Labels, Series]]) -> dict[Labels, Series]:
 
 
 def _labels(name: HandlerName) -> Labels:
-    # The text format is UTF-8, and a NUL ends it for some readers.
+    # The text format is UTF-8, and some readers stop at a NUL.
     return printable(name.switcher), printable(name.handler)

@@ -1,4 +1,4 @@
-"""``StatsD``: what each interval came to, as StatsD and DogStatsD servers take it."""
+"""``StatsD``: sends the statistics of each interval to a StatsD or DogStatsD server."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from ..storage.histogram import middle_of
 from ..storage.statistics import HandlerStats
 from .batch import Batch
 
-_MAX_PACKET = 1_432  # what an Ethernet frame has room for, with the headers of any tunnel
-_MAX_NAME = 190  # bytes; DogStatsD cuts what is longer than 200
-_PATIENCE = 1.0  # seconds until a packet that the system does not take has failed
+_MAX_PACKET = 1_432  # fits into an Ethernet frame, with the headers of any tunnel
+_MAX_NAME = 190  # bytes; DogStatsD cuts names after 200
+_PATIENCE = 1.0  # seconds to wait for the system to accept a packet
 _HIGHEST_PORT = 65_535
-# The original server removes all other characters from names, and so could make two names one.
+# The original server removes all other characters from names, which could make two names equal.
 _NOT_IN_NAMES = re.compile(r"[^\w.-]", re.ASCII)
 _NOT_IN_TAGS = re.compile(r"[^\w.-]")
 _PERCENTILES = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
 
 
 class StatsD:
-    """Sends what each interval came to to a StatsD server, for `CallLog.subscribe`.
+    """A sink that sends the statistics of each interval to a StatsD server.
 
-    Of each handler that was called: the counters ``calls`` and ``errors``, and the gauges
-    ``p50_ms``, ``p95_ms``, ``p99_ms`` and ``max_ms`` in milliseconds. They are named
-    ``smartcollect.shop.users.list.calls``: the prefix, the switcher, the handler. A character that
-    names of StatsD cannot have becomes ``_``. Handlers that come to one name by that count
-    together, in all of their numbers.
+    Pass it to `CallLog.subscribe`. For each handler that was called, it sends the counters
+    ``calls`` and ``errors``, and the gauges ``p50_ms``, ``p95_ms``, ``p99_ms`` and ``max_ms`` in
+    milliseconds. A name consists of the prefix, the switcher, the handler and the statistic:
+    ``smartcollect.shop.users.list.calls``. Characters that StatsD does not allow in names become
+    ``_``. If two handlers get the same name, their calls are counted together.
 
-    Packets have at most 1,432 bytes. A host name is looked up for each interval, in the thread that
-    sends; of several addresses an IPv4 one is taken, since that is where StatsD servers listen. If
-    no address is found or the system does not take a packet, the subscription tries again, with
-    what is not sent yet.
+    Packets have at most 1,432 bytes. The host name is looked up for each interval, in the sending
+    thread. If it has several addresses, an IPv4 address is preferred, because StatsD servers listen
+    there. If the lookup fails or the system does not accept a packet, the subscription tries again
+    with the packets that were not sent yet.
 
     Args:
-        host: the name or the address of the server, IPv4 or IPv6.
+        host: the name or the IPv4 or IPv6 address of the server.
         port: its UDP port.
-        prefix: what all names begin with; ``""`` for nothing.
-        tags: send handler and switcher as tags, as DogStatsD takes them, and the times of all calls
-            as the distribution ``duration_ms``.
+        prefix: the first part of all names; ``""`` for none.
+        tags: true to send handler and switcher as DogStatsD tags, and the times of all calls as the
+            distribution ``duration_ms``.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type or value.
@@ -71,23 +71,23 @@ class StatsD:
             ("tags", tags, bool),
         ):
             if not isinstance(value, kind):
-                raise TypeError(f"{name}: {value!r} is not a {kind.__name__}")
+                raise TypeError(f"{name} must be a {kind.__name__}, not {value!r}")
         if not host:
-            raise ValueError("host: '' is not a host; pass a name or an address")
+            raise ValueError("host must not be ''; pass a name or an address")
         if not 1 <= whole_number("port", port) <= _HIGHEST_PORT:
-            raise ValueError(f"port: {port!r} is not a port; pass a number from 1 to 65535")
+            raise ValueError(f"port must be from 1 to 65535, not {port!r}")
         self._host = host
         self._port = port
         self._prefix = f"{_cleaned(prefix, _NOT_IN_NAMES)}." if prefix else ""
         self._tags = tags
-        # A batch that comes again goes on where it failed: nothing is counted twice.
+        # A batch that comes again continues where it failed, so that nothing counts twice.
         self._unsent: WeakKeyDictionary[Batch, deque[bytes]] = WeakKeyDictionary()
 
     def write(self, batch: Batch) -> None:
-        """Send what a batch came to, or what is left of it since the last time.
+        """Send the statistics of a batch, or the packets left over from the last attempt.
 
         Raises:
-            OSError: the host is not known, or a packet was not taken.
+            OSError: the host is unknown, or the system did not accept a packet.
         """
         packets = self._unsent.get(batch)
         if packets is None:
@@ -102,7 +102,7 @@ class StatsD:
     def _send(self, packets: deque[bytes]) -> None:
         found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_DGRAM)
         family, kind, protocol, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-        # It is not connected, or the answer that nobody listens would fail the next packet.
+        # Not connected: otherwise, without a server, the reply to one packet fails the next.
         with socket.socket(family, kind, protocol) as sender:
             sender.settimeout(_PATIENCE)
             while packets:
@@ -123,7 +123,7 @@ class StatsD:
                 yield from _distribution(f"{start}duration_ms", stats.histogram, end)
 
     def _spelled(self, name: HandlerName) -> tuple[str, str]:
-        """Return what the lines of a handler begin and end with."""
+        """Return the start and the end of the lines of a handler."""
         if self._tags:
             switcher, handler = (_cleaned(part, _NOT_IN_TAGS) for part in name)
             return self._prefix, f"|#switcher:{switcher},handler:{handler}"
@@ -132,10 +132,11 @@ class StatsD:
 
 
 def _distribution(name: str, histogram: Mapping[int, int], end: str) -> Iterator[str]:
-    """Yield lines that tell the server how many calls took how long.
+    """Yield the lines of a distribution, with the number of calls in each bucket.
 
-    Protocol 1.1 of DogStatsD packs values into one line, which have one sample rate: buckets with
-    equally many calls make a line, and the server counts each value as often as the rate says.
+    Protocol 1.1 of DogStatsD allows several values with one sample rate in a line. So buckets with
+    the same number of calls share a line, and the rate makes the server count each value that
+    often.
     """
     by_calls: defaultdict[int, list[bytes]] = defaultdict(list)
     for bucket in sorted(histogram):
@@ -148,7 +149,7 @@ def _distribution(name: str, histogram: Mapping[int, int], end: str) -> Iterator
 
 
 def _sample_rate(calls: int) -> str:
-    """Return the rate of which a server makes exactly ``calls``, also where it cuts off digits."""
+    """Return a rate that servers turn into exactly ``calls``, also if they truncate."""
     rate = 1 / calls
     if int(1 / rate) < calls:
         rate = nextafter(rate, 0)
@@ -160,18 +161,18 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _plain(number: str) -> str:
-    """Return a number without an exponent, which not every server knows."""
+    """Return a number without an exponent, which some servers cannot parse."""
     return format(Decimal(number), "f")
 
 
 def _cleaned(name: str, forbidden: re.Pattern[str]) -> str:
-    """Return ``name`` without characters that mean something in a line, and bounded."""
+    """Return ``name`` without characters that the format forbids, cut to the maximum length."""
     short = forbidden.sub("_", name).encode()[:_MAX_NAME].decode(errors="ignore")
     return ".".join(part or "_" for part in short.split("."))
 
 
 def _joined(parts: Iterable[bytes], separator: bytes, room: int) -> Iterator[bytes]:
-    """Yield ``parts``, as many together as there is room for; each one fits by itself."""
+    """Join as many ``parts`` at a time as fit into ``room`` bytes; each part alone must fit."""
     joined = b""
     for part in parts:
         if joined and len(joined) + len(separator) + len(part) > room:

@@ -1,4 +1,4 @@
-"""``Subscription``: hands the calls of one log to one sink, batch by batch."""
+"""``Subscription``: passes the calls of one log to one sink, in batches."""
 
 from __future__ import annotations
 
@@ -32,35 +32,35 @@ _log = logging.getLogger("smartcollect")
 
 
 class Sink(Protocol):
-    """A place for calls to go. It may have a ``close()`` too, which is called at the end."""
+    """An object that receives calls. A ``close()`` method is optional and called at the end."""
 
     def write(self, batch: Delivery) -> None:
-        """Take a batch. One that raises is given the same batch again, later."""
+        """Write a batch. If this raises, the same batch comes again later."""
 
 
 class Subscription:
-    """Hands the calls of a log to a sink, from a thread of its own and never from a caller's.
+    """Passes the calls of a log to a sink, in a separate thread and never in the caller's thread.
 
-    Calls wait in a bounded queue, and what they came to in tallies that are always complete. A
-    sink that raises is reported once, to the logger ``smartcollect``; it is tried again with a
-    growing pause, and never reaches the application.
+    Calls wait in a bounded queue; statistics are always complete. If the sink raises, the logger
+    ``smartcollect`` reports the first failure in a row, and the subscription tries again after
+    growing pauses. Failures never reach the application.
 
     Args:
-        store: where the calls are.
-        rules: how they are recorded.
-        sink: where they go.
+        store: the store of the calls.
+        rules: the rules that the calls are recorded with.
+        sink: the receiver of the batches.
         every: seconds between two batches.
-        max_queue: how many calls may wait.
-        wanted: the calls that the sink is given one by one.
+        max_queue: the maximum number of calls that wait.
+        wanted: the calls that the sink receives one by one.
 
     Attributes:
-        dropped: calls that the sink was to have one by one and never got: they found no room in
-            the queue, or the sink did not take them until the end. Statistics that it did not take
-            do not count here; a warning tells of them.
-        failures: how often the sink raised.
-        due: when the next batch is to be written, on the monotonic clock.
-        closed: whether it is closed.
-        finalizer: what retires it when its log is gone.
+        dropped: the number of calls that were selected for the sink but not written: the queue was
+            full, or the sink still failed at the end. Lost statistics do not count here; a warning
+            reports them.
+        failures: the number of times the sink raised.
+        due: the time of the next batch, on the monotonic clock.
+        closed: true once the subscription is closed.
+        finalizer: the finalizer that retires the subscription when its log is gone.
         minutes: see `storage.store.Subscriber`.
     """
 
@@ -87,10 +87,10 @@ class Subscription:
         store.subscribe(self)
         worker.add(self)
 
-    # -- where calls come from: under the store's lock ------------------------------------------
+    # -- calls from the store, under its lock ---------------------------------------------------
 
     def forget(self) -> None:
-        """Start afresh in the child of a fork, with nothing to write."""
+        """Start again in a forked child, with nothing to write."""
         self._begin()
         if not self.closed:
             worker.add(self)
@@ -102,16 +102,15 @@ class Subscription:
         self.dropped = 0
         self.failures = 0
         self._queue: deque[Packed] = deque()
-        # Calls in the queue and in the batch that is being written.
-        self._waiting = 0
-        self._sending = 0
-        self._told = 0
+        self._waiting = 0  # calls in the queue
+        self._sending = 0  # calls in the batch that is being written
+        self._dropped_before = 0  # `dropped` at the time of the last batch
         self._unsent: Delivery | None = None
         self._failed_in_a_row = 0
         self._turn = turn_of(self._sink)
 
     def put(self, calls: Columns) -> None:
-        """Take those calls that are wanted, as many as there is room for."""
+        """Queue the selected calls, and drop the calls that do not fit."""
         wanted = self._wanted.of_calls(calls)
         if wanted is None:
             return
@@ -125,15 +124,15 @@ class Subscription:
             self._waiting += room
 
     def _take(self) -> tuple[Minutes, Iterable[Packed], int]:
-        """Return what came since the last time, and how many calls found no room."""
+        """Take the statistics and queued calls since the last batch, and the number dropped."""
         minutes, self.minutes = self.minutes, self._store.new_minutes()
         queue, self._queue = self._queue, deque()
         self._sending, self._waiting = self._waiting, 0
-        dropped, self._told = self.dropped - self._told, self.dropped
+        dropped, self._dropped_before = self.dropped - self._dropped_before, self.dropped
         return minutes, queue, dropped
 
     def _next(self) -> Delivery | None:
-        """Return all that was called since the last time, if anything was."""
+        """Return the next batch, or ``None`` if there was no call."""
         taken = self._store.settle(self._take)
         if taken is None:
             return None
@@ -151,14 +150,14 @@ class Subscription:
         since, self._since = self._since, self._store.clock.wall()
         return Delivery(rows, profiles, self._rules, dropped, since, self._since)
 
-    # -- where they go --------------------------------------------------------------------------
+    # -- batches for the sink -------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Give the sink everything until now, in the thread of the caller.
+        """Write all calls until now, in the thread of the caller.
 
-        Where the sink fails, that is counted and the batch is kept, as it is in its own thread. A
-        sink that asks for this, and a destructor in the middle of the recorder's own work, do not
-        wait: the thread of the sink does it next.
+        If the sink fails, the failure is counted and the batch is kept. Called from a sink, or from
+        a destructor that interrupts the recorder, this does not wait: the thread of the sink writes
+        next.
         """
         if not self._may_wait():
             self._hurry()
@@ -168,10 +167,10 @@ class Subscription:
                     self._flush()
 
     def close(self) -> None:
-        """Give the sink everything until now, hand it no more calls, and close it.
+        """Write all calls until now, then end the subscription and close the sink.
 
-        A sink that asks for this, and a destructor in the middle of the recorder's own work, do not
-        wait: the thread of the sink does it next.
+        Called from a sink, or from a destructor that interrupts the recorder, this does not wait:
+        the thread of the sink closes the subscription next.
         """
         if not self._may_wait():
             self.retire()
@@ -184,22 +183,22 @@ class Subscription:
                 worker.remove(self)
 
     def retire(self) -> None:
-        """Let the thread of the sink close the subscription: its log is gone."""
+        """Let the thread of the sink close the subscription, such as when its log is gone."""
         self._closing = True
         self._hurry()
 
     def work(self) -> None:
-        """Do what is due; the thread of the sink calls this."""
+        """Write or close, whichever is due. Called in the thread of the sink."""
         if self._closing:
             self.close()
         else:
             self.flush()
 
     def abandon(self) -> None:
-        """Leave alone a sink that takes too long, because the process ends."""
+        """Give up on a sink that takes too long, because the process ends."""
         lost = self._lose()
         ending = f": {lost} may be lost" if lost else ""
-        message = "%s is still at work, and the process ends without it%s"
+        message = "%s is still busy, and the process ends without waiting for it%s"
         _log.warning(message, _name(self._sink), ending)
 
     def _hurry(self) -> None:
@@ -207,13 +206,13 @@ class Subscription:
         worker.wake(self)
 
     def _may_wait(self) -> bool:
-        """Tell whether this thread may wait for one that writes: nobody waits for this thread."""
+        """Return whether this thread may wait for a writing thread without a deadlock."""
         return current.get() is not SUSPENDED and not self._store.folds_here()
 
     def _is_of_parent(self) -> bool:
-        """Tell whether this process was forked while another thread closed the subscription.
+        """Return whether this process was forked while another thread closed the subscription.
 
-        Nobody here would ever let go of its lock, and there is nothing to close.
+        In this process nothing releases its lock, and there is nothing to close.
         """
         return self._process is not this_process()
 
@@ -229,19 +228,19 @@ class Subscription:
                 self.due = SYSTEM.monotonic() + min(pause, max(self._every, _LONGEST_PAUSE))
 
     def _write(self, batch: Delivery) -> bool:
-        """Give the sink a batch; false, and the batch is kept, where it fails."""
+        """Write a batch and return whether that succeeded. If not, the batch is kept."""
         self._unsent = batch
         try:
-            # What a sink calls is not recorded: it would have something to write each time.
+            # Calls that a sink makes are not recorded: each batch would cause another one.
             suspended(self._sink.write, batch)
         except BaseException as error:
             self.failures += 1
             self._failed_in_a_row = min(self._failed_in_a_row + 1, 16)
             if self._failed_in_a_row == 1:
-                message = "%s failed to write calls and is tried again"
+                message = "%s failed to write calls; trying again later"
                 _log.warning(message, _name(self._sink), exc_info=error)
             if not isinstance(error, CONTAINED):
-                raise  # an interrupt is its caller's
+                raise  # such as KeyboardInterrupt
             return False
         self._unsent, self._failed_in_a_row, self._sending = None, 0, 0
         return True
@@ -256,11 +255,11 @@ class Subscription:
         finally:
             lost = self._lose()
             if lost:
-                _log.warning("%s never took %s", _name(self._sink), lost)
+                _log.warning("%s did not write %s", _name(self._sink), lost)
             self._close_sink()
 
     def _lose(self) -> str:
-        """Count the calls that wait as dropped, and say how much waited, if anything."""
+        """Count the waiting calls as dropped, and return a text about the loss, or ``""``."""
         calls, counted = self._store.settle(self._take_all) or (0, 0)
         self.dropped += calls
         self._store.note_dropped(calls)
@@ -270,10 +269,10 @@ class Subscription:
         return " and ".join(lost)
 
     def _take_all(self) -> tuple[int, int]:
-        """Take everything, and what is being written too.
+        """Take everything that waits or is being written.
 
         Returns:
-            How many calls that are, and of how many calls the statistics.
+            The number of calls, and the number of calls in the statistics.
         """
         calls = self._waiting + self._sending
         minutes, _, _ = self._take()

@@ -1,4 +1,4 @@
-"""``Totals``: what the calls of a log, or of a process, came to, for counters that only grow."""
+"""``Totals``: totals of the calls of a log or a process, for counters that only grow."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ def recorder_of(log: Log) -> Recorder:
 
 
 class HandlerTotals(NamedTuple):
-    """What the calls of one handler came to.
+    """The totals of the calls of one handler.
 
-    Times are whole nanoseconds. A sum of floats depends on the order of its parts by an ulp, and a
-    counter that goes down by an ulp looks like one that began anew.
+    Times are integers, in nanoseconds. A sum of floats can change by an ulp with the order of its
+    parts, and a counter that goes down by an ulp looks like a reset.
 
     Attributes:
-        calls: calls that ended.
-        errors: those that raised.
+        calls: the number of calls that ended.
+        errors: the number of calls that raised.
         total_ns: nanoseconds in all calls.
-        self_ns: the same without the time in other recorded handlers.
-        histogram: how many calls fell into each bucket of `storage.histogram.bucket_of`.
+        self_ns: nanoseconds in all calls without the time in other recorded handlers.
+        histogram: the number of calls in each bucket of `storage.histogram.bucket_of`.
     """
 
     calls: int
@@ -70,7 +70,7 @@ class HandlerTotals(NamedTuple):
 
     @classmethod
     def of(cls, stats: HandlerStats) -> HandlerTotals:
-        """Return those of running statistics."""
+        """Return the totals in the statistics of a handler."""
         total_ns, self_ns = round(stats.total_time * _SECOND), round(stats.self_time * _SECOND)
         return cls(stats.calls, stats.errors, total_ns, self_ns, stats.histogram)
 
@@ -85,7 +85,7 @@ class HandlerTotals(NamedTuple):
         return self.self_ns / _SECOND
 
     def plus(self, other: HandlerTotals) -> HandlerTotals:
-        """Return what both came to."""
+        """Return the sum of both totals."""
         histogram = Counter(self.histogram)
         for bucket, calls in other.histogram.items():
             histogram[bucket] += calls
@@ -100,15 +100,15 @@ class HandlerTotals(NamedTuple):
 
 @dataclass(frozen=True)
 class Totals:
-    """What the calls of a log, or of one or many processes, came to.
+    """The totals of the calls of a log, or of one or more processes.
 
     Attributes:
         since, until: the span of time in which calls count, in Unix seconds.
-        handlers: the totals of each handler; registered ones without a call included.
-        sample_rates: the share of its calls that is recorded, of each of these.
-        dropped: calls that subscriptions had no room for.
-        ended: whether the process is over.
-        includes: names of the files that were merged into this.
+        handlers: the totals of each handler, including registered handlers without calls.
+        sample_rates: the share of the calls of each handler that is recorded.
+        dropped: the number of calls that did not fit into the queues of subscriptions.
+        ended: true once the process has ended.
+        includes: the names of the files that were merged into these totals.
     """
 
     since: float
@@ -121,11 +121,11 @@ class Totals:
 
     @classmethod
     def of(cls, recorder: Recorder) -> Totals:
-        """Return what the log of ``recorder`` counted since it was cleared."""
+        """Return the totals of the log of ``recorder`` since it was last cleared."""
         store = recorder.store
         while True:
             since, counted = store.since, store.handlers()
-            if store.since == since:  # it was not cleared in between
+            if store.since == since:  # not cleared in between
                 break
         handlers = {name: HandlerTotals.of(stats) for name, stats in counted.items()}
         rates = sample_rates(recorder, handlers)
@@ -155,12 +155,12 @@ class Totals:
         """Return the totals that `to_text` wrote.
 
         Raises:
-            ValueError: ``written`` is something else, is cut off, or has another version.
+            ValueError: ``written`` is something else, is truncated, or has a different version.
         """
         try:
             document = json.loads(written)
             if document["schema"] != _SCHEMA or document["version"] != _VERSION:
-                raise ValueError("it was written by a different version of smartcollect")
+                raise ValueError("the file was written by a different version of smartcollect")
             named = [(HandlerName(text(one[0]), text(one[1])), one) for one in document["handlers"]]
             return cls(
                 time(document["since"]),
@@ -172,7 +172,7 @@ class Totals:
                 tuple(map(text, document["includes"])),
             )
         except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-            raise ValueError(f"it is damaged: {type(error).__name__}: {error}") from None
+            raise ValueError(f"the file is damaged: {type(error).__name__}: {error}") from None
 
 
 def _handler_totals(
@@ -180,14 +180,14 @@ def _handler_totals(
 ) -> HandlerTotals:
     histogram = {count(bucket): count(number) for bucket, number in pairs}
     if count(errors) > count(calls) or sum(histogram.values()) != calls:
-        raise ValueError(f"it is damaged: {calls} calls are not those of errors or histogram")
+        raise ValueError(f"the file is damaged: {calls} calls do not match errors or histogram")
     return HandlerTotals(calls, errors, count(total_ns), count(self_ns), histogram)
 
 
 def sample_rates(recorder: Recorder, names: Iterable[HandlerName]) -> dict[HandlerName, float]:
-    """Return the share of the calls of each of ``names`` that is recorded.
+    """Return the share of recorded calls for each of ``names``.
 
-    A handler that is not watched any more has that of its log.
+    For a handler that is no longer watched, this is the sample rate of the log.
     """
     settings = recorder.rules.settings
     usual = settings.sample_rate if settings.enabled else 0.0
@@ -196,7 +196,7 @@ def sample_rates(recorder: Recorder, names: Iterable[HandlerName]) -> dict[Handl
 
 
 def merged(many: Iterable[Totals]) -> Totals:
-    """Return what several processes came to together, with the sample rates of the newest."""
+    """Return the sum of several totals, with the sample rates of the newest."""
     totals = sorted(many, key=lambda one: one.until)
     handlers: dict[HandlerName, HandlerTotals] = {}
     rates: dict[HandlerName, float] = {}
@@ -214,11 +214,12 @@ def merged(many: Iterable[Totals]) -> Totals:
 
 
 class Reading(NamedTuple):
-    """What is known at some time.
+    """The result of one reading.
 
     Attributes:
-        totals: those of each log, or of all processes.
-        unreadable: how many files of processes could not be read; ``None`` where there are none.
+        totals: the totals of each log, or the sum of all processes.
+        unreadable: the number of process files that could not be read; ``None`` if the totals do
+            not come from files.
     """
 
     totals: list[Totals]

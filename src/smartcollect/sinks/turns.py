@@ -1,4 +1,4 @@
-"""One thread at a time for each sink, also where it is subscribed to several logs."""
+"""Locks that let one thread at a time call a sink, also when several logs share the sink."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from ..forks import Process, this_process
 
 
 class Turn:
-    """What subscriptions of one sink have in common.
+    """The lock that all subscriptions of a sink share.
 
     Args:
         sink: the sink.
 
     Attributes:
-        lock: held by whoever calls the sink.
+        lock: held while a thread calls the sink.
     """
 
     def __init__(self, sink: object) -> None:
-        self._sink = sink  # no other one gets its identity meanwhile
+        self._sink = sink  # kept alive, so that no other sink gets the same id()
         self.lock = Lock()
 
 
@@ -27,5 +27,5 @@ _turns: WeakValueDictionary[tuple[Process, int], Turn] = WeakValueDictionary()
 
 
 def turn_of(sink: object) -> Turn:
-    """Return the `Turn` of a sink. The child of a fork has another one, which nobody holds."""
+    """Return the `Turn` of a sink. A forked child gets a new one, whose lock is free."""
     return _turns.setdefault((this_process(), id(sink)), Turn(sink))

@@ -1,4 +1,4 @@
-"""Does tasks in threads of their own, such as to write to a sink."""
+"""Background threads for repeated tasks, such as writing to a sink."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from typing import Protocol
 from ..clock import SYSTEM
 from ..forks import this_process
 
-_LONGEST_PAUSE = 3600.0  # more than some systems can wait
+_LONGEST_PAUSE = 3600.0  # some systems cannot wait much longer
 _PATIENCE = 10.0
 _log = logging.getLogger("smartcollect")
 
 
 class Task(Protocol):
-    """Something to do again and again.
+    """A task that is repeated.
 
     Attributes:
-        due: when the next time is, on the monotonic clock.
+        due: the next time to call ``work``, on the monotonic clock.
     """
 
     due: float
 
     def work(self) -> None:
-        """Do it, and set ``due`` anew."""
+        """Do the task and update ``due``."""
 
     def close(self) -> None:
-        """Do it for the last time."""
+        """Do the task for the last time."""
 
     def abandon(self) -> None:
-        """Tell what is lost: the process ends, and ``work`` or ``close`` did not in time."""
+        """Report the loss, because the process ends before ``work`` or ``close`` has finished."""
 
 
 class _Thread:
-    """Does one task whenever it is due.
+    """A thread that does one task whenever it is due.
 
     Attributes:
-        refusal: why there is no thread: the process ends, or has as many as it may.
-        ended: is set once the thread does nothing more.
+        refusal: the error if the thread could not start: the process ends, or has too many threads.
+        ended: set once the thread has finished.
     """
 
     def __init__(self, task: Task) -> None:
-        # Only a thread that works holds the task, which others may let go meanwhile.
+        # `leave` clears it, so that only a thread in the middle of its work keeps the task alive.
         self._task: Task | None = task
         self._closing = False
         self._inbox: SimpleQueue[None] = SimpleQueue()
@@ -54,7 +54,7 @@ class _Thread:
         self.ended = Event()
 
     def start(self) -> None:
-        """Begin to do it."""
+        """Start the thread, or note why it cannot start."""
         thread = Thread(target=self.run, name="smartcollect", daemon=True)
         try:
             thread.start()
@@ -62,28 +62,28 @@ class _Thread:
             self.refusal = error
 
     def wake(self) -> None:
-        """Look again what is due. This may be called from a destructor."""
+        """Let the thread check ``due`` again. This may be called from a destructor."""
         self._inbox.put(None)
 
     def close(self) -> None:
-        """Do the task for the last time."""
+        """Let the thread do the task for the last time."""
         self._closing = True
         self.wake()
 
     def leave(self) -> None:
-        """Do the task no more."""
+        """Stop doing the task."""
         self._task = None
         self.wake()
 
     def run(self) -> None:
-        """Do the task until the last time; the thread calls this."""
+        """Do the task whenever it is due until it is closed. This runs in the thread."""
         while (pause := self._turn()) is not None:
             with suppress(Empty):
                 self._inbox.get(timeout=pause)
         self.ended.set()
 
     def _turn(self) -> float | None:
-        """Do the task if it is due; return how long to wait, or nothing after the last time."""
+        """Do the task if it is due. Return seconds to wait, or ``None`` after the last time."""
         task = self._task
         if task is None:
             return None
@@ -93,15 +93,16 @@ class _Thread:
                 task.close()
             elif task.due <= SYSTEM.monotonic():
                 task.work()
-        except BaseException:  # nobody else would tell of it
+        except BaseException:  # otherwise it would go unnoticed
             _log.exception("a subscription failed")
         return min(max(0.0, task.due - SYSTEM.monotonic()), _LONGEST_PAUSE)
 
 
 class Worker:
-    """Does each task in a daemon thread of its own: none waits for another one.
+    """Runs each task in a separate daemon thread, so that no task waits for another.
 
-    A process that ends closes all tasks. The child of a fork has none until they are added there.
+    At the end of the process all tasks are closed. A forked child has no tasks until they are added
+    there.
     """
 
     def __init__(self) -> None:
@@ -110,13 +111,13 @@ class Worker:
         self._ending = False
 
     def _here(self) -> dict[Task, _Thread]:
-        """Return the tasks of this process: the child of a fork has no thread of its parent."""
+        """Return the tasks of this process. A forked child has none of its parent's threads."""
         if self._process is not this_process():
             self._process, self._tasks, self._ending = this_process(), {}, False
         return self._tasks
 
     def add(self, task: Task) -> None:
-        """Do ``task`` whenever it is due, from now on or as before."""
+        """Start to run ``task`` whenever it is due, or wake it if it is already running."""
         tasks = self._here()
         if task in tasks:
             tasks[task].wake()
@@ -124,7 +125,7 @@ class Worker:
             thread = tasks[task] = _Thread(task)
             thread.start()
             if thread.refusal is not None and not self._ending:
-                message = "calls wait for their sink until the process ends: %s"
+                message = "cannot start a thread for a sink; its calls wait until the end: %s"
                 _log.warning(message, thread.refusal)
 
     def remove(self, task: Task) -> None:
@@ -134,13 +135,13 @@ class Worker:
             thread.leave()
 
     def wake(self, task: Task) -> None:
-        """Look again when ``task`` is due. This may be called from a destructor."""
+        """Let the thread of ``task`` check ``due`` again. This may be called from a destructor."""
         thread = self._here().get(task)
         if thread is not None:
             thread.wake()
 
     def close_all(self) -> None:
-        """Do every task for the last time, all at once: the process ends, and waits 10 seconds."""
+        """Close all tasks at the same time, because the process ends, and wait up to 10 seconds."""
         until = SYSTEM.monotonic() + _PATIENCE
         tasks = dict(self._here())
         self._ending = True
@@ -152,7 +153,7 @@ class Worker:
                     thread.run()
             for thread in tasks.values():
                 thread.ended.wait(max(0.0, until - SYSTEM.monotonic()))
-        finally:  # whoever waits may interrupt that
+        finally:  # the wait may be interrupted
             for task, thread in tasks.items():
                 if not thread.ended.is_set():
                     task.abandon()
@@ -164,7 +165,7 @@ atexit.register(worker.close_all)
 
 
 def _close_with_process(worker: Worker) -> None:
-    # Processes of multiprocessing end without `atexit`, and begin without what was registered.
+    # Processes of multiprocessing do not run `atexit`, and start without registered finalizers.
     multiprocessing.Finalize(None, worker.close_all, exitpriority=10)
 
 

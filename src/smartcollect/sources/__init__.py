@@ -1,1 +1,1 @@
-"""What can be watched, and what it is called."""
+"""Sources of calls: switchers and functions, and the names of their handlers."""

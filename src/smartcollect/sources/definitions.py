@@ -1,4 +1,4 @@
-"""The functions that a module defines, wherever it put them, found without running its code."""
+"""The functions that a module defines, also in decorators, found without running its code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEPTH = 10
 _CYTHON = ("cython_function_or_method", "fused_cython_function")
 _WITH_FUNC = (functools.cached_property, functools.partial, functools.partialmethod)
 _CACHED = type(functools.lru_cache(lambda: None))
-# What descriptors that are like properties call what `property` calls `setter` and `deleter`.
+# Attributes of property-like descriptors for the setter and the deleter.
 _SUFFIXES = {"fset": ".setter", "fdel": ".deleter"}
 _ACCESSORS: dict[str, Callable[[property], Any]] = {
     "": property.__dict__["fget"].__get__,
@@ -37,7 +37,7 @@ class Definition(NamedTuple):
     """A function that a module defines.
 
     Attributes:
-        name: its qualified name there: ``Connection.execute``.
+        name: its qualified name in the module: ``Connection.execute``.
         function: the function.
     """
 
@@ -46,28 +46,28 @@ class Definition(NamedTuple):
 
 
 def namespace(module: object) -> Mapping[str, Any]:
-    """Return what ``module`` holds, without asking it; nothing for what is not a module."""
+    """Return the namespace of ``module`` without running its code, or nothing if not a module."""
     if not issubclass(type(module), ModuleType):
         return {}
     return _vars_of(module) or {}
 
 
 def definitions(module: str, held: Mapping[str, Any]) -> list[Definition]:
-    """Return the functions that a module defines, and those of its classes.
+    """Return the functions that a module and its classes define.
 
-    That is neither what it imported nor what a generator of code made, such as the ``__init__`` of
-    a dataclass. Of a decorated function it is the function that was decorated.
+    Imported functions are left out, and so are generated functions, such as the ``__init__`` of a
+    dataclass. For a decorated function, the original function is returned.
 
     Args:
-        module: its name.
-        held: what it holds, from `namespace`.
+        module: the name of the module.
+        held: its namespace, from `namespace`.
     """
     bindings = list(_bindings(module, held))
     written = [one for name, value in bindings for one in _written(module, name, value)]
     found: dict[int, Definition] = {}
     names: set[str] = set()
-    # Those first that are bound to the name that they were defined by; others are names beside it,
-    # or functions without a name of their own, such as a lambda and what a factory made.
+    # First the functions under the name that they were defined with. The rest are aliases, or
+    # functions without such a name, such as lambdas and functions from a factory.
     for one in written:
         if _is_exact(one.name, one.function) and id(one.function) not in found:
             name = unused(one.name, names)
@@ -81,12 +81,12 @@ def definitions(module: str, held: Mapping[str, Any]) -> list[Definition]:
 
 
 def natives(module: str, held: Mapping[str, Any]) -> list[str]:
-    """Return the names of the functions of a module that have no Python code: C's, Cython's."""
+    """Return the names of the functions of a module that have no Python code (C, Cython)."""
     return [name for name, value in _bindings(module, held) if _is_native(value, module)]
 
 
 def _bindings(module: str, held: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield each name that a module and its classes bind to something else than a class."""
+    """Yield each name in a module and its classes with its value, except for classes."""
     waiting = [("", "", held)]
     seen: set[int] = set()
     while waiting:
@@ -101,7 +101,7 @@ def _bindings(module: str, held: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
                 yield path, value
                 continue
             for kind in bases_of(value):
-                # Its bases too: a decorator of classes may return a subclass.
+                # Bases too, because a class decorator may return a subclass.
                 if id(kind) not in seen and _is_of(kind, module):
                     seen.add(id(kind))
                     own = _path_of(kind, path, held) if kind is value else _qualified(kind)
@@ -109,9 +109,10 @@ def _bindings(module: str, held: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
 
 
 def _path_of(kind: type, bound: str, held: Mapping[str, Any]) -> str:
-    """Return what to call a class that is bound to a name: that by which it was defined, if it can.
+    """Return the name of a class: its qualified name, or the name that it is bound to.
 
-    Another class may have that name by now, and one that a function made has none.
+    The qualified name is not usable if another class has it by now, or if a function created the
+    class.
     """
     qualified = _qualified(kind)
     if "<" in qualified or held.get(qualified, kind) is not kind:
@@ -120,7 +121,7 @@ def _path_of(kind: type, bound: str, held: Mapping[str, Any]) -> str:
 
 
 def _is_of(kind: type, module: str) -> bool:
-    """Tell whether a module defines a class, which may say that it is of the package above."""
+    """Return whether a module defines a class, also if its ``__module__`` names the package."""
     names = namespace_of(kind)
     said = names.get("__module__")
     if said == module or type(said) is not str:
@@ -131,7 +132,7 @@ def _is_of(kind: type, module: str) -> bool:
 
 
 def _is_from(function: FunctionType, module: str) -> bool:
-    """Tell whether a module wrote a function, also where another object takes its place."""
+    """Return whether a function was defined in a module, even if the module is now replaced."""
     return function.__globals__.get("__name__") == module
 
 
@@ -142,14 +143,15 @@ def _qualified(kind: type) -> str:
 def _written(
     module: str, name: str, value: Any, depth: int = _DEPTH, exact: bool = False
 ) -> Iterator[Definition]:
-    """Yield the functions that a module wrote inside of what is bound to ``name``.
+    """Yield the functions of a module that are in ``value``, such as a property or a decorator.
 
     Args:
-        module: the module.
-        name: the qualified name.
-        value: what is bound to it.
-        depth: how far to look.
-        exact: whether only what was defined by that name is meant: an object may hold any function.
+        module: the name of the module.
+        name: the qualified name of the value.
+        value: the value.
+        depth: the maximum depth of the search.
+        exact: true to yield only functions that were defined with this name, because an object may
+            hold any function.
     """
     kind = type(value)
     inside: list[tuple[str, Any]] = []
@@ -172,7 +174,7 @@ def _written(
     elif kind is _CACHED:
         inside.append((name, _attributes(value).get("__wrapped__")))
     elif not issubclass(kind, ModuleType):
-        # An object that a decorator made: what it decorates is in it, or in a class of its own.
+        # An object from a decorator: the original is in its attributes or in those of its class.
         exact = True
         inside += [
             (f"{name}{_SUFFIXES.get(attribute, '')}", one)
@@ -188,7 +190,7 @@ def _may_hold(value: Any) -> bool:
 
 
 def _wrapped(function: FunctionType) -> Iterator[Any]:
-    """Yield what a function may be the wrapper of."""
+    """Yield the objects that a function may wrap."""
     yield function.__dict__.get("__wrapped__")
     for cell in function.__closure__ or ():
         try:
@@ -200,7 +202,7 @@ def _wrapped(function: FunctionType) -> Iterator[Any]:
 
 
 def _implementations(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """Yield the functions that one of `functools.singledispatch` chooses from, by type."""
+    """Yield the implementations of a `functools.singledispatch` function, by type."""
     registry = function.__dict__.get("registry")
     if type(registry) is MappingProxyType and "dispatch" in function.__dict__:
         for kind, one in registry.items():
@@ -209,7 +211,7 @@ def _implementations(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(value: Any) -> Mapping[str, Any]:
-    """Return the attributes of an object and of its class, without asking either for them."""
+    """Return the attributes of an object and of its class, without running their code."""
     found: dict[str, Any] = {}
     for base in reversed(bases_of(type(value))):
         if not is_made_in_python(base) and base is not _CACHED:
@@ -218,7 +220,7 @@ def _attributes(value: Any) -> Mapping[str, Any]:
             if type(one) is MemberDescriptorType:
                 try:
                     one = one.__get__(value)
-                except AttributeError:  # a slot that is empty
+                except AttributeError:  # an empty slot
                     continue
             elif type(one) is GetSetDescriptorType and name == "__dict__":
                 found.update(one.__get__(value))
@@ -230,12 +232,12 @@ def _attributes(value: Any) -> Mapping[str, Any]:
 def _is_exact(path: str, function: FunctionType) -> bool:
     qualified = original_code(function.__code__).co_qualname
     if qualified.rpartition(".")[2] == "_":
-        return False  # what one of many implementations is called that nobody calls by name
+        return False  # by convention the name of several implementations, such as for dispatch
     return path == qualified or path.startswith(f"{qualified}.")
 
 
 def _is_generated(function: FunctionType) -> bool:
-    """Tell whether code made a method's text, as `dataclasses` and attrs do."""
+    """Return whether a method was generated, as `dataclasses` and attrs do."""
     code = original_code(function.__code__)
     return code.co_filename.startswith("<") and code.co_qualname != function.__qualname__
 
@@ -244,5 +246,5 @@ def _is_native(value: Any, module: str) -> bool:
     kind = type(value)
     if issubclass(kind, BuiltinFunctionType):
         return value.__module__ == module  # type: ignore[no-any-return]
-    # Cython's functions are of a class of their own.
+    # Functions of Cython have a special class.
     return issubclass(kind, MethodDescriptorType) or name_of(kind) in _CYTHON

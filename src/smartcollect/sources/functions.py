@@ -1,4 +1,4 @@
-"""Functions as a source: which logs watch which of them, through patterns."""
+"""Functions as a source of calls: the patterns of each log, and the functions they match."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from .patterns import OWN, Pattern, excludes, parse_all, patterns_of, takes
 KIND = "pattern of functions"
 _SHOWN = 5
 _ANY = "any"
-"""A name that a pattern of a whole module fits."""
+"""Any function name, to ask whether patterns take a whole module."""
 
 
 class _Watched(NamedTuple):
-    """A function that a log watches, and what records it there."""
+    """A function that a log watches, with its handle and probe."""
 
     handle: Handle
     probe: Probe
@@ -40,12 +40,12 @@ class Watch:
     """The functions that one log watches.
 
     Args:
-        recorder: what is fed.
+        recorder: the recorder of the log.
 
     Attributes:
-        texts: the patterns as they were given.
-        patterns: which functions; the last that fits wins.
-        fitted: the patterns that fit a function.
+        texts: the patterns as they were passed.
+        patterns: the parsed patterns; the last one that matches a function wins.
+        fitted: the patterns that have matched a function.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -53,15 +53,15 @@ class Watch:
         self.texts: list[str] = []
         self.patterns: tuple[Pattern, ...] = ()
         self.fitted: set[Pattern] = set()
-        # By the identity of a function, for as long as that lives.
+        # By the id() of the function, as long as it lives.
         self._handles: dict[int, _Watched] = {}
         self._modules: dict[str, tuple[int, ...]] = {}
-        # Names of modules that no pattern covers: most that there are.
+        # Names of modules that no pattern covers, which are most modules.
         self._others: set[str] = set()
         self._new: list[_Watched] = []
 
     def change(self, texts: Sequence[str]) -> None:
-        """Watch the functions that other patterns take from now on."""
+        """Replace the patterns, and watch the functions that the new patterns take."""
         patterns = parse_all(texts)
         self.texts, self.patterns = list(texts), patterns
         self.fitted = set()
@@ -74,7 +74,7 @@ class Watch:
         self.sweep()
 
     def sweep(self) -> None:
-        """Watch what was imported since the last time."""
+        """Watch the functions of modules that were imported since the last sweep."""
         for name, module in list(sys.modules.items()):
             if type(name) is not str or name in self._others:
                 continue
@@ -82,30 +82,30 @@ class Watch:
                 self._others.add(name)
             else:
                 held = namespace(module)
-                # A reload leaves the module and gives it another specification.
+                # A reload keeps the module object but replaces its spec.
                 seen = id(module), id(held.get("__spec__")), len(held)
                 if self._modules.get(name) != seen:
                     self._modules[name] = seen
                     self.look(name)
 
     def is_concerned(self, module: str) -> bool:
-        """Tell whether a pattern may fit functions of ``module``."""
+        """Return whether a pattern may match functions of ``module``."""
         return module.partition(".")[0] not in OWN and any(
             pattern.covers(module) for pattern in self.patterns
         )
 
     def look(self, module: str) -> None:
-        """Watch the functions that ``module`` defines now, as far as they are wanted."""
+        """Watch the functions that ``module`` defines now and that the patterns take."""
         recorder = self._recorder()
         if recorder is None:
             return
         held = namespace(sys.modules.get(module))
         own = held.get("__name__")
         if type(own) is str and own != module and namespace(sys.modules.get(own)) is held:
-            return  # another name of a module that has one of its own
+            return  # an alias of a module that is also imported under its real name
         specification = held.get("__spec__")
         if imports.is_running(specification):
-            imports.tell(specification)
+            imports.report_run(specification)
         try:
             found = definitions(module, held)
         except Exception as failure:
@@ -120,12 +120,12 @@ class Watch:
                 self._watch(recorder, HandlerName(module, name), function)
 
     def new_functions(self) -> list[tuple[HandlerName, FunctionType]]:
-        """Return the functions that are watched since the last time that this was asked."""
+        """Return the functions that are watched since the last call of this method."""
         new, self._new = self._new, []
         return [(one.name, function) for one in new if (function := one.function()) is not None]
 
     def unimported(self) -> list[str]:
-        """Return the modules that patterns cover and that nothing imported."""
+        """Return the modules that patterns cover but that were not imported."""
         found = {
             module
             for pattern in self.patterns
@@ -136,29 +136,29 @@ class Watch:
         return sorted(found)
 
     def unmet(self) -> Iterator[tuple[str, str]]:
-        """Yield each pattern that watches nothing, as it was given, and why."""
+        """Yield each pattern that watches nothing, with the reason."""
         for text in self.texts:
             patterns = patterns_of(text)
             if self.fitted.isdisjoint(patterns):
-                yield text, f"{text!r} fits {self._instead(patterns)}"
+                yield text, f"{text!r} matches {self._instead(patterns)}"
 
     def hopeless(self, text: str) -> str | None:
-        """Return why no function will ever fit a pattern, if that is so."""
+        """Return the reason if no function can ever match a pattern, or ``None``."""
         patterns = patterns_of(text)
         if not self.fitted.isdisjoint(patterns):
             return None
         if any(one.root != one.module or _may_come(one.module) for one in patterns):
             return None
-        return f"{text!r} fits {self._instead(patterns)}"
+        return f"{text!r} matches {self._instead(patterns)}"
 
     def _instead(self, patterns: Sequence[Pattern]) -> str:
-        """Return what patterns fit, none of which fits a function."""
+        """Return a text about what patterns match that match no Python function."""
         covered = {name for name in self._modules if any(one.covers(name) for one in patterns)}
         if not covered:
             top = patterns[0].module.partition(".")[0]
             if not known_packages.is_installed(top):
-                return f"no module that was imported; there is none named {top!r}"
-            return f"no module that was imported{_meant(patterns[0])}"
+                return f"no imported module; there is no package named {top!r}"
+            return f"no imported module{_meant(patterns[0])}"
         native = sorted(
             f"{module}:{name}"
             for module in covered
@@ -166,7 +166,7 @@ class Watch:
             if any(pattern.fits(module, name) for pattern in patterns)
         )
         if native:
-            return f"only what has no Python code: {', '.join(native[:_SHOWN])}"
+            return f"only functions without Python code: {', '.join(native[:_SHOWN])}"
         return "no function"
 
     def _watch(self, recorder: Recorder, name: HandlerName, function: FunctionType) -> None:
@@ -179,27 +179,27 @@ class Watch:
         self._new.append(one)
 
     def leave(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         handles, self._handles = self._handles, {}
         for one in handles.values():
             one.handle.leave(one.probe)
 
 
 def _may_come(module: str) -> bool:
-    """Tell whether functions of ``module`` may be imported later."""
+    """Return whether functions of ``module`` may be imported later."""
     above, _, _ = module.rpartition(".")
     held = namespace(sys.modules.get(module))
     if held:
         return "__path__" in held or imports.is_running(held.get("__spec__"))
     if above in sys.modules and "__path__" not in namespace(sys.modules[above]):
-        return False  # it has no modules
+        return False  # a module that is not a package has no submodules
     if above and above not in sys.modules:
         return _may_come(above)
     return known_packages.is_installed(module)
 
 
 def _meant(pattern: Pattern) -> str:
-    """Return what a pattern of a module may stand for, which is none."""
+    """Return a suggestion if a pattern names a function as if it were a module."""
     above, _, name = pattern.module.rpartition(".")
     if name in namespace(sys.modules.get(above)) and pattern.name == "*":
         return f"; did you mean {above}:{name}?"
@@ -207,14 +207,14 @@ def _meant(pattern: Pattern) -> str:
 
 
 def _forget(watch: weakref.ref[Watch], key: int, _: object) -> None:
-    """A function is gone."""
+    """Remove a function that was garbage-collected."""
     found = watch()
     if found is not None:
         found._handles.pop(key, None)
 
 
 def _on_disk(package: str) -> Iterator[str]:
-    """Yield the modules below a package that was imported, whether they were or not."""
+    """Yield all modules below an imported package, imported or not."""
     path = namespace(sys.modules.get(package)).get("__path__")
     if path is None:
         return
@@ -226,23 +226,23 @@ def _on_disk(package: str) -> Iterator[str]:
 
 
 def _keep(_: Any) -> None:
-    """Leave things as they are: a function's own code records its calls, wherever it is held."""
+    """Replace nothing, because the function itself records its calls."""
 
 
 _watches: weakref.WeakKeyDictionary[Recorder, Watch] = weakref.WeakKeyDictionary()
 
 
 def accepts(target: object) -> bool:
-    """Tell whether ``target`` is a text, as patterns are."""
+    """Return whether ``target`` is text, and so a pattern."""
     return isinstance(target, str)
 
 
 def attach(recorder: Recorder, pattern: str) -> None:
-    """Feed a log with the calls of the functions that a pattern fits, besides those before it.
+    """Record the calls of the functions that a pattern matches, in addition to earlier patterns.
 
     Raises:
-        ValueError: it is not a pattern, leaves out something although there is nothing before, or
-            can fit no function, whatever is imported later.
+        ValueError: it is not a pattern, it excludes functions although there is no earlier pattern,
+            or no function can ever match it.
     """
     with lock:
         before = _texts_of(recorder)
@@ -259,17 +259,19 @@ def detach(recorder: Recorder, pattern: str) -> None:
     """Undo `attach`.
 
     Raises:
-        ValueError: the log is not attached to it.
+        ValueError: the pattern is not attached.
     """
     with lock:
         if pattern not in _texts_of(recorder):
-            raise ValueError(f"{pattern!r} is not attached; pass a pattern that attach() was given")
+            raise ValueError(
+                f"{pattern!r} is not attached; pass a pattern that was passed to attach()"
+            )
         _leave(recorder, [pattern])
 
 
 @contextmanager
 def watching(recorder: Recorder, patterns: Sequence[str]) -> Iterator[Watch]:
-    """Feed a log with the calls of the functions that ``patterns`` fit."""
+    """Record the calls of the functions that ``patterns`` match until the end of the block."""
     with lock:
         _change(recorder, list(dict.fromkeys([*_texts_of(recorder), *patterns])))
         watch = _watches[recorder]
@@ -287,12 +289,12 @@ def _texts_of(recorder: Recorder) -> list[str]:
 
 def _leave(recorder: Recorder, patterns: Sequence[str]) -> None:
     texts = [text for text in _texts_of(recorder) if text not in patterns]
-    # What is left out of nothing is nothing.
+    # An exclusion needs an earlier pattern, so exclusions at the start are dropped.
     _change(recorder, list(dropwhile(excludes, texts)))
 
 
 def _change(recorder: Recorder, texts: Sequence[str]) -> None:
-    """Let a log watch what other patterns take: all at once, since that looks at every module."""
+    """Replace the patterns of a log, all at once because each change looks at every module."""
     watch = _watches.get(recorder)
     if texts:
         watch = watch or Watch(recorder)
@@ -308,13 +310,13 @@ def _change(recorder: Recorder, texts: Sequence[str]) -> None:
 
 
 def _tidy() -> None:
-    """Leave no trace once nobody watches."""
-    if not list(_watches):  # those that live
+    """Remove the import hook once no log watches functions."""
+    if not list(_watches):  # a list, because weak keys may be dead
         imports.unfollow()
 
 
 def _imported(module: str) -> None:
-    """A module was imported."""
+    """Watch the functions of a module that was imported."""
     with lock:
         for watch in list(_watches.values()):
             if watch.is_concerned(module):
@@ -322,5 +324,5 @@ def _imported(module: str) -> None:
 
 
 def concerns(module: str) -> bool:
-    """Tell whether a log may want functions of ``module``."""
+    """Return whether a log may watch functions of ``module``."""
     return any(watch.is_concerned(module) for watch in list(_watches.values()))

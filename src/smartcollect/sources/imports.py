@@ -1,4 +1,4 @@
-"""Notice what is imported, as soon as it is: before anybody calls it."""
+"""An import hook that reports a module as soon as it has run, before its functions are called."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from typing import Any
 
 _frame = sys._getframe
 _FINDERS, _IMPORT = "_find_spec", "_find_and_load_unlocked"
-"""What asks all finders in the import system, and what does so in order to run a module."""
+"""The function of the import system that asks all finders, and its caller when importing."""
 
 
-class _Told(ModuleSpec):
-    """A specification that tells when its module has run, and is an ordinary one from then on.
+class _ReportingSpec(ModuleSpec):
+    """A spec that reports when its module has run, and then becomes an ordinary spec.
 
-    The import system notes on a specification whether its module is being initialized. That is
-    followed, and not the loader's work, so that no frame is seen in the traceback of a module that
-    fails.
+    The import system sets ``_initializing`` on the spec while a module runs. Following this
+    attribute instead of the loader adds no frame to the traceback of a module that fails.
     """
 
     @property
@@ -36,9 +35,10 @@ class _Told(ModuleSpec):
 
 
 class _Finder:
-    """Finds nothing of its own: it lets the others find, and tells when a module has run.
+    """A finder that asks the other finders, and reports when a module has run.
 
-    It is there while somebody watches functions, and only for the modules that these may be in.
+    It is installed while a log watches functions, and acts only on modules that may hold these
+    functions.
     """
 
     def __init__(self) -> None:
@@ -49,10 +49,10 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return what the other finders find."""
+        """Return the spec that the other finders find."""
         looking: set[str] = vars(self._looking).setdefault("names", set())
-        # Others may ask all finders too. Who only wants to know, as `importlib.util.find_spec`
-        # does, gets what there is without us.
+        # Other finders may ask all finders too. Callers that do not import, such as
+        # `importlib.util.find_spec`, get the plain spec.
         if name in looking or not self.concerns(name) or not (target or _is_import()):
             return None
         looking.add(name)
@@ -63,7 +63,7 @@ class _Finder:
         if spec is not None and target is not None:
             self._follow(spec.loader)
         elif spec is not None:
-            tell(spec)
+            report_run(spec)
         return spec
 
     def _found(
@@ -78,10 +78,10 @@ class _Finder:
         return None
 
     def _follow(self, loader: Any) -> None:
-        """Follow the loader itself: a reload notes nothing on the specification."""
+        """Follow the loader, because a reload does not set ``_initializing`` on the spec."""
         run = getattr(loader, "exec_module", None)
         if run is None or isinstance(loader, type):
-            return  # shared by all modules: a sweep finds what it loads
+            return  # shared by all modules; a sweep finds the modules that it loads
 
         def exec_module(module: ModuleType) -> None:
             __tracebackhide__ = True
@@ -91,13 +91,13 @@ class _Finder:
             finally:
                 self.imported(module.__name__)
 
-        with suppress(AttributeError, TypeError):  # one of C code
+        with suppress(AttributeError, TypeError):  # a loader written in C
             loader.exec_module = exec_module
 
 
 def _is_import() -> bool:
     frame: FrameType | None = _frame(2)
-    # Another finder may be between.
+    # Other finders may be in between.
     while frame is not None and frame.f_code.co_name != _FINDERS:
         frame = frame.f_back
     caller = None if frame is None else frame.f_back
@@ -107,19 +107,19 @@ def _is_import() -> bool:
 _finder = _Finder()
 
 
-def tell(spec: object) -> None:
-    """Learn when the module of ``spec`` has run, which is about to run, or does so now."""
+def report_run(spec: object) -> None:
+    """Report when the module of ``spec`` has run; it must be running or about to run."""
     if type(spec) is ModuleSpec:
-        spec.__class__ = _Told
+        spec.__class__ = _ReportingSpec
 
 
 def is_running(spec: object) -> bool:
-    """Tell whether the module of ``spec`` is being run for its import."""
+    """Return whether the module of ``spec`` is running for its import."""
     return isinstance(spec, ModuleSpec) and bool(getattr(spec, "_initializing", False))
 
 
 def follow(concerns: Callable[[str], bool], imported: Callable[[str], None]) -> None:
-    """Call ``imported`` with the name of each module that is of concern, once it has run."""
+    """Call ``imported`` with the name of each module that ``concerns`` accepts, once it has run."""
     _finder.concerns, _finder.imported = concerns, imported
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
@@ -127,6 +127,6 @@ def follow(concerns: Callable[[str], bool], imported: Callable[[str], None]) -> 
 
 def unfollow() -> None:
     """Undo `follow`."""
-    # There are no finders any more where the interpreter comes to its end.
+    # `sys.meta_path` is None when the interpreter shuts down.
     if _finder in (sys.meta_path or ()):
         sys.meta_path.remove(_finder)

@@ -1,4 +1,4 @@
-"""The kinds of things that can be watched: a module of this package for each."""
+"""The kinds of objects that can be watched, each in a module of this package."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from . import functions, switchers
 
 
 class Source(Protocol):
-    """What a kind of thing to watch has to bring along.
+    """The interface of a kind of objects that can be watched.
 
     Attributes:
-        KIND: what it is called in errors.
+        KIND: its name in errors.
     """
 
     KIND: str
 
     def accepts(self, target: object, /) -> bool:
-        """Tell whether ``target`` is of this kind."""
+        """Return whether ``target`` is of this kind."""
 
     def attach(self, recorder: Recorder, target: Any, /) -> None:
-        """Feed a log with the calls of ``target``; twice counts once."""
+        """Record the calls of ``target``. Attaching it again has no effect."""
 
     def detach(self, recorder: Recorder, target: Any, /) -> None:
-        """Undo `attach`; ValueError where the log is not attached to ``target``."""
+        """Undo `attach`, or raise ValueError if ``target`` is not attached."""
 
 
 SOURCES: tuple[Source, ...] = (switchers, functions)
@@ -34,7 +34,7 @@ def source_of(target: object) -> Source:
     """Return the source that can watch ``target``.
 
     Raises:
-        TypeError: none can.
+        TypeError: no source accepts ``target``.
     """
     for source in SOURCES:
         if source.accepts(target):

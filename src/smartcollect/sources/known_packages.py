@@ -1,4 +1,4 @@
-"""Patterns for the functions that do the talking in well-known packages: ``@sqlalchemy``."""
+"""Named patterns such as ``@sqlalchemy``, for the input and output of well-known packages."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 
 class Package(NamedTuple):
-    """A package that has a name of its own among the patterns.
+    """A package with a named pattern.
 
     Attributes:
-        package: what is imported.
-        patterns: the functions that talk to the other side.
-        what: what their calls are.
+        package: the name to import.
+        patterns: the functions that send statements, requests or commands.
+        what: a noun for their calls.
     """
 
     package: str
@@ -54,18 +54,17 @@ KNOWN = {
         "Redis commands",
     ),
 }
-"""By the name after the ``@``."""
+"""Packages by the name after the ``@``."""
 _IMPOSSIBLE = {
-    "sqlite3": "its functions are C code, which nothing can watch; watch what calls them, such as "
-    "@sqlalchemy or a module of yours"
+    "sqlite3": "its functions are C code; watch their callers, such as @sqlalchemy or your modules"
 }
 
 
 def expanded(text: str) -> tuple[str, ...]:
-    """Return the patterns that ``text`` stands for: itself, unless it begins with ``@``.
+    """Return the patterns for a named pattern such as ``@redis``; other text is returned as is.
 
     Raises:
-        ValueError: the name is not known, or its package is not installed.
+        ValueError: the name is unknown, or its package is not installed.
 
     Example:
         >>> expanded("shop.database")
@@ -89,8 +88,8 @@ def expanded(text: str) -> tuple[str, ...]:
 
 
 def is_installed(package: str) -> bool:
-    """Tell whether a package can be imported, without doing so."""
+    """Return whether a package can be imported, without importing it."""
     try:
         return package in sys.modules or find_spec(package) is not None
-    except ValueError:  # a module without a specification, such as one that was made by hand
+    except ValueError:  # a module without a spec, such as a module created by hand
         return True

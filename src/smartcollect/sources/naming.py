@@ -1,4 +1,4 @@
-"""What the handlers of switchers are called."""
+"""Names for the handlers of switchers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .smartswitch import MethodEntry, Switcher, children, entries, key_of
 
 
 def name_of(entry: MethodEntry, root: Switcher | None) -> HandlerName:
-    """Return what a handler is called from ``root``, or else from the top of its tree."""
+    """Return the name of a handler, relative to ``root`` or else to the top of its tree."""
     keys = [entry.name]
     *below, top = upwards(entry.switch, root)
     keys += [key_of(switcher) for switcher in below]
@@ -17,7 +17,7 @@ def name_of(entry: MethodEntry, root: Switcher | None) -> HandlerName:
 
 
 def switcher_name(switcher: Switcher) -> str:
-    """Return the name of ``switcher``, or of the class or module that its handlers live in."""
+    """Return the name of ``switcher``, or of the class or module that defines its handlers."""
     if switcher.name:
         return str(switcher.name)
     for below in tree(switcher):
@@ -30,9 +30,9 @@ def switcher_name(switcher: Switcher) -> str:
 
 
 def upwards(switcher: Switcher, root: Switcher | None = None) -> list[Switcher]:
-    """Return ``switcher``, its parent and so on, to ``root`` or to the top.
+    """Return ``switcher`` and its ancestors, up to ``root`` or the top.
 
-    Each is there once: smartswitch lets a switcher become the child of its own child.
+    Each appears once, because smartswitch allows a switcher to be the child of its own child.
     """
     found = [switcher]
     while found[-1] is not root and found[-1].parent not in (None, *found):
@@ -43,7 +43,7 @@ def upwards(switcher: Switcher, root: Switcher | None = None) -> list[Switcher]:
 def tree(
     switcher: Switcher, covers: Callable[[Switcher], bool] = lambda child: True
 ) -> Iterator[Switcher]:
-    """Yield ``switcher`` and its children, without those that ``covers`` refuses, and theirs."""
+    """Yield ``switcher`` and its descendants, except for branches that ``covers`` rejects."""
     waiting, seen = [switcher], {switcher}
     while waiting:
         one = waiting.pop(0)

@@ -1,4 +1,4 @@
-"""Patterns that say which functions are watched: ``shop.database:Connection.*``."""
+"""Patterns of functions to watch, such as ``shop.database:Connection.*``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .known_packages import expanded
 
 HINT = "write a module, or a module and a name in it, such as shop.database:Connection.*"
 OWN = ("smartcollect", "smartcollect_pytest")
-"""Packages that are never watched, because they are what watches."""
+"""The packages of smartcollect, which are never watched."""
 _WILDCARD = re.compile(r"[*?\[]")
 _MODULE = re.compile(r"[^\s:!/\\.]([^\s:/\\.]|\.(?=[^.]))*")
 _NAME = re.compile(r"[^\s:!/\\][^\s:/\\]*")
 _ALWAYS = ("__init__", "__call__")
-"""Special methods that a wildcard matches; all others have to be named."""
+"""Special methods that a wildcard matches; other special methods must be named."""
 
 
 class Pattern(NamedTuple):
@@ -24,10 +24,10 @@ class Pattern(NamedTuple):
 
     Attributes:
         text: the pattern as it was written.
-        module: the modules, with ``*``, ``?`` and ``[…]`` as in a shell. Without any of these it
-            covers the modules below it too.
-        name: the qualified names in these modules, likewise; ``*`` for all.
-        excludes: whether it leaves out what an earlier pattern took.
+        module: the name of the modules, with ``*``, ``?`` and ``[…]`` as in a shell. A name without
+            wildcards also covers the modules below it.
+        name: the qualified name in these modules, in the same way; ``*`` for all.
+        excludes: true if the pattern leaves out functions that an earlier pattern took.
     """
 
     text: str
@@ -37,16 +37,16 @@ class Pattern(NamedTuple):
 
     @property
     def root(self) -> str:
-        """The package that the modules are in, or the module."""
+        """The package of the modules, or the module."""
         literal = _WILDCARD.split(self.module)[0]
         return literal if literal == self.module else literal.rpartition(".")[0]
 
     def covers(self, module: str) -> bool:
-        """Tell whether ``module`` is one of the modules."""
+        """Return whether the pattern covers ``module``."""
         return _fits(module, self.module)
 
     def fits(self, module: str, name: str) -> bool:
-        """Tell whether the pattern fits the function ``name`` of ``module``.
+        """Return whether the pattern matches the function ``name`` of ``module``.
 
         Example:
             >>> parse("shop:Order.*").fits("shop.orders", "Order.total")
@@ -72,10 +72,10 @@ def _fits(name: str, pattern: str) -> bool:
 
 
 def parse(text: str) -> Pattern:
-    """Return the pattern that ``text`` stands for.
+    """Parse a pattern.
 
     Raises:
-        ValueError: it is not a pattern, or one that fits everything.
+        ValueError: ``text`` is not a pattern, or it would match any package, or smartcollect.
 
     Example:
         >>> parse("!shop.api:_*")
@@ -88,15 +88,15 @@ def parse(text: str) -> Pattern:
     if _WILDCARD.match(module):
         raise ValueError(
             f"{text!r} would watch functions of Python and of any package; begin with the name of "
-            "a package of yours, such as shop"
+            "your package, such as shop"
         )
     if module.partition(".")[0] in OWN:
-        raise ValueError(f"{text!r} is smartcollect itself, which cannot be watched")
+        raise ValueError(f"{text!r} is part of smartcollect, which cannot watch itself")
     return Pattern(written, module, name or "*", written.startswith("!"))
 
 
 def patterns_of(text: str) -> tuple[Pattern, ...]:
-    """Return the patterns that ``text`` stands for: several, where it is a name such as ``@redis``.
+    """Parse a pattern, or the patterns of a name such as ``@redis``.
 
     Raises:
         ValueError: see `parse` and `expanded`.
@@ -105,26 +105,26 @@ def patterns_of(text: str) -> tuple[Pattern, ...]:
 
 
 def parse_all(texts: Sequence[str]) -> tuple[Pattern, ...]:
-    """Return the patterns that texts stand for; the first one has something to leave out.
+    """Parse several patterns, the first of which must not start with ``!``.
 
     Raises:
-        ValueError: see `patterns_of`; or the first of them excludes.
+        ValueError: the first pattern excludes; or see `patterns_of`.
     """
     if texts and excludes(texts[0]):
         raise ValueError(
-            f"{texts[0]!r} comes first, so there is nothing to leave out; put it after the pattern "
+            f"{texts[0]!r} comes first, so it has nothing to leave out; put it after the pattern "
             "that it narrows"
         )
     return tuple(pattern for text in texts for pattern in patterns_of(text))
 
 
 def excludes(text: str) -> bool:
-    """Tell whether a pattern leaves out what an earlier one took."""
+    """Return whether a pattern leaves out functions that an earlier pattern took."""
     return text.lstrip().startswith("!")
 
 
 def takes(patterns: Sequence[Pattern], module: str, name: str) -> bool:
-    """Tell whether ``patterns`` take the function ``name`` of ``module``; the last that fits wins.
+    """Return whether ``patterns`` take the function ``name`` of ``module``; the last match wins.
 
     Example:
         >>> patterns = parse_all(["shop", "!shop:_*"])

@@ -1,8 +1,8 @@
-"""A shorter way to a plugin's layer of smartswitch's chain.
+"""A faster way to a plugin's layer in the chain of smartswitch.
 
-smartswitch asks two questions before it calls a plugin's layer, which take as long as to record
-the call: whether the plugin is enabled, which the probe knows, and whether it is switched off for
-a caller.
+Before smartswitch calls a plugin's layer, it checks whether the plugin is enabled and whether it is
+switched off for the caller. These checks take as long as recording the call, and the probe already
+knows the first answer.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from .smartswitch import BasePlugin, MethodEntry, Switcher, dispatch, dispatched
 
 
 def shorten(switcher: Switcher, entry: MethodEntry, plugin: BasePlugin, bound: Bound) -> None:
-    """Let a handler be called without smartswitch's own layer around that of ``plugin``.
+    """Call a handler without the layer of smartswitch around the layer of ``plugin``.
 
     Args:
-        switcher: where the handler was registered just now.
+        switcher: the switcher, where the handler was just registered.
         entry: the handler.
-        plugin: the plugin, which decides by itself what it records.
+        plugin: the plugin, which checks itself whether it records.
         bound: the `Probe.bound` of its layer.
     """
     own = type(switcher).is_plugin_enabled is not Switcher.is_plugin_enabled
-    # A layer inside of another plugin's is called by that one.
+    # Only for the outermost plugin: other layers are called by another plugin's layer.
     if smartswitch.switches is None or own or switcher.iter_plugins()[0] is not plugin:
         return
     handler, name = entry.name, plugin.name

@@ -1,9 +1,8 @@
-"""The one door to smartswitch: everything that is known of its private parts.
+"""The interface to smartswitch: all code that depends on its private parts.
 
-smartswitch tells a plugin of the handlers that are registered after it was plugged, and of nothing
-else. Three methods of ``Switcher`` are therefore followed by one of ours: registration (so that a
-watched switcher's new handlers are watched), ``plug`` and the attaching of a child (so that one
-log sees the whole tree, in whichever order it was put together).
+smartswitch notifies a plugin only about handlers that are registered after the plugin. So hooks are
+added to three methods of ``Switcher``: registration (to watch new handlers of a watched switcher),
+``plug``, and attaching a child (so that one log sees the whole tree, built in any order).
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from smartswitch import MethodEntry as MethodEntry
 from smartswitch import Switcher as Switcher
 
 UNKNOWN = (
-    "smartcollect does not know this smartswitch: handlers are recorded only where CollectPlugin "
-    "is plugged before they are registered"
+    "smartcollect does not know this smartswitch: handlers are recorded only if CollectPlugin is "
+    "plugged before they are registered; install a supported version of smartswitch"
 )
 
 
-# -- what a switcher has --------------------------------------------------------------------------
+# -- switchers ------------------------------------------------------------------------------------
 
 
 def entries(switcher: Switcher) -> list[MethodEntry]:
@@ -40,7 +39,7 @@ def children(switcher: Switcher) -> list[Switcher]:
 
 
 def key_of(switcher: Switcher) -> str:
-    """Return what a child is called by its parent."""
+    """Return the name of a child in its parent."""
     for key, child in switcher.parent._children.items():
         if child is switcher:
             return str(key)
@@ -48,18 +47,18 @@ def key_of(switcher: Switcher) -> str:
 
 
 def local_plugins(switcher: Switcher) -> list[BasePlugin]:
-    """Return the plugins that were plugged into ``switcher`` itself, the last one last."""
+    """Return the plugins that were plugged into ``switcher`` itself, the newest last."""
     return list(switcher._local_plugins)
 
 
 def inherits_plugins(switcher: Switcher) -> bool:
-    """Tell whether ``switcher`` takes over the plugins of its parent."""
+    """Return whether ``switcher`` inherits the plugins of its parent."""
     return bool(switcher._inherit_plugins)
 
 
 def all_switchers() -> list[Switcher]:
-    """Return each switcher of this process. It looks at every object, which takes a while."""
-    # `type(x)`, not `isinstance`, which would ask lazy objects and proxies for their class.
+    """Return all switchers of this process. This is slow, because it looks at every object."""
+    # `type(x)`, because `isinstance` may run code of lazy objects and proxies.
     return [
         candidate
         for candidate in gc.get_objects()
@@ -67,36 +66,36 @@ def all_switchers() -> list[Switcher]:
     ]
 
 
-# -- what a handler has ---------------------------------------------------------------------------
+# -- handlers -------------------------------------------------------------------------------------
 
 
 def dispatched(entry: MethodEntry) -> Any:
-    """Return what is called when the handler is dispatched."""
+    """Return the callable that smartswitch calls for the handler."""
     return entry._wrapped
 
 
 def dispatch(entry: MethodEntry, handler: Any) -> None:
-    """Let ``handler`` be called when the handler is dispatched."""
+    """Set the callable that smartswitch calls for the handler."""
     entry._wrapped = handler
 
 
 def note_of(entry: MethodEntry) -> Any:
-    """Return what `note` left on the entry, or ``None``."""
+    """Return the value that `note` stored on the entry, or ``None``."""
     notes = entry.__dict__.get(_NOTES)
     return None if notes is None else notes.get(_copy)
 
 
 def note(entry: MethodEntry, value: Any) -> None:
-    """Leave ``value`` on the entry, for as long as that lives.
+    """Store ``value`` on the entry, as long as the entry lives.
 
-    This module may be imported anew while the entry lives on: each copy has a note of its own.
+    This module may be imported again while the entry lives on, so each copy has a separate note.
     """
     notes = entry.__dict__.setdefault(_NOTES, weakref.WeakKeyDictionary())
     notes[_copy] = value
 
 
 class _Copy:
-    """Stands for this copy of the module."""
+    """The identity of this copy of the module."""
 
 
 _NOTES = "_smartcollect"
@@ -107,19 +106,22 @@ _copy = _Copy()
 
 
 def specification(factory: Callable[..., BasePlugin], name: str) -> Any:
-    """Return what smartswitch makes a child's copy of a plugin from: ``factory(name=name)``."""
+    """Return the spec from which smartswitch creates a child's plugin: ``factory(name=name)``."""
     from smartswitch.core import _PluginSpec
 
     return _PluginSpec(factory, {}, name)
 
 
 def respecify(switcher: Switcher) -> None:
-    """Let children get what the last plugin's `to_spec` says, not what its configuration says."""
+    """Let children copy the newest plugin from its `to_spec` instead of its configuration."""
     switcher._local_plugin_specs[-1] = switcher._local_plugins[-1].to_spec()
 
 
 def _find_switches() -> Callable[[], Any] | None:
-    """Return what tells whether any plugin may be switched off for the one who calls."""
+    """Return a function that is true if plugins may be switched off for a caller, or ``None``.
+
+    ``None`` if this version of smartswitch works differently, which a trial shows.
+    """
     from smartswitch import core
 
     def works() -> bool:
@@ -139,13 +141,13 @@ def _find_switches() -> Callable[[], Any] | None:
 
 @dataclass(frozen=True, eq=False)
 class Hooks:
-    """What is called after smartswitch did its own.
+    """Functions to call after methods of smartswitch.
 
     Attributes:
-        decorated: a handler is about to be registered; its layers may still be exchanged.
-        registered: a handler was registered.
-        plugged: a plugin was plugged.
-        adopted: a child was attached to a parent.
+        decorated: called before a handler is registered, when its layers can still be replaced.
+        registered: called after a handler was registered.
+        plugged: called after a plugin was plugged.
+        adopted: called after a child was attached to a parent.
     """
 
     decorated: Callable[[Switcher, MethodEntry], None]
@@ -158,20 +160,20 @@ _HOOKS = "_smartcollect_hooks"
 
 
 def follow(hooks: Hooks) -> None:
-    """Let ``hooks`` be called for as long as somebody holds them."""
+    """Call ``hooks`` as long as they are referenced."""
     if _HOOKS in Switcher.__dict__:
         following = [weakref.ref(one) for one in (*_followers(), hooks)]
         setattr(Switcher, _HOOKS, following)
 
 
 def _followers() -> list[Hooks]:
-    """Return the hooks of each copy of this module that is in use, the first one first."""
+    """Return the hooks of each copy of this module that is in use, the oldest first."""
     following: list[weakref.ref[Hooks]] = getattr(Switcher, _HOOKS)
     return [hooks for one in following if (hooks := one()) is not None]
 
 
 def _is_known() -> bool:
-    """Tell whether smartswitch works as this module relies on; a trial on a switcher shows it."""
+    """Return whether smartswitch works as this module expects, by a trial on a switcher."""
     try:
         trial = Switcher("smartcollect")
         handler = trial._decorate(lambda: None, alias="trial")
@@ -181,7 +183,7 @@ def _is_known() -> bool:
         Switcher("child", parent=trial).plug(BasePlugin())
         child = trial._children["child"]
         known = known and len(child._local_plugins) == len(child._local_plugin_specs) == 1
-        # Nobody is to find it while it waits for the garbage collector.
+        # So that `all_switchers` finds no handler here until the garbage collector runs.
         trial._methods.clear()
         return bool(known and child._inherit_plugins is False)
     except Exception:
@@ -189,10 +191,10 @@ def _is_known() -> bool:
 
 
 def _hook() -> bool:
-    """Put the hooks into ``Switcher``; ``False``, and a warning, where it is not as it was.
+    """Install the hooks in ``Switcher`` and return true; warn and return false if not possible.
 
-    They are put there once: this module may be imported anew while smartswitch is not, as where
-    pytest runs inside of pytest. Each copy follows the hooks, and none gets in another's way.
+    The hooks are installed once. This module may be imported again while smartswitch is not, such
+    as when pytest runs inside pytest; then each copy of it follows the same hooks.
     """
     if _HOOKS in Switcher.__dict__:
         return True
@@ -202,7 +204,7 @@ def _hook() -> bool:
     decorate, plug, adopt = Switcher._decorate, Switcher.plug, Switcher._attach_child_switcher
 
     def _decorate(self: Switcher, *args: Any, **kwargs: Any) -> Any:
-        # Other threads may register meanwhile: the last entry of the switcher may be another's.
+        # From the result, because other threads may register a newer entry meanwhile.
         entry = decorate(self, *args, **kwargs).__smartswitch_entry__
         hooks = _followers()
         for one in hooks:
@@ -240,6 +242,6 @@ def _hook() -> bool:
 
 
 hooked = _hook()
-"""Whether this smartswitch is one that is known: where not, nothing is watched."""
+"""True if this version of smartswitch is known; otherwise switchers are not watched."""
 switches = _find_switches()
-"""Returns something true where a plugin may be switched off; ``None`` where that is not known."""
+"""A function that is true if a plugin may be switched off; ``None`` if that is unknown."""

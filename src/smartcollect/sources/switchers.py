@@ -1,4 +1,4 @@
-"""Switchers as a source: which logs watch which of them, through ``plug``, ``attach`` or all."""
+"""Switchers as a source of calls: watched through ``plug``, ``attach`` or all of them."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class WatchingPlugin(BasePlugin):  # type: ignore[misc]
 
 
 class Watch:
-    """One log's subscription to a switcher and its children.
+    """A log that watches a switcher with its children, or all switchers.
 
     Attributes:
-        recorder: what is fed.
-        plugged: whether it follows plugin inheritance, as a plugged log does.
+        recorder: the recorder of the log.
+        plugged: true if plugin inheritance decides about children, as for a plugged log.
     """
 
     def __init__(self, recorder: Recorder, root: Switcher | None, plugged: bool = False) -> None:
@@ -52,15 +52,15 @@ class Watch:
         self._root = None if root is None else weakref.ref(root)
 
     def has_root(self, switcher: Switcher) -> bool:
-        """Tell whether selectors start from ``switcher``."""
+        """Return whether names are relative to ``switcher``."""
         return self._root is not None and self._root() is switcher
 
     def name(self, entry: MethodEntry) -> HandlerName:
-        """Return what a handler is called from the root of this watch, or else of its tree."""
+        """Return the name of a handler, relative to the root of this watch or else of its tree."""
         return name_of(entry, None if self._root is None else self._root())
 
     def covers(self, switcher: Switcher) -> bool:
-        """Tell whether ``switcher``, a child of one that is watched, is watched too."""
+        """Return whether ``switcher``, a child of a watched switcher, is watched too."""
         if not self.plugged:
             return True
         own = any(
@@ -71,41 +71,41 @@ class Watch:
 
 
 class _Observed:
-    """What is known of one registered handler; it is noted on the handler's entry."""
+    """The state of a registered handler, stored on its entry."""
 
     __slots__ = ("attached", "chained", "handle", "shortcut")
 
     def __init__(self) -> None:
         self.handle: Handle | None = None
-        # The plugin wrapped last, and what its layer begins with, until the handler is registered.
+        # The last wrapping plugin and the start of its layer, until the handler is registered.
         self.shortcut: tuple[WatchingPlugin, Bound] | None = None
-        # Probes that are layers of smartswitch's own chain, and probes of the registry.
+        # Probes of layers in the chain of smartswitch, and probes in the registry.
         self.chained: list[tuple[Watch, Probe]] = []
         self.attached: list[tuple[Watch, Probe]] = []
 
 
 _watches: weakref.WeakKeyDictionary[Switcher, list[Watch]] = weakref.WeakKeyDictionary()
-# Those with handlers, in the order in which they got their first, and how many logs have begun to
-# watch everywhere since then.
+# Switchers with handlers, in the order of their first handler, with the number of logs that have
+# begun to watch everywhere since then.
 _known: weakref.WeakKeyDictionary[Switcher, int] = weakref.WeakKeyDictionary()
 _GROWN_UP = 2
 _everywhere: list[Watch] = []
 _searched = False
 
 
-# -- what a log asks ------------------------------------------------------------------------------
+# -- for logs -------------------------------------------------------------------------------------
 
 
 KIND = "Switcher"
 
 
 def accepts(target: object) -> bool:
-    """Tell whether ``target`` is a switcher."""
+    """Return whether ``target`` is a switcher."""
     return isinstance(target, Switcher)
 
 
 def attach(recorder: Recorder, switcher: Switcher) -> None:
-    """Feed a log with the calls of the handlers of ``switcher`` and its children."""
+    """Record the calls of the handlers of ``switcher`` and its children."""
     with lock:
         if smartswitch.hooked and _attached(recorder, switcher) is None:
             _subscribe(switcher, Watch(recorder, switcher))
@@ -115,7 +115,7 @@ def detach(recorder: Recorder, switcher: Switcher) -> None:
     """Undo `attach`.
 
     Raises:
-        ValueError: the log is not attached to it.
+        ValueError: the switcher is not attached.
     """
     with lock:
         if not smartswitch.hooked:
@@ -123,8 +123,8 @@ def detach(recorder: Recorder, switcher: Switcher) -> None:
         watch = _attached(recorder, switcher)
         if watch is None:
             raise ValueError(
-                f"switcher: {switcher_name(switcher)!r} is not attached; accepted: one that was "
-                "given to attach()"
+                f"switcher {switcher_name(switcher)!r} is not attached; pass a switcher that was "
+                "passed to attach()"
             )
         for one in [*_known, *_watches]:
             _unsubscribe(one, watch)
@@ -139,7 +139,7 @@ def _attached(recorder: Recorder, switcher: Switcher) -> Watch | None:
 
 @contextmanager
 def everywhere(recorder: Recorder) -> Iterator[None]:
-    """Feed a log with the calls of each handler of each switcher."""
+    """Record the calls of all handlers of all switchers until the end of the block."""
     watch = Watch(recorder, None)
     _forget_garbage()
     _begin_everywhere(watch)
@@ -149,7 +149,7 @@ def everywhere(recorder: Recorder) -> Iterator[None]:
         _end_everywhere(watch)
 
 
-# Functions of their own: a suspended generator would keep the last switcher alive in its locals.
+# Separate functions, because the suspended generator would keep the last switcher alive.
 
 
 def _begin_everywhere(watch: Watch) -> None:
@@ -172,7 +172,7 @@ def _end_everywhere(watch: Watch) -> None:
 
 
 def _all_known() -> list[Switcher]:
-    """Return each switcher that has handlers, also those that were made before this module."""
+    """Return all switchers with handlers, also those created before this module was imported."""
     global _searched
     if not _searched:
         _searched = True
@@ -182,11 +182,11 @@ def _all_known() -> list[Switcher]:
 
 
 def _forget_garbage() -> None:
-    """Forget the switchers that nothing refers to any more.
+    """Collect switchers that are no longer referenced.
 
-    They wait for the garbage collector: until then a log that watches everywhere would know their
-    handlers, and a name could fit one of these too. Most switchers live as long as the process, so
-    it is run only while there are young ones.
+    Until the garbage collector runs, a log that watches everywhere would include their handlers,
+    and names could become ambiguous. Most switchers live as long as the process, so the collector
+    runs only while there are young switchers.
     """
     with lock:
         young = any(age < _GROWN_UP for age in list(_known.values()))
@@ -197,11 +197,11 @@ def _forget_garbage() -> None:
                 _known[switcher] = age + 1
 
 
-# -- what a plugin asks ---------------------------------------------------------------------------
+# -- for plugins ----------------------------------------------------------------------------------
 
 
 def chain(plugin: WatchingPlugin, entry: MethodEntry) -> Probe | None:
-    """Return the probe for a layer of smartswitch's chain; ``None`` where another log took over."""
+    """Return the probe for a layer of the chain, or ``None`` if another log took over."""
     with lock:
         found = (
             watch
@@ -219,7 +219,7 @@ def chain(plugin: WatchingPlugin, entry: MethodEntry) -> Probe | None:
 
 
 def may_shorten(plugin: WatchingPlugin, entry: MethodEntry, bound: Bound) -> None:
-    """Let `shortcut.shorten` be tried when the handler is registered."""
+    """Note that `shortcut.shorten` may be applied when the handler is registered."""
     _observed(entry).shortcut = (plugin, bound)
 
 
@@ -274,7 +274,7 @@ def _unsubscribe(switcher: Switcher, watch: Watch) -> None:
 
 
 def _rename(switcher: Switcher) -> None:
-    """Give the handlers of ``switcher`` and its children the names that they have now."""
+    """Update the names of the handlers of ``switcher`` and its children."""
     for one in tree(switcher):
         for entry in entries(one):
             observed = note_of(entry)
@@ -285,11 +285,11 @@ def _rename(switcher: Switcher) -> None:
                         watch.recorder.rename(probe, name)
 
 
-# -- what smartswitch tells -----------------------------------------------------------------------
+# -- hooks ----------------------------------------------------------------------------------------
 
 
 def _decorated(switcher: Switcher, entry: MethodEntry) -> None:
-    """A handler is about to be registered."""
+    """Apply a noted shortcut to a handler that is about to be registered."""
     with lock:
         observed = note_of(entry)
         if observed is not None and observed.shortcut is not None:
@@ -298,7 +298,7 @@ def _decorated(switcher: Switcher, entry: MethodEntry) -> None:
 
 
 def _registered(switcher: Switcher, entry: MethodEntry) -> None:
-    """A handler was registered."""
+    """Watch a handler that was registered."""
     with lock:
         _known.setdefault(switcher, 0)
         for watch in (*_watches.get(switcher, ()), *_everywhere):
@@ -308,11 +308,11 @@ def _registered(switcher: Switcher, entry: MethodEntry) -> None:
 
 
 def _plugged(switcher: Switcher) -> None:
-    """A plugin was plugged."""
+    """Watch a switcher into which a plugin was plugged."""
     plugin = local_plugins(switcher)[-1]
     if not isinstance(plugin, WatchingPlugin):
         return
-    # Children get copies that feed the same log, not ones made anew from the configuration.
+    # So that the copies for children feed the same log.
     respecify(switcher)
     with lock:
         watch = Watch(plugin.recorder, switcher, plugged=True)
@@ -327,7 +327,7 @@ def _plugged(switcher: Switcher) -> None:
 
 
 def _adopted(parent: Switcher, child: Switcher) -> None:
-    """A child was attached."""
+    """Watch a child that was attached to a watched parent."""
     with lock:
         for watch in list(_watches.get(parent, ())):
             if watch.covers(child):

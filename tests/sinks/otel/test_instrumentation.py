@@ -108,14 +108,14 @@ def test_counters_on_a_meter_provider_never_become_less(shop, receiver, instrume
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"patterns": "shop"}, TypeError, "patterns: 'shop' is not a list"),
-        ({"patterns": 5}, TypeError, "patterns: 5 is not a list"),
-        ({"tracer_provider": "x"}, TypeError, "tracer_provider: 'x' is not a TracerProvider"),
-        ({"meter_provider": "x"}, TypeError, "meter_provider: 'x' is not a MeterProvider"),
-        ({"metric_exporter": "x"}, TypeError, "exporter: 'x' is not an exporter"),
+        ({"patterns": "shop"}, TypeError, "patterns must be a list of patterns, not 'shop'"),
+        ({"patterns": 5}, TypeError, "patterns must be a list of patterns, not 5"),
+        ({"tracer_provider": "x"}, TypeError, "tracer_provider must be a TracerProvider, not 'x'"),
+        ({"meter_provider": "x"}, TypeError, "meter_provider must be a MeterProvider, not 'x'"),
+        ({"metric_exporter": "x"}, TypeError, "exporter must be an exporter such as .*, not 'x'"),
         ({"patterns": ["a b:"]}, ValueError, "a b:"),
         ({"pattern": ["shop"]}, TypeError, "pattern"),
-        ({"slower_than": "soon"}, ValueError, "slower_than: 'soon'"),
+        ({"slower_than": "soon"}, ValueError, "slower_than.*'soon'"),
     ],
 )
 def test_bad_options_are_refused_and_leave_nothing(instrument, options, error, message):

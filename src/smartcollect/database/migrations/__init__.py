@@ -1,1 +1,1 @@
-"""Changes of the schema, a module for each, as Alembic runs them."""
+"""Changes to the schema, with a module for each, run by Alembic."""

@@ -1,4 +1,4 @@
-"""Calls as metrics and spans of OpenTelemetry."""
+"""OpenTelemetry metrics and spans from calls."""
 
 try:
     from .instrumentor import SmartcollectInstrumentor

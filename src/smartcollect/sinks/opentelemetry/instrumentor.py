@@ -1,4 +1,4 @@
-"""``SmartcollectInstrumentor``: smartcollect as one of OpenTelemetry's instrumentations."""
+"""``SmartcollectInstrumentor``: smartcollect as an OpenTelemetry instrumentation."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ from .naming import CALLS, SCOPE, SELF_TIME, VERSION, Attributes, attributes_of,
 from .spans import Spans
 
 WATCH = "OTEL_PYTHON_SMARTCOLLECT_WATCH"
-"""The environment variable with patterns, separated by commas."""
+"""The environment variable with the patterns, separated by commas."""
 TOTAL_TIME = "smartcollect.total_time", "Time of calls.", "s"
 Measure = Callable[[HandlerStats], Iterable[tuple[float, Attributes]]]
 
 
 class SmartcollectInstrumentor(BaseInstrumentor):  # type: ignore[misc]
-    """Watches every switcher, and functions by pattern, and tells OpenTelemetry of their calls.
+    """Watches every switcher, and functions by pattern, and exports their calls to OpenTelemetry.
 
-    ``opentelemetry-instrument`` finds it by itself. ``instrument()`` takes, by name:
+    ``opentelemetry-instrument`` finds it automatically. ``instrument()`` takes keyword arguments:
 
-    - ``patterns``: the functions to watch beside switchers, such as ``["shop.database"]``; left
-      out, those in ``OTEL_PYTHON_SMARTCOLLECT_WATCH``, separated by commas.
-    - ``tracer_provider`` and ``slower_than="100ms"``: slow and failed calls become spans, see
+    - ``patterns``: the functions to watch in addition to switchers, such as ``["shop.database"]``;
+      by default the patterns in ``OTEL_PYTHON_SMARTCOLLECT_WATCH``, separated by commas.
+    - ``tracer_provider`` and ``slower_than="100ms"``: for the spans of slow and failed calls; see
       `Spans`.
-    - ``metric_exporter``: gets metrics with a histogram, see `Metrics`.
-    - ``meter_provider``: without an exporter it gets observable counters: ``smartcollect.calls`` by
-      outcome, ``smartcollect.total_time`` and ``smartcollect.self_time``. The SDK has no public
-      door for a histogram that is counted already.
-    - ``every="10s"``: how often spans and metrics of an exporter are made.
+    - ``metric_exporter``: the exporter for metrics with a histogram; see `Metrics`.
+    - ``meter_provider``: without ``metric_exporter``, the provider for the observable counters
+      ``smartcollect.calls`` by outcome, ``smartcollect.total_time`` and ``smartcollect.self_time``.
+      The public API of the SDK does not accept a finished histogram.
+    - ``every="10s"``: the time between two exports of spans, and of metrics for an exporter.
 
     Example:
         >>> SmartcollectInstrumentor().instrument(patterns=["textwrap:dedent"])
         >>> SmartcollectInstrumentor().uninstrument()
     """
 
-    # One for all times: what counters count never becomes less.
+    # Kept after `uninstrument`, because counters must not go down.
     _log: CallLog | None = None
     _undo: ExitStack
 
     def instrumentation_dependencies(self) -> Collection[str]:
-        """Return nothing: what is watched may be any function."""
+        """Return no dependency, because any function can be watched."""
         return ()
 
     def _instrument(
@@ -70,11 +70,11 @@ class SmartcollectInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         if patterns is not None and (
             isinstance(patterns, (str, bytes)) or not isinstance(patterns, Iterable)
         ):
-            raise TypeError(f"patterns: {patterns!r} is not a list of patterns")
+            raise TypeError(f"patterns must be a list of patterns, not {patterns!r}")
         if meter_provider is not None and not hasattr(meter_provider, "get_meter"):
             raise TypeError(
-                f"meter_provider: {meter_provider!r} is not a MeterProvider; pass one, or None for "
-                "the global one"
+                f"meter_provider must be a MeterProvider, not {meter_provider!r}; use None for the "
+                "global provider"
             )
         if patterns is None:
             named = os.environ.get(WATCH, "").split(",")
@@ -104,7 +104,7 @@ class SmartcollectInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
 
 def _count(log: CallLog, meter: metrics.Meter) -> None:
-    """Let a meter ask the log for its counts, when it is collected."""
+    """Create counters that read the log whenever metrics are collected."""
 
     def observed(measure: Measure) -> Callable[[CallbackOptions], Iterator[Observation]]:
         def observe(_: CallbackOptions) -> Iterator[Observation]:

@@ -1,4 +1,4 @@
-"""``Metrics``: what calls came to, for an exporter of OpenTelemetry's SDK."""
+"""``Metrics``: statistics of calls for an exporter of the OpenTelemetry SDK."""
 
 from __future__ import annotations
 
@@ -44,28 +44,30 @@ from .naming import (
 )
 
 _SCALE = 2
-"""Buckets have bounds at 2 ** (i / 4)."""
+"""The scale of histograms: buckets have bounds at 2 ** (i / 4)."""
 _EMPTY = Buckets(0, [])
 
 
 class Metrics:
-    """Gives metrics to an exporter of OpenTelemetry's SDK, for `CallLog.subscribe`.
+    """A sink that passes metrics to an exporter of the OpenTelemetry SDK.
 
-    ``smartcollect.calls`` counts calls, by outcome; ``smartcollect.self_time`` adds up seconds; and
-    ``smartcollect.call.duration`` is an exponential histogram of scale 2 in seconds. It is made
-    from our finer one, each bucket as a whole: counts are exact.
+    Pass it to `CallLog.subscribe`. ``smartcollect.calls`` counts calls by outcome,
+    ``smartcollect.self_time`` adds up seconds, and ``smartcollect.call.duration`` is an exponential
+    histogram of scale 2 in seconds. Each bucket of the recorder's finer histogram falls into one
+    bucket as a whole, so counts are exact.
 
-    They are cumulative since the subscription began, or deltas where the exporter prefers these.
+    Metrics are cumulative since the start of the subscription, or deltas if the exporter prefers
+    deltas.
 
     Args:
-        exporter: is given metrics with each batch, and shut down with the subscription. It
-            should not be one that a reader of the SDK has too.
-        resource: what they are of; by default what the environment says (``OTEL_SERVICE_NAME``,
-            ``OTEL_RESOURCE_ATTRIBUTES``).
+        exporter: the exporter of the metrics of each batch. It is shut down with the subscription,
+            so do not share it with a reader of the SDK.
+        resource: the source of the metrics; by default taken from the environment
+            (``OTEL_SERVICE_NAME``, ``OTEL_RESOURCE_ATTRIBUTES``).
 
     Raises:
         TypeError: ``exporter`` is not an exporter.
-        ValueError: the exporter prefers deltas for histograms and not for counters, or the
+        ValueError: the exporter prefers deltas for histograms but not for counters, or the
             reverse.
 
     Example:
@@ -80,7 +82,7 @@ class Metrics:
     def __init__(self, exporter: MetricExporter, resource: Resource | None = None) -> None:
         if isinstance(exporter, type) or not callable(getattr(exporter, "export", None)):
             raise TypeError(
-                f"exporter: {exporter!r} is not an exporter; pass one such as OTLPMetricExporter()"
+                f"exporter must be an exporter such as OTLPMetricExporter(), not {exporter!r}"
             )
         self._exporter = exporter
         self._temporality = _temporality(exporter)
@@ -95,13 +97,13 @@ class Metrics:
         self._counted: WeakSet[Delivery] = WeakSet()
 
     def write(self, batch: Delivery) -> None:
-        """Export what all calls until now came to, or with deltas those of the batch.
+        """Export the totals of all calls until now, or with deltas the totals of the batch.
 
         Raises:
-            RuntimeError: the exporter failed, and has logged why.
+            RuntimeError: the exporter failed; it has logged the reason.
         """
         if self._process is not this_process():
-            self._begin()  # a fork: the calls until then are its parent's
+            self._begin()  # after a fork: the parent exports the earlier calls
         if self._since is None or self._temporality is AggregationTemporality.DELTA:
             self._since = batch.since
             self._totals.clear()
@@ -126,7 +128,7 @@ class Metrics:
 
     def _metrics(self, since: float, until: float) -> list[Metric]:
         span = nanoseconds(since), nanoseconds(until)
-        # Names that cannot be encoded as they are may come to the same.
+        # Different names may be equal once characters that cannot be encoded are replaced.
         totals: defaultdict[HandlerName, HandlerStats] = defaultdict(HandlerStats)
         for name, stats in self._totals.items():
             totals[HandlerName(*attributes_of(name).values())].merge(stats)
@@ -146,7 +148,7 @@ class Metrics:
 
 
 def _temporality(exporter: MetricExporter) -> AggregationTemporality:
-    # It has no public name, but every reader has to ask for it, as the SDK's own do.
+    # The attribute is private, but the readers of the SDK use it in the same way.
     preferred: Mapping[type, AggregationTemporality] = (
         getattr(exporter, "_preferred_temporality", None) or {}
     )
@@ -155,7 +157,7 @@ def _temporality(exporter: MetricExporter) -> AggregationTemporality:
     if preferred.get(metrics.Counter, cumulative) is not temporality:
         raise ValueError(
             f"exporter: {type(exporter).__name__} prefers {temporality.name} for histograms only; "
-            "pass one with the same preferred_temporality for counters"
+            "use the same preferred_temporality for counters"
         )
     return temporality
 
@@ -163,10 +165,10 @@ def _temporality(exporter: MetricExporter) -> AggregationTemporality:
 def _exponential(
     attributes: Attributes, span: tuple[int, int], stats: HandlerStats
 ) -> ExponentialHistogramDataPoint:
-    """Return the times of a handler as OpenTelemetry's data model has them.
+    """Return the times of a handler as an exponential histogram.
 
-    A bucket of it with the index i holds what is above ``base ** i`` and up to ``base ** (i + 1)``,
-    where the base is ``2 ** (2 ** -scale)``.
+    In OpenTelemetry's data model, bucket ``i`` holds values above ``base ** i`` and up to
+    ``base ** (i + 1)``, where the base is ``2 ** (2 ** -scale)``.
     """
     buckets: Counter[int] = Counter()
     for bucket, calls in stats.histogram.items():

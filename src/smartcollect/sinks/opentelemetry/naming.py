@@ -1,4 +1,4 @@
-"""The names by which OpenTelemetry knows us, our metrics and handlers."""
+"""Names for OpenTelemetry: of smartcollect, its metrics and attributes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Attributes = dict[str, str]
 
 
 def attributes_of(name: HandlerName) -> Attributes:
-    """Return the attributes that tell a handler, as text that can be encoded."""
+    """Return the attributes that identify a handler, as text that can be encoded."""
     switcher, handler = (encodable(part, "utf-8") for part in name)
     return {"smartcollect.switcher": switcher, "smartcollect.handler": handler}
 
 
 def by_outcome(stats: HandlerStats) -> Iterator[tuple[int, Attributes]]:
-    """Yield how many calls of a handler had each outcome, with its attribute."""
+    """Yield the number of calls and the attribute for each outcome."""
     yield stats.calls - stats.errors, {"smartcollect.outcome": "ok"}
     yield stats.errors, {"smartcollect.outcome": "error"}
 
 
 def nanoseconds(value: float) -> int:
-    """Return seconds as OpenTelemetry has them."""
+    """Return seconds in nanoseconds."""
     return round(value * 1e9)

@@ -1,4 +1,4 @@
-"""``Spans``: slow and failed calls, for a provider of OpenTelemetry's tracers."""
+"""``Spans``: OpenTelemetry spans for slow and failed calls."""
 
 from __future__ import annotations
 
@@ -25,24 +25,25 @@ from .naming import SCOPE, VERSION, attributes_of, nanoseconds
 _log = logging.getLogger("smartcollect")
 _MAX_WAITING = 10_000
 _MAX_PARENTS = 10_000
-_EXACT = 1e-6  # what is left of a second in Unix time as a double, and more
+_EXACT = 1e-6  # seconds; more than the rounding error of Unix time in a double
 
 
 class Spans:
-    """Makes a span of each call that it is given, for `CallLog.subscribe`.
+    """A sink that creates a span for each call that it receives.
 
-    Which calls these are is said there: ``calls="slow or failed"``. A span has the full name of the
-    handler and the times of the call, ``code.function.name``, and for a failed call the status,
-    ``error.type`` and an event with the exception. Arguments and results are left out.
+    Pass it to `CallLog.subscribe`, whose ``calls`` argument selects the calls, such as
+    ``"slow or failed"``. A span has the full name of the handler, the times of the call and
+    ``code.function.name``; for a failed call also the status, ``error.type`` and an event with the
+    exception. Arguments and results are left out.
 
-    The parent of a span is that of the call which made it, if that has a span too. Such a call ends
-    later, and may be in a later batch: so a call waits for the one that made it. After ``patience``
-    it begins a trace of its own.
+    The parent of a span is the span of the caller, if the caller has a span too. The caller ends
+    later and may be in a later batch, so each call waits for its caller. After ``patience`` the
+    span starts a new trace.
 
     Args:
-        tracer_provider: what spans are made by; the global one when left out.
-        patience: how long after its end a call waits for the one that made it: seconds, or text
-            such as ``"30s"``.
+        tracer_provider: the provider of the tracer; the global provider if left out.
+        patience: the time that a call waits for its caller after its end: seconds, or text such as
+            ``"30s"``.
 
     Raises:
         TypeError, ValueError: ``patience`` is not a duration, or ``tracer_provider`` is not a
@@ -62,29 +63,29 @@ class Spans:
     ) -> None:
         if tracer_provider is not None and not hasattr(tracer_provider, "get_tracer"):
             raise TypeError(
-                f"tracer_provider: {tracer_provider!r} is not a TracerProvider; pass one, or None "
-                "for the global one"
+                f"tracer_provider must be a TracerProvider, not {tracer_provider!r}; use None for "
+                "the global provider"
             )
         self._tracer = trace.get_tracer(SCOPE, VERSION, tracer_provider)
         self._patience = seconds(patience, "patience")
-        # It is a task of the worker, too, while calls wait: there may be no further batch.
+        # While calls wait, this is also a task of the worker: there may be no further batch.
         self.due = inf
         self._begin()
 
     def _begin(self) -> None:
         self._process = this_process()
         self._lock = Lock()
-        # Calls that have no span yet, by the call that made them: None where none did.
+        # Calls without a span yet, by the id of their caller; None for calls without a caller.
         self._waiting: defaultdict[int | None, deque[TracedEntry]] = defaultdict(deque)
         self._made: dict[int, trace.SpanContext] = {}
         self._taken: WeakSet[Delivery] = WeakSet()
 
     def _forget_parent(self) -> None:
         if self._process is not this_process():
-            self._begin()  # a fork: what waits is told by the parent
+            self._begin()  # after a fork: the parent creates the spans of waiting calls
 
     def write(self, batch: Delivery) -> None:
-        """Make spans of the calls of a batch and of those that waited, callers first."""
+        """Create spans for the calls of a batch and for waiting calls, callers first."""
         self._forget_parent()
         with self._lock:
             if batch not in self._taken:
@@ -96,7 +97,7 @@ class Spans:
             self._come_again()
 
     def work(self) -> None:
-        """Make spans of the calls that have waited long enough; a thread of its own calls this."""
+        """Create spans for the calls that have waited long enough. The worker calls this."""
         self._forget_parent()
         with self._lock:
             self.due = inf
@@ -106,16 +107,16 @@ class Spans:
                 self._come_again()
 
     def close(self) -> None:
-        """Make spans of all calls that wait."""
+        """Create spans for all waiting calls."""
         self._forget_parent()
         with self._lock:
             self._make_spans(inf)
             self._come_again()
 
     def abandon(self) -> None:
-        """Leave alone who makes spans for too long, because the process ends."""
+        """Report the spans that may be lost, because the process ends."""
         left = sum(map(len, list(self._waiting.values())))
-        _log.warning("%s may be lost: the process ends", plural(left, "span"))
+        _log.warning("%s may be lost because the process ends", plural(left, "span"))
 
     def _come_again(self) -> None:
         if self._waiting:
@@ -125,10 +126,10 @@ class Spans:
             worker.remove(self)
 
     def _make_spans(self, overdue: float) -> None:
-        """Make spans, callers first.
+        """Create spans, callers first.
 
         Args:
-            overdue: Unix seconds; a call that ended before waits no longer for an unknown caller.
+            overdue: Unix seconds; calls that ended before do not wait any longer for their caller.
         """
         known = {call["id"] for calls in self._waiting.values() for call in calls}
         for parent in self._waiting.keys() - known - self._made.keys() - {None}:
@@ -153,8 +154,8 @@ class Spans:
             del self._made[forgotten]
 
     def _span(self, call: TracedEntry, parent: trace.SpanContext | None) -> trace.SpanContext:
-        """Make the span of a call."""
-        # Apart from the context of this thread, which has nothing to do with the call.
+        """Create the span of a call."""
+        # An empty context: the current context of this thread is unrelated to the call.
         context = Context()
         if parent is not None:
             context = trace.set_span_in_context(trace.NonRecordingSpan(parent), context)
@@ -181,7 +182,7 @@ class Spans:
 
 
 def _add_exception(span: trace.Span, exception: RaisedException, at: int) -> None:
-    """Add what the semantic conventions say of an exception that ended a span."""
+    """Add the event and status that the semantic conventions define for exceptions."""
     kind, message, traceback = (
         encodable(exception[key], "utf-8") for key in ("type", "message", "traceback")
     )

@@ -1,1 +1,1 @@
-"""The migrations. Each changes a database of the version ``down_revision`` to ``revision``."""
+"""The migrations. Each upgrades a database from version ``down_revision`` to ``revision``."""

@@ -1,4 +1,4 @@
-"""The first version: it is made from `smartcollect.database.schema`, with nothing to change."""
+"""The first version, created from `smartcollect.database.schema` without a migration."""
 
 revision = "1.0"
 down_revision = None
