@@ -1,4 +1,4 @@
-"""Servers that tests start: real ones, on ports of their own."""
+"""Real servers that tests start, each on a free port."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATIENCE = 20.0  # seconds until a server listens
 
 
 def missing(reason: str) -> NoReturn:
-    """Skip the test, or fail it where the services are expected to be installed."""
+    """Skip the test, or fail it if the services are expected to be installed."""
     if os.environ.get("SMARTCOLLECT_SERVICES"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -31,7 +31,7 @@ def program(name: str, *places: str) -> str:
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """Return a port of the loopback interface that nobody uses."""
+    """Return an unused port of the loopback interface."""
     with socket.socket(type=kind) as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -46,14 +46,14 @@ def serving(
     env: Mapping[str, str] | None = None,
     user: str | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the end of the block, and begin once it listens.
+    """Run a server until the end of the block, which begins once the server listens.
 
     Args:
-        command: starts it.
-        port: where it listens for TCP connections.
-        log: gets what it prints.
-        env: its environment; that of this process when left out.
-        user: who runs it; the user of this process when left out.
+        command: the command that starts the server.
+        port: its TCP port.
+        log: the file for its output.
+        env: its environment; by default the environment of this process.
+        user: its user; by default the user of this process.
     """
     with log.open("ab") as output:
         server = subprocess.Popen(command, stdout=output, stderr=output, env=env, user=user)

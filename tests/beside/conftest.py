@@ -1,4 +1,4 @@
-"""The same small suite and the same three ways to run as in the tests of the pytest plugin."""
+"""The small suite and the three ways to run it from the tests of the pytest plugin."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ __all__ = ["long_lines", "no_other_plugin", "run", "suite"]
 
 @pytest.fixture(autouse=True)
 def no_other_plugin(pytester, monkeypatch):
-    """Leaves plugins out of the runs that take the same markers as others, or much time."""
+    """Disable plugins that use the markers of other plugins, or that are slow."""
     left_out = "-p no:hypothesispytest -p no:flaky -p no:pytest-retry"
     monkeypatch.setenv("PYTEST_ADDOPTS", left_out)

@@ -1,4 +1,4 @@
-"""Beside the plugins that suites use: the numbers are right, and theirs too."""
+"""Together with popular pytest plugins: our numbers and theirs are correct."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def counts(result):
 
 @pytest.mark.parametrize("first", ["--cov=covered", "--smartcollect"])
 def test_cov(pytester, run, first):
-    """A covered module keeps its 100 %, and one that is not covered does not get it."""
+    """A covered module keeps its 100 %, and an uncovered module does not reach it."""
     pytester.makepyfile(
         covered=API,
         test_it="""
@@ -142,8 +142,8 @@ def test_randomly(suite, run, seed):
     assert counts(result) == {"users.show": (19, 1, 6), "index": (1, 0, 1)}
 
 
-def test_random_numbers_are_the_suites_own(pytester):
-    """What is recorded draws no number from the generators that a suite seeds."""
+def test_recording_uses_no_random_numbers(pytester):
+    """Recording draws no numbers from the generators that a suite seeds."""
     pytest.importorskip("pytest_randomly")
     pytester.makepyfile(
         app=API,
@@ -245,7 +245,7 @@ def test_freezegun(pytester, run):
     assert counts(result) == {"work": (1, 0, 1)}
 
 
-def test_all_of_them_with_each_warning_an_error(suite, run):
+def test_all_plugins_with_warnings_as_errors(suite, run):
     result = run(
         *("--smartcollect", "--strict-markers", "--strict-config", "-vv"),
         *("-W", "error", "-W", "ignore:Support for class"),

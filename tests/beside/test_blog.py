@@ -1,4 +1,4 @@
-"""The example without a switcher: FastAPI and SQLAlchemy, in `examples/blog`."""
+"""The example without a switcher, on FastAPI and SQLAlchemy: `examples/blog`."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_the_summary_of_the_blog(blog, run):
     assert calls == CALLS
     assert statements > 150
     repeats = [[*row.values()][:4] for row in table(result, "under")]
-    told = ["blog.posts.archive", "DefaultDialect.do_execute", "13"]
-    assert [*told, "different"] in repeats
+    found = ["blog.posts.archive", "DefaultDialect.do_execute", "13"]
+    assert [*found, "different"] in repeats
     assert "latest" not in {row[0] for row in repeats}
     result.stdout.fnmatch_lines(["never called: *, remove"])
 
 
-def test_the_budget_that_guards_the_front_page(blog, run):
+def test_the_budget_of_the_front_page(blog, run):
     posts = blog.path / "blog" / "posts.py"
     text = posts.read_text("utf-8")
     posts.write_text(text.replace(".options(joinedload(Post.author))", ""), "utf-8")

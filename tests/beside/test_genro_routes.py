@@ -1,4 +1,4 @@
-"""The page about genro-routes, with the real package."""
+"""The examples on the page about genro-routes, run with the real package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support import table
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "genro-routes.md"
 
 
-def test_what_the_page_says(pytester, run):
+def test_the_examples_of_the_page(pytester, run):
     pytest.importorskip("genro_routes")
     blocks = re.findall(r"^```{code-block} (\w+)\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
     for language, text in blocks:

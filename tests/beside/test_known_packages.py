@@ -1,4 +1,4 @@
-"""The functions that packages talk through have names of their own: ``@sqlalchemy``."""
+"""Named patterns for well-known packages: ``@sqlalchemy``."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_it(url):
 
 @pytest.fixture
 def redis_server(tmp_path, monkeypatch):
-    """A server of Redis on a port of its own."""
+    """A Redis server on a free port."""
     port = free_port()
     options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path))
     with serving([program("redis-server"), *options], port, tmp_path / "redis.log"):
@@ -146,7 +146,7 @@ def redis_server(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("package", SUITES)
-def test_what_a_package_talks_through(package, suite, request):
+def test_named_patterns(package, suite, request):
     pytest.importorskip(package)
     if package == "redis":
         request.getfixturevalue("redis_server")
@@ -158,7 +158,7 @@ def test_what_a_package_talks_through(package, suite, request):
 
 
 def test_statements_below_a_handler(suite):
-    """No query counter tells which function sent them."""
+    """Statements are shown under the function that sent them, which query counters cannot do."""
     pytest.importorskip("sqlalchemy")
     suite.makepyfile(
         shop="""
@@ -189,7 +189,7 @@ def test_statements_below_a_handler(suite):
     ]
 
 
-def test_packages_are_known_by_their_own_names():
+def test_every_named_pattern_has_a_suite():
     from smartcollect.sources.known_packages import KNOWN
 
     assert KNOWN.keys() == SUITES.keys()

@@ -1,4 +1,4 @@
-"""What other packages see of a watched function: what they see of a bare one."""
+"""For other packages a watched function looks the same as a plain function."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ greenlet = pytest.importorskip("greenlet")
 
 EVENTS = sys.version_info >= (3, 12)
 events = pytest.mark.skipif(
-    not EVENTS, reason="before Python 3.12 other code takes the place of a function's own"
+    not EVENTS, reason="before Python 3.12 the code of a watched function is replaced"
 )
 
 
@@ -33,7 +33,7 @@ def api():
     return Switcher("api")
 
 
-def test_a_queryset_that_a_handler_returns_sends_no_query():
+def test_a_returned_queryset_sends_no_query():
     pytest.importorskip("django")
     script = """
         import django
@@ -69,7 +69,7 @@ def test_a_queryset_that_a_handler_returns_sends_no_query():
 
 
 @events
-def test_an_array_that_is_an_argument_can_be_resized(api):
+def test_an_array_argument_can_be_resized(api):
     @api
     def make():
         array = numpy.zeros(3)
@@ -84,20 +84,20 @@ def test_an_array_that_is_an_argument_can_be_resized(api):
 
     with collecting(api, objects="type") as log:
         assert make() == (5,)
-        left = drop(numpy.zeros(3))  # what is in an `assert` lives until its end
+        left = drop(numpy.zeros(3))  # a value in an `assert` lives until the end of the statement
         assert left is None
     assert log.stats("drop")["calls"] == 1
 
 
 @events
-def test_an_array_under_a_call_that_tells_repeats_apart_can_be_resized(api):
+def test_an_array_argument_can_be_resized_while_repeats_are_counted(api):
     @api
     def outer():
         return inner(numpy.zeros(3))
 
     @api
     def inner(array):
-        array.resize(9)  # refuses where anything else refers to it, weakly or not
+        array.resize(9)  # fails if there is another reference, even a weak one
         return array.shape
 
     bare = outer()
@@ -124,7 +124,7 @@ def test_beartype_of_a_watched_function(api):
 
 
 @events
-def test_greenlets_have_stacks_of_their_own(api):
+def test_greenlets_have_separate_stacks(api):
     @api
     def first():
         others[1].switch()
@@ -150,7 +150,7 @@ def test_greenlets_have_stacks_of_their_own(api):
 
 
 @events
-def test_a_greenlet_that_is_dropped_in_the_middle_of_a_call(api):
+def test_a_greenlet_that_is_dropped_during_a_call(api):
     parent = greenlet.getcurrent()
 
     @api
@@ -170,7 +170,7 @@ def test_a_greenlet_that_is_dropped_in_the_middle_of_a_call(api):
 
 
 @events
-def test_gevent_that_is_imported_while_somebody_watches():
+def test_gevent_imported_while_functions_are_watched():
     pytest.importorskip("gevent")
     script = """
         import sys

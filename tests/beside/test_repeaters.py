@@ -1,4 +1,4 @@
-"""Beside plugins that run a test again, or in a process of its own: each attempt counts once."""
+"""Together with plugins that repeat or fork tests: each attempt counts once."""
 
 from __future__ import annotations
 

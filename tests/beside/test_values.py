@@ -10,7 +10,7 @@ from smartswitch import Switcher
 from smartcollect import collecting
 from smartcollect.values.snapshot import MAX_TEXT
 
-# Here, and not in a test: numpy can be imported once only.
+# At the top, because numpy can be imported only once.
 numpy = pytest.importorskip("numpy")
 pandas = pytest.importorskip("pandas")
 greenlet = pytest.importorskip("greenlet")

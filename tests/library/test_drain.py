@@ -1,4 +1,4 @@
-"""``drain()`` takes everything in one step: nothing is lost, and nothing told twice."""
+"""``drain()`` takes everything in one step: no call is lost or returned twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smartcollect.names import HandlerName
 from smartcollect.storage.rows import Call
 
 
-def test_a_drain_takes_calls_and_statistics_and_leaves_the_names(sw):
+def test_a_drain_takes_calls_and_statistics_but_keeps_handlers(sw):
     process, other, _ = sw.handlers
     process(1)
     process(2)
@@ -39,14 +39,14 @@ def test_a_drain_takes_calls_and_statistics_and_leaves_the_names(sw):
     ]
 
 
-def test_a_drain_of_nothing_is_empty():
+def test_a_drain_without_calls_is_empty():
     drained = CallLog().drain()
     assert drained.history == drained.calls == []
     assert drained.profile.handlers == {}
 
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
-def test_a_drain_is_exported_as_the_log_would_have_been(sw, tmp_path, suffix):
+def test_a_drain_exports_the_same_as_its_log(sw, tmp_path, suffix):
     for number in range(3):
         sw.handlers[0](number)
     whole, drained = tmp_path / f"log.{suffix}", tmp_path / f"drained.{suffix}"
@@ -57,7 +57,7 @@ def test_a_drain_is_exported_as_the_log_would_have_been(sw, tmp_path, suffix):
         sw.collect.drain().export(tmp_path / "x", "xml")
 
 
-def test_a_drain_of_objects_that_are_kept_shows_plain_data():
+def test_a_drain_of_kept_objects_shows_plain_data():
     sw = Switcher("api").plug("collect", serialize=False)
 
     @sw
@@ -76,7 +76,7 @@ Step = st.one_of(st.integers(1, 600), st.sampled_from(["drain", "clear", "ask", 
 
 @settings(max_examples=60)
 @given(st.lists(Step, max_size=12), st.integers(0, 1_000))
-def test_what_comes_out_is_what_was_called(steps, max_history):
+def test_drains_return_each_call_once(steps, max_history):
     with collecting(max_history=max_history) as log:
         name, drained, cleared, number, since = HandlerName("api", "work"), [], 0, 0, 0
         for step in [*steps, "drain"]:
@@ -113,7 +113,7 @@ def test_eight_busy_threads_lose_nothing_to_any_number_of_drains():
 
     def busy(thread):
         for number in range(6_000):
-            if number % 1_000 == 500:  # so that there is a drain in the middle, again and again
+            if number % 1_000 == 500:  # drains during the calls
                 drained[number // 1_000].wait()
             work(thread, number)
 
@@ -127,14 +127,14 @@ def test_eight_busy_threads_lose_nothing_to_any_number_of_drains():
     while any(thread.is_alive() for thread in running):
         batches.append(sw.collect.drain())
     batches.append(sw.collect.drain())
-    told = Counter(call["args"] for batch in batches for call in batch.history)
-    assert told == {(thread, number): 1 for thread in range(8) for number in range(6_000)}
+    drained = Counter(call["args"] for batch in batches for call in batch.history)
+    assert drained == {(thread, number): 1 for thread in range(8) for number in range(6_000)}
     for batch in batches:
         counted = sum(stats.calls for stats in batch.profile.handlers.values())
         assert counted == len(batch.history)
 
 
-def test_a_destructor_that_drains_its_own_log_in_a_fold_loses_nothing():
+def test_a_destructor_that_drains_its_log_during_a_fold_loses_nothing():
     sw = Switcher("api").plug("collect", max_history=1, serialize=False)
     batches = []
 
@@ -184,6 +184,6 @@ def test_garbage_whose_destructor_drains_takes_nothing_twice():
         gc.set_threshold(*before)
     gc.collect()
     batches.append(sw.collect.drain())
-    told = sorted(call["args"][0] for batch in batches for call in batch.history)
-    assert told == list(range(3_000))
+    drained = sorted(call["args"][0] for batch in batches for call in batch.history)
+    assert drained == list(range(3_000))
     assert sum(batch.count for batch in batches) == 3_000

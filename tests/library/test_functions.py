@@ -1,4 +1,4 @@
-"""Any function can be watched, by a pattern, in each form that a module can give it."""
+"""Functions of every form can be watched by patterns."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def delete_total(one):
 
 
 FORMS = [
-    # What is called, and the functions that this calls.
+    # A call, and the functions that it calls.
     (lambda: forms.plain(1), {"plain": 1}),
     (lambda: forms.another_name(1), {"plain": 1}),
     (lambda: forms.part(), {"plain": 1}),
@@ -121,7 +121,7 @@ def test_a_form(call, expected):
     assert called(log) == expected
 
 
-def test_what_is_defined_is_known_and_nothing_else():
+def test_definitions_of_a_module():
     with collecting("watched_forms") as log:
         known = set(log.uncalled())
     expected = {name for _, names in FORMS for name in names}
@@ -146,7 +146,7 @@ def test_a_patch_counts_if_it_matches(monkeypatch):
     assert called(log) == {"decorated": 1}
 
 
-def test_nothing_is_seen_of_it():
+def test_watching_is_invisible():
     before = {name: pickle.dumps(value) for name, value in [("plain", forms.plain)]}
     text, signature = inspect.getsource(forms.plain), inspect.signature(forms.Order.static)
     with collecting("watched_forms"):
@@ -174,7 +174,7 @@ def test_nothing_is_seen_of_it():
         (["shop:[!_]*"], ["shop:a"]),
     ],
 )
-def test_what_patterns_take(patterns, taken):
+def test_functions_that_patterns_take(patterns, taken):
     parsed = parse_all(patterns)
     assert all(takes(parsed, *one.split(":")) for one in taken)
 
@@ -191,7 +191,7 @@ def test_what_patterns_take(patterns, taken):
         ([], ["shop:a"]),
     ],
 )
-def test_what_patterns_leave(patterns, left):
+def test_functions_that_patterns_do_not_take(patterns, left):
     parsed = parse_all(patterns)
     assert not any(takes(parsed, *one.split(":")) for one in left)
 
@@ -214,12 +214,12 @@ def test_what_patterns_leave(patterns, left):
         ("shop..api", "'shop..api' is not a pattern"),
     ],
 )
-def test_what_is_not_a_pattern(text, why):
+def test_bad_patterns(text, why):
     with pytest.raises(ValueError, match=why):
         parse(text)
 
 
-def test_a_pattern_that_leaves_out_what_nothing_took():
+def test_an_exclusion_without_an_earlier_pattern():
     with pytest.raises(ValueError, match="'!textwrap' comes first"), collecting("!textwrap"):
         pass
 
@@ -227,8 +227,8 @@ def test_a_pattern_that_leaves_out_what_nothing_took():
 @pytest.mark.parametrize(
     ("pattern", "why"),
     [
-        ("no_such_module", "there is none named 'no_such_module'"),
-        ("no_such_module.x:y", "there is none named 'no_such_module'"),
+        ("no_such_module", "there is no package named 'no_such_module'"),
+        ("no_such_module.x:y", "there is no package named 'no_such_module'"),
         ("textwrap.dedent", r"did you mean textwrap:dedent\?"),
         ("email.no_such_module", "'email.no_such_module' matches no imported module"),
         ("textwrap:dedant", "'textwrap:dedant' matches no function"),
@@ -238,7 +238,7 @@ def test_a_pattern_that_leaves_out_what_nothing_took():
         ("@sqlite3", "@sqlite3 cannot be watched: its functions are C code"),
     ],
 )
-def test_a_pattern_that_can_fit_nothing(pattern, why):
+def test_a_pattern_that_can_never_match(pattern, why):
     log = CallLog()
     with pytest.raises(ValueError, match=why):
         log.attach(pattern)
@@ -256,7 +256,7 @@ def test_a_package_that_is_not_installed(monkeypatch):
 # -- attach and detach ----------------------------------------------------------------------------
 
 
-def test_patterns_come_and_go():
+def test_attaching_and_detaching_patterns():
     log = CallLog()
     log.attach("watched_forms:plain")
     log.attach("watched_forms:plain")
@@ -277,7 +277,7 @@ def test_patterns_come_and_go():
     log.attach("watched_forms:plain")
     log.attach("!watched_forms:plain")
     log.attach("watched_forms:doubled")
-    log.detach("watched_forms:plain")  # and what narrows it
+    log.detach("watched_forms:plain")  # also drops the exclusion that narrows it
     forms.plain(1)
     forms.doubled(1)
     log.detach("watched_forms:doubled")
@@ -286,7 +286,7 @@ def test_patterns_come_and_go():
         log.detach("watched_forms:doubled")
 
 
-def test_several_logs_and_a_switcher_beside(shop):
+def test_several_logs_and_a_switcher(shop):
     api = Switcher("api")
     api(shop.other)
     with collecting("shop") as one, collecting("shop:plain", api) as two:
@@ -298,7 +298,7 @@ def test_several_logs_and_a_switcher_beside(shop):
 
 @pytest.fixture
 def shop(monkeypatch):
-    """A module of its own for each test: smartswitch leaves notes on handlers."""
+    """A new module for each test, because smartswitch leaves attributes on handlers."""
     module = types.ModuleType("shop")
     exec("def plain(value): ...\ndef other(value): ...", vars(module))
     monkeypatch.setitem(sys.modules, "shop", module)
@@ -319,7 +319,7 @@ def test_a_function_that_is_a_handler_counts_once_under_that_name(shop, handler_
     assert called(log) == {"work": 2}
 
 
-def test_a_log_that_nobody_holds_any_more_watches_no_longer():
+def test_a_deleted_log_stops_watching():
     log = CallLog()
     log.attach("watched_forms:plain")
     store = weakref.ref(log.recorder.store)
@@ -340,7 +340,7 @@ def test_names():
     log.assert_called("watched_forms:Order.Line.cost", times=1)
 
 
-def test_what_is_passed_is_shown_as_bound():
+def test_arguments_are_shown_as_bound():
     with collecting("watched_forms", objects="type") as log:
         one = order()
         one.total = 5
@@ -363,7 +363,7 @@ def test_threads():
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """Writes modules of a package ``blog``, which is forgotten afterwards."""
+    """A function that writes modules of a package ``blog``, which is forgotten at the end."""
 
     def write(**files):
         folder = tmp_path / "blog"
@@ -397,7 +397,7 @@ def test_a_module_that_is_imported_later(package):
     assert called(log) == {"load": 1}
 
 
-def test_a_class_that_says_it_is_of_the_package_above(package):
+def test_a_class_whose_module_is_the_package(package):
     package(
         __init__="from blog._posts import Post",
         _posts="""
@@ -448,7 +448,7 @@ def test_a_module_that_fails_to_import(package):
     assert called(log) == {}
 
 
-def test_a_module_that_raises_when_it_is_asked(package, monkeypatch):
+def test_a_module_whose_getattr_raises(package, monkeypatch):
     package(
         __init__="",
         lazy="""
@@ -471,7 +471,7 @@ def test_a_module_that_raises_when_it_is_asked(package, monkeypatch):
     assert called(log) == {"load": 1}
 
 
-def test_a_module_made_by_hand(monkeypatch):
+def test_a_module_created_by_hand(monkeypatch):
     module = types.ModuleType("by_hand")
     exec(textwrap.dedent(FUNCTION), vars(module))
     monkeypatch.setitem(sys.modules, "by_hand", module)
@@ -508,11 +508,11 @@ def test_attrs_with_slots(package):
         post = Post("a")
         assert post.shown == "a"
         assert post.super_of() is Post
-    # Neither the ``__init__`` that attrs wrote, nor a special method that nobody named.
+    # Neither the ``__init__`` that attrs generated, nor special methods that no pattern names.
     assert called(log) == {"Post.shown": 1, "Post.super_of": 1}
 
 
-def test_the_program_itself(tmp_path):
+def test_the_main_module(tmp_path):
     script = tmp_path / "program.py"
     script.write_text(
         "from smartcollect import collecting\n"
@@ -526,7 +526,7 @@ def test_the_program_itself(tmp_path):
     assert done.stdout == "1\n"
 
 
-def test_a_finder_that_asks_the_others_too(package, monkeypatch):
+def test_a_finder_that_asks_other_finders(package, monkeypatch):
     class Asking:
         def find_spec(self, name, path=None, target=None):
             for finder in sys.meta_path:
@@ -556,14 +556,14 @@ def test_a_loader_that_is_a_class():
     assert set(called(log)) <= {"exists"}
 
 
-def test_who_only_asks_where_a_module_is(package):
+def test_looking_up_a_spec_without_importing(package):
     package(__init__="", posts=FUNCTION)
     with collecting("blog"):
         assert type(importlib.util.find_spec("blog.posts")) is ModuleSpec
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="a stand-in holds what it stands in for")
-def test_a_module_that_nobody_holds_any_more(package):
+def test_a_deleted_module(package):
     package(__init__="", posts=FUNCTION)
     with collecting("blog") as log:
         gone = []
@@ -594,7 +594,7 @@ def test_a_module_that_runs_when_it_is_attached(package):
     blog.log.detach("blog")
 
 
-def test_another_name_of_a_module():
+def test_an_alias_of_a_module():
     with collecting("os", "posixpath", "ntpath") as log:
         import os
 
@@ -705,7 +705,7 @@ def test_decorators_of_many_kinds(package):
     }
 
 
-def test_a_module_that_puts_another_in_its_place(package):
+def test_a_module_that_replaces_itself(package):
     package(
         __init__="",
         posts="""
@@ -726,7 +726,7 @@ def test_a_module_that_puts_another_in_its_place(package):
     assert called(log) == {"load": 1}
 
 
-def test_a_log_that_is_open_at_the_end():
+def test_a_log_that_is_open_at_exit():
     text = "from smartcollect import collecting\nlog = collecting('textwrap')\nlog.__enter__()"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
     assert done.stderr == ""

@@ -1,4 +1,4 @@
-"""``objects="type"``: recording runs no code of the application, whatever values are passed."""
+"""``objects="type"``: recording never runs code of the application, for any values."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def nothing_ran():
     assert RAN == []
 
 
-# By name: pytest itself looks at the values of parameters.
+# By name, because pytest inspects the values of parameters.
 @pytest.mark.parametrize("name", VALUES)
 @pytest.mark.parametrize("how", ["attach", "plug"])
 def test_no_code_of_the_application_runs(name, how):
@@ -147,7 +147,7 @@ def test_no_code_of_the_application_runs(name, how):
     if how == "attach":
         plugin.attach(sw)
     outer()
-    with pytest.raises(ValueError):  # noqa: PT011 - to look at its text would run it
+    with pytest.raises(ValueError):  # noqa: PT011 - matching its text would run it
         fail(value)
     assert plugin.stats("give")["calls"] == 12
     assert len(plugin.errors()) == 1
@@ -159,7 +159,7 @@ def test_no_code_of_the_application_runs(name, how):
         plugin.detach(sw)
 
 
-def test_an_exception_of_the_application_is_not_asked_what_it_says():
+def test_no_code_of_an_exception_runs():
     sw = Switcher("api")
 
     @sw
@@ -197,7 +197,7 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("text", SHOWN)
-def test_what_is_shown(text):
+def test_shown_values(text):
     assert Snapshot(objects="type").value(SHOWN[text]) == text
 
 
@@ -213,16 +213,16 @@ MESSAGES = {
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-def test_what_an_exception_says(message):
+def test_messages_of_exceptions(message):
     assert Snapshot(objects="type").message(MESSAGES[message]) == message
 
 
 @given(st.dates() | st.datetimes() | st.decimals() | st.uuids() | st.timedeltas() | st.times())
-def test_what_the_standard_library_writes_is_shown_as_it_writes_it(value):
+def test_values_of_the_standard_library_are_shown_by_repr(value):
     assert Snapshot(objects="type").value(value) == str(value)
 
 
-def test_serializers_work_with_types_too():
+def test_serializers_work_with_types():
     snapshot = Snapshot({Telling: lambda value: "mine"}, objects="type")
     assert snapshot.value([Telling()]) == ["mine"]
 

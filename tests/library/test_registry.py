@@ -1,4 +1,4 @@
-"""One registry of watched functions: each call counts once for each log, whatever the way to it."""
+"""The registry of watched functions: each call counts once per log, however it is dispatched."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smartcollect.recording.registry import Handle
 
 
 def shared():
-    """A function that two switchers have."""
+    """Return a function that is registered with two switchers."""
 
     def work(number=0):
         return number
@@ -36,7 +36,7 @@ def names(log):
     return [call["switcher"] for call in log.history()]
 
 
-def test_two_logs_that_reach_a_function_in_two_ways_see_each_call():
+def test_two_logs_that_watch_a_function_through_two_switchers():
     work, first, second = shared()
     with collecting(first) as one, collecting(second) as other:
         call_each_way(work, first, second)
@@ -61,7 +61,7 @@ def test_a_log_that_leaves_does_not_stop_the_other(leaves):
     assert len(logs[stays].history()) == 3
 
 
-def test_one_log_counts_a_call_once_under_the_name_of_its_way():
+def test_one_log_counts_a_call_once_under_the_name_of_its_switcher():
     work, first, second = shared()
     with collecting(first, second) as log:
         call_each_way(work, first, second)
@@ -78,7 +78,7 @@ def test_two_names_and_two_logs():
     assert names(one) == ["second"] * 3
 
 
-def test_a_callable_without_code_is_seen_whichever_way_it_is_dispatched():
+def test_a_callable_without_code_is_watched_through_both_switchers():
     @functools.lru_cache
     def work(number):
         return number
@@ -88,19 +88,19 @@ def test_a_callable_without_code_is_seen_whichever_way_it_is_dispatched():
     second(work)
     with collecting(first) as one, collecting(second) as other:
         call_each_way(work, first, second)
-    # By its own name it has no code that could be exchanged.
+    # Direct calls are not seen, because there is no code to replace.
     assert names(one) == ["first"] * 2
     assert names(other) == ["second"] * 2
     assert first._methods["work"]._wrapped is second._methods["work"]._wrapped is work
 
 
-def test_a_way_that_is_gone_leaves_the_others():
+def test_a_deleted_switcher_leaves_the_other_watched():
     work, first, second = shared()
     log = CallLog()
     log.attach(first)
     log.attach(second)
     gone = weakref.ref(first)
-    del work.__smartswitch_entry__, first  # by which smartswitch keeps a switcher alive
+    del work.__smartswitch_entry__, first  # smartswitch keeps the switcher alive by it
     gc.collect()
     assert gone() is None
     work(1)
@@ -111,7 +111,7 @@ def test_a_way_that_is_gone_leaves_the_others():
     assert len(log.history()) == 2
 
 
-def test_a_function_without_any_switcher():
+def test_a_function_without_a_switcher():
     def work(number):
         return number
 
@@ -128,7 +128,7 @@ def test_a_function_without_any_switcher():
     assert found == [work, work]
 
 
-def test_code_that_somebody_else_exchanged_is_left_alone():
+def test_code_that_was_replaced_meanwhile_is_left_alone():
     def work():
         return "old"
 

@@ -1,4 +1,4 @@
-"""Sinks: every call comes to them once, in batches, and nothing of theirs reaches a caller."""
+"""Sinks: they receive each call once, in batches, and their failures reach no caller."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from smartcollect.sinks.worker import worker
 from smartcollect.storage.store import FOLD_AT
 
 FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-FOREVER = "1000min"  # nothing is due by itself
+FOREVER = "1000min"  # no write is due by itself
 
 
 class Keeping:
-    """A sink that keeps its batches, and tells when one comes."""
+    """A sink that keeps its batches, with an event for their arrival."""
 
     def __init__(self):
         self.batches = []
@@ -51,7 +51,7 @@ class Keeping:
 
 
 class Failing(Keeping):
-    """A sink that raises until it is told to work."""
+    """A sink that raises while ``error`` is set."""
 
     def __init__(self, error=None):
         super().__init__()
@@ -67,7 +67,7 @@ class Failing(Keeping):
 
 @pytest.fixture(autouse=True)
 def nothing_left():
-    """Fails a test that leaves a subscription."""
+    """Fail a test that leaves a subscription open."""
     gc.collect()
     before = set(worker._tasks)
     yield
@@ -79,7 +79,7 @@ def nothing_left():
 
 @pytest.fixture
 def subscribe(sw):
-    """Subscribes sinks to the log of ``sw``, and closes the subscriptions at the end."""
+    """A function that subscribes sinks to ``sw``; subscriptions are closed at the end."""
     made = []
 
     def subscribe(sink, every=FOREVER, **options):
@@ -91,7 +91,7 @@ def subscribe(sw):
         one.close()
 
 
-def test_a_sink_is_given_calls_and_what_they_came_to(sw, subscribe):
+def test_a_sink_receives_calls_and_statistics(sw, subscribe):
     sink = Keeping()
     sw.handlers[0](0)
     subscription = subscribe(sink)
@@ -107,7 +107,7 @@ def test_a_sink_is_given_calls_and_what_they_came_to(sw, subscribe):
     assert sw.collect.stats("process")["calls"] == 1_000
 
 
-def test_by_time_from_threads_of_their_own(sw, subscribe):
+def test_sinks_are_called_after_an_interval_in_separate_threads(sw, subscribe):
     sinks = [Keeping(), Keeping()]
     threads = set()
     for sink in sinks:
@@ -124,7 +124,7 @@ def test_by_time_from_threads_of_their_own(sw, subscribe):
     assert threading.current_thread() not in threads
 
 
-def test_a_slow_sink_stops_no_other(sw, subscribe):
+def test_a_slow_sink_does_not_delay_others(sw, subscribe):
     goes_on, works = threading.Event(), Keeping()
 
     class Slow(Keeping):
@@ -198,7 +198,7 @@ def test_all_copies_of_a_plugin_have_the_same_subscribers(sw, subscribe):
     }
 
 
-def test_clear_drain_and_questions_take_nothing_from_a_sink(sw, subscribe):
+def test_clear_drain_and_queries_do_not_affect_a_sink(sw, subscribe):
     sink, number = Keeping(), 0
     subscription = subscribe(sink)
     asked = [sw.collect.clear, sw.collect.drain, sw.collect.stats, sw.collect.profile]
@@ -229,11 +229,11 @@ def test_busy_threads_and_two_sinks(sw, subscribe):
         subscription.close()
         assert sink.counted == 24_000
         assert subscription.dropped == 0
-        told = sorted(tuple(args[0]) for args in sink.args)
-        assert told == [(thread, number) for thread in range(8) for number in range(3_000)]
+        written = sorted(tuple(args[0]) for args in sink.args)
+        assert written == [(thread, number) for thread in range(8) for number in range(3_000)]
 
 
-def test_what_does_not_fit_is_counted_and_stays_in_the_profile(sw, subscribe):
+def test_dropped_calls_are_counted_and_stay_in_the_profile(sw, subscribe):
     sink = Keeping()
     subscription = subscribe(sink, max_queue=300)
     for number in range(1_000):
@@ -249,7 +249,7 @@ def test_what_does_not_fit_is_counted_and_stays_in_the_profile(sw, subscribe):
     assert len(sink.batches[1].calls) == 1
 
 
-def test_a_sink_that_raises_is_told_once_and_tried_again(sw, subscribe, caplog, monkeypatch):
+def test_a_sink_that_raises_is_reported_once_and_tried_again(sw, subscribe, caplog, monkeypatch):
     now = 0.0
     clock = subscriptions.SYSTEM._replace(monotonic=lambda: now)
     for module in (subscriptions, workers):
@@ -274,14 +274,14 @@ def test_a_sink_that_raises_is_told_once_and_tried_again(sw, subscribe, caplog, 
     assert (subscription.failures, subscription.dropped) == (7, 0)
 
 
-def test_what_a_failing_sink_leaves_waiting_is_bounded(sw, subscribe):
+def test_the_queue_of_a_failing_sink_is_bounded(sw, subscribe):
     sink = Failing()
     subscription = subscribe(sink, max_queue=10)
     for _ in range(5):
         for number in range(8):
             sw.handlers[0](number)
         subscription.flush()
-        sw.collect.stats()  # works out what is pending
+        sw.collect.stats()  # folds pending calls
     sink.error = None
     subscription.flush()
     assert len(sink.args) == 10
@@ -289,7 +289,7 @@ def test_what_a_failing_sink_leaves_waiting_is_bounded(sw, subscribe):
     assert sink.counted == 40
 
 
-def test_what_was_never_taken_is_told_at_the_end(sw, caplog):
+def test_calls_that_were_never_written_are_reported_at_the_end(sw, caplog):
     subscription = sw.collect.subscribe(Failing(), FOREVER)
     sw.handlers[0](1)
     subscription.close()
@@ -298,7 +298,7 @@ def test_what_was_never_taken_is_told_at_the_end(sw, caplog):
     assert subscription.dropped == 1
 
 
-def test_calls_that_a_sink_did_not_want_are_not_dropped(sw, caplog):
+def test_calls_that_were_not_selected_are_not_dropped(sw, caplog):
     @sw
     def fail(number):
         raise ValueError(number)
@@ -314,7 +314,7 @@ def test_calls_that_a_sink_did_not_want_are_not_dropped(sw, caplog):
     assert failed.dropped == 0
     assert "Failing did not write the statistics of 6 calls" in caplog.text
     made = [subscribe(calls) for calls in ("none", "failed", "all")]
-    for one in (None, *made):  # with a batch that failed, and with none
+    for one in (None, *made):  # with and without a failed batch
         sw.handlers[0](1)
         with contextlib.suppress(ValueError):
             fail(2)
@@ -327,7 +327,7 @@ def test_calls_that_a_sink_did_not_want_are_not_dropped(sw, caplog):
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), ZeroDivisionError()])
-def test_whatever_a_sink_raises_stays_in_the_worker(sw, subscribe, error, caplog):
+def test_exceptions_of_a_sink_stay_in_the_worker(sw, subscribe, error, caplog):
     sink, works = Failing(error), Keeping()
     subscribe(sink, every=0.01)
     subscribe(works, every=0.01)
@@ -354,7 +354,7 @@ def test_handlers_that_a_sink_calls_are_not_recorded(sw, subscribe):
     assert [call["handler"] for call in sw.collect.history()] == ["process"]
 
 
-def test_a_closed_subscription_has_all_until_then(sw):
+def test_closing_writes_all_calls_until_then(sw):
     sink = Keeping()
     subscription = sw.collect.subscribe(sink, FOREVER)
     sw.handlers[0](1)
@@ -386,7 +386,7 @@ def test_a_block_that_ends_closes_its_subscriptions(sw):
     assert (sink.args, sink.closed) == ([(1,)], 1)
 
 
-def test_a_log_that_is_gone_closes_its_subscriptions():
+def test_a_deleted_log_closes_its_subscriptions():
     sw, sink = Switcher("api"), Keeping()
     sink.close = sink.came.set
 
@@ -407,7 +407,7 @@ def test_a_log_that_is_gone_closes_its_subscriptions():
     assert sink.args == [(1,)]
 
 
-def test_a_switcher_that_is_gone_closes_the_subscriptions_of_its_plugin():
+def test_a_deleted_switcher_closes_the_subscriptions_of_its_plugin():
     sw, sink = Switcher("api").plug(CollectPlugin()), Keeping()
     sink.close = sink.came.set
 
@@ -448,8 +448,8 @@ def test_bad_arguments_are_refused(sw, arguments, error, message):
 PROGRAM = """
 import atexit, os, sys, threading
 at_the_end = []
-# What is registered first comes last.
-atexit.register(lambda: [print(*tell()) for tell in at_the_end])
+# The function that is registered first runs last.
+atexit.register(lambda: [print(*values()) for values in at_the_end])
 from smartswitch import Switcher
 import smartcollect
 
@@ -481,12 +481,12 @@ def run(program, errors=()):
     return done.stdout.split()
 
 
-def test_what_waits_is_written_when_the_process_ends():
+def test_waiting_calls_are_written_when_the_process_ends():
     assert run("") == ["parent", "closed"]
     assert run("sys.exit(0)") == ["parent", "closed"]
 
 
-def test_all_sinks_write_at_once_when_the_process_ends():
+def test_all_sinks_write_concurrently_when_the_process_ends():
     meeting = """
 together = threading.Barrier(3)
 class Meeting:
@@ -510,7 +510,7 @@ class Closing(Printer):
 """
 
 
-def test_a_process_ends_without_sinks_that_do_not_and_counts_what_is_lost():
+def test_a_process_ends_despite_endless_sinks_and_counts_the_loss():
     endless = """
 made = [sw.collect.subscribe(Endless(), "1000min", calls=calls) for calls in ("all", "none")]
 made.append(sw.collect.subscribe(Closing(), "1000min"))
@@ -525,25 +525,25 @@ for _ in range(2):
 at_the_end.append(lambda: [one.dropped for one in made])
 at_the_end.append(lambda: [sw.collect.recorder.store.dropped])
 """
-    alone = "is still busy, and the process ends without waiting for it"
+    busy = "is still busy, and the process ends without waiting for it"
     assert run(
         ENDLESS + endless,
         [
-            f"Endless {alone}: 5 calls and the statistics of 5 calls may be lost",
-            f"Endless {alone}: the statistics of 5 calls may be lost",
-            f"Closing {alone}",
+            f"Endless {busy}: 5 calls and the statistics of 5 calls may be lost",
+            f"Endless {busy}: the statistics of 5 calls may be lost",
+            f"Closing {busy}",
         ],
     )[-4:] == ["5", "0", "0", "5"]
 
 
 @FORK
-def test_whoever_does_not_wait_for_the_end_is_told_what_is_lost():
+def test_an_interrupted_wait_at_the_end_reports_the_loss():
     interrupted = """
 import signal
 workers._PATIENCE = 60
 class Telling(Endless):
     def write(self, batch):
-        while len(workers.worker._tasks) > 1:  # the other one is closed
+        while len(workers.worker._tasks) > 1:  # until the other sink is closed
             pass
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         threading.Event().wait()
@@ -561,13 +561,15 @@ def end():
     except InterruptedError as error:
         print(error)
 """
-    alone = "Telling is still busy, and the process ends without waiting for it"
-    told = run(ENDLESS + interrupted, [f"{alone}: 1 call and the statistics of 1 call may be lost"])
-    assert told[-1] == "ctrl-c"
+    busy = "Telling is still busy, and the process ends without waiting for it"
+    output = run(
+        ENDLESS + interrupted, [f"{busy}: 1 call and the statistics of 1 call may be lost"]
+    )
+    assert output[-1] == "ctrl-c"
 
 
 @FORK
-def test_a_process_of_multiprocessing_ends_without_sinks_that_do_not():
+def test_a_process_of_multiprocessing_ends_despite_endless_sinks():
     endless = """
 import multiprocessing
 sw.collect.subscribe(Endless(), "1000min")
@@ -577,15 +579,15 @@ process.join(30)
 print(process.exitcode, flush=True)
 os._exit(0)
 """
-    alone = "Endless is still busy, and the process ends without waiting for it"
-    told = run(ENDLESS + endless, [f"{alone}: 1 call and the statistics of 1 call may be lost"])
-    assert told == ["child", "closed", "0"]
+    busy = "Endless is still busy, and the process ends without waiting for it"
+    output = run(ENDLESS + endless, [f"{busy}: 1 call and the statistics of 1 call may be lost"])
+    assert output == ["child", "closed", "0"]
 
 
-def test_what_has_no_thread_is_written_at_the_end():
+def test_calls_of_a_sink_without_a_thread_are_written_at_the_end():
     refused = """
 @atexit.register
-def subscribe():  # some versions of Python start no threads any more
+def subscribe():  # some versions of Python cannot start threads any more
     def refuse(thread):
         raise RuntimeError("no more threads")
     threading.Thread.start = refuse
@@ -594,12 +596,12 @@ def subscribe():  # some versions of Python start no threads any more
     work("late")
 """
     message = "cannot start a thread for a sink; its calls wait until the end: no more threads"
-    told = run(refused, [message, message])
-    assert sorted(told) == ["closed", "closed", "closed", "late", "late", "late", "parent"]
+    output = run(refused, [message, message])
+    assert sorted(output) == ["closed", "closed", "closed", "late", "late", "late", "parent"]
 
 
 @FORK
-def test_a_child_tells_of_its_own_calls_only():
+def test_a_child_writes_only_its_own_calls():
     forked = """
 child = os.fork()
 work("child" if child == 0 else "after")
@@ -610,7 +612,7 @@ if child:
 
 
 @FORK
-def test_the_worker_of_a_child_works_by_itself():
+def test_the_worker_of_a_child_runs_in_the_child():
     forked = """
 came = threading.Event()
 class Telling(Printer):
@@ -653,18 +655,18 @@ if __name__ == "__main__":
         timeout=60,
         check=True,
     )
-    told = done.stdout.split()
-    # A process that is spawned runs the module, and so its first call, by itself.
-    assert told.count("child") == 1
-    assert told.count("parent") == (1 if method == "fork" else 2)
-    assert told.count("closed") == 2
+    output = done.stdout.split()
+    # A spawned process runs the module again, including its first call.
+    assert output.count("child") == 1
+    assert output.count("parent") == (1 if method == "fork" else 2)
+    assert output.count("closed") == 2
 
 
 class Timeout(BaseException):
-    """As gevent, trio and pytest have them."""
+    """A BaseException, as gevent, trio and pytest raise for timeouts."""
 
 
-def test_an_interrupt_of_a_flush_is_its_callers_and_loses_nothing(sw, subscribe):
+def test_an_interrupt_of_a_flush_reaches_its_caller_and_loses_nothing(sw, subscribe):
     sink = Failing(Timeout())
     subscription = subscribe(sink)
     sw.handlers[0](1)
@@ -677,7 +679,7 @@ def test_an_interrupt_of_a_flush_is_its_callers_and_loses_nothing(sw, subscribe)
     assert (subscription.failures, subscription.dropped) == (1, 0)
 
 
-def test_nothing_that_a_sink_raises_ends_the_worker(sw, subscribe, caplog):
+def test_exceptions_of_a_sink_do_not_end_the_worker(sw, subscribe, caplog):
     sink, works = Failing(Timeout()), Keeping()
     subscribe(sink, every=0.01)
     subscribe(works, every=0.01)
@@ -688,7 +690,7 @@ def test_nothing_that_a_sink_raises_ends_the_worker(sw, subscribe, caplog):
     sink.error = None
 
 
-def test_a_sink_may_ask_for_more_and_for_the_end(sw, caplog):
+def test_a_sink_may_call_flush_and_close(sw, caplog):
     done = threading.Event()
 
     class Asking(Keeping):
@@ -730,7 +732,7 @@ def test_two_sinks_that_flush_each_other(sw, subscribe):
     assert [sink.args for sink in sinks] == [[(1,)]] * 2
 
 
-def test_what_waits_behind_a_batch_that_failed_is_counted_at_the_end(sw, caplog):
+def test_calls_that_wait_behind_a_failed_batch_are_counted_at_the_end(sw, caplog):
     subscription = sw.collect.subscribe(Failing(), FOREVER)
     sw.handlers[0](1)
     subscription.flush()
@@ -740,7 +742,7 @@ def test_what_waits_behind_a_batch_that_failed_is_counted_at_the_end(sw, caplog)
     assert subscription.dropped == 6
 
 
-def test_what_was_dropped_and_never_taken_is_counted_once(sw, caplog):
+def test_dropped_and_unwritten_calls_are_counted_once(sw, caplog):
     subscription = sw.collect.subscribe(Failing(), FOREVER, max_queue=10)
     for number in range(100):
         sw.handlers[0](number)
@@ -748,7 +750,7 @@ def test_what_was_dropped_and_never_taken_is_counted_once(sw, caplog):
     assert subscription.dropped == 100
 
 
-def test_an_interrupt_of_a_close_is_its_callers_and_what_is_lost_is_counted(sw, caplog):
+def test_an_interrupt_of_a_close_reaches_its_caller_and_counts_the_loss(sw, caplog):
     sink = Failing(Timeout())
     subscription = sw.collect.subscribe(sink, FOREVER)
     sw.handlers[0](1)
@@ -774,9 +776,9 @@ def test_a_destructor_in_a_fold_does_not_wait_for_a_sink():
     assert sink.counted == 2_000
 
 
-def test_a_closed_subscription_is_let_go(sw):
+def test_a_closed_subscription_can_be_garbage_collected(sw):
     log, sink = CallLog(), Keeping()
-    sink.log = log  # as a sink may that asks for more
+    sink.log = log  # as in a sink that queries its log
     log.subscribe(sink, FOREVER).close()
     gone = weakref.ref(sink), weakref.ref(log)
     del log, sink
@@ -784,7 +786,7 @@ def test_a_closed_subscription_is_let_go(sw):
     assert [one() for one in gone] == [None, None]
 
 
-def test_a_very_long_pause_stops_no_other_sink(sw, subscribe):
+def test_a_very_long_pause_does_not_delay_other_sinks(sw, subscribe):
     sink = Keeping()
     subscribe(Keeping(), every=1e10)
     subscribe(sink, every=0.01)
@@ -821,7 +823,7 @@ def test_a_fork_while_a_sink_is_closed(sw):
 
 @FORK
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_fork_while_another_thread_makes_the_calls_of_a_batch(sw):
+def test_a_fork_while_another_thread_builds_the_calls_of_a_batch(sw):
     making, goes_on = threading.Event(), threading.Event()
 
     def rows(*, monotonic=False):
@@ -878,7 +880,7 @@ def test_calls_are_counted_by_the_minute_in_which_they_began(time, sw, subscribe
     assert sink.batches[1].minutes.keys() == {minute + 2}
 
 
-def test_of_more_than_an_hour_the_oldest_minutes_are_counted_together(time, sw, subscribe):
+def test_minutes_older_than_an_hour_are_counted_together(time, sw, subscribe):
     sink = Keeping()
     subscription = subscribe(sink)
     for _ in range(100):
@@ -895,7 +897,7 @@ def test_of_more_than_an_hour_the_oldest_minutes_are_counted_together(time, sw, 
     assert calls == [41, *[1] * 59]
 
 
-def test_minutes_are_bounded_while_nobody_asks(time, sw, subscribe):
+def test_minutes_are_bounded_without_a_flush(time, sw, subscribe):
     sink = Keeping()
     subscription = subscribe(sink, calls="none")
     recent = sw.collect.recorder.store._recent
@@ -933,7 +935,7 @@ def test_minutes_are_bounded_while_nobody_asks(time, sw, subscribe):
     ],
 )
 @pytest.mark.parametrize("max_history", [0, 1000])
-def test_a_sink_is_given_the_calls_that_it_wants(time, subscribe, sw, calls, given, max_history):
+def test_a_sink_receives_the_selected_calls(time, subscribe, sw, calls, given, max_history):
     sw.collect.configure.max_history = max_history
     sink = Keeping()
     subscription = subscribe(sink, calls=calls, slower_than="100ms", max_queue=3)
@@ -953,7 +955,7 @@ def test_a_sink_is_given_the_calls_that_it_wants(time, subscribe, sw, calls, giv
     assert subscription.dropped == len(given[3:])
 
 
-def test_calls_that_nobody_knows_are_refused(sw):
+def test_unknown_selections_are_refused(sw):
     with pytest.raises(ValueError, match="unknown calls 'quick'; choose from all, slow, failed"):
         sw.collect.subscribe(Keeping(), calls="quick")
     with pytest.raises(ValueError, match="slower_than: 'soon' is not a duration"):

@@ -1,4 +1,4 @@
-"""Names and trees: in whichever order plugs, children and handlers come, one log sees them all."""
+"""Names and trees of switchers: one log sees all handlers, in any order of plugs and children."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def called(log):
 
 
 def build(order, how):
-    """A root with a child, put together in the given order of steps; calls ``users.show``."""
+    """Build a root with a child in the given order of steps, and call ``users.show``."""
     root, child = Switcher("root"), Switcher("users")
     steps = {
         "plug": lambda: root.plug(
@@ -44,7 +44,7 @@ def build(order, how):
 
 @pytest.mark.parametrize("how", ["instance", "class", "name"])
 @pytest.mark.parametrize("order", list(itertools.permutations(["plug", "child", "handler"])))
-def test_one_log_for_the_tree_in_each_order(order, how):
+def test_one_log_for_the_tree_in_any_order(order, how):
     root, child = build(order, how)
     assert root.collect.uncalled() == ["users.show"]
     assert dispatch(root, "users.show")() == "shown"
@@ -70,7 +70,7 @@ def test_a_childs_copy_answers_for_the_whole_log():
     assert child.collect is not root.collect
 
 
-def test_two_children_with_a_handler_of_one_name():
+def test_two_children_with_handlers_of_the_same_name():
     root = Switcher("root").plug("collect")
     for name in ("users", "orders"):
         child = Switcher(name, parent=root)
@@ -106,7 +106,7 @@ def test_a_child_under_another_name():
     assert called(root.collect) == [("root", "people.list")]
 
 
-def test_a_child_with_a_collector_of_its_own():
+def test_a_child_with_its_own_collector():
     root = Switcher("root").plug("collect")
     child = Switcher("users", parent=root).plug("collect")
     leaf = Switcher("admins", parent=child)
@@ -123,7 +123,7 @@ def test_a_child_with_a_collector_of_its_own():
     assert called(child.collect) == [("users", "show"), ("users", "admins.list")]
 
 
-def test_a_collector_of_its_own_comes_later():
+def test_a_child_gets_its_own_collector_later():
     root = Switcher("root").plug("collect")
     child = Switcher("users", parent=root)
     leaf = Switcher("admins", parent=child)
@@ -151,7 +151,7 @@ def test_a_child_that_inherits_no_plugins():
     assert called(root.collect) == [("root", "users.show")]
 
 
-def test_a_child_that_plugs_something_else_is_still_seen():
+def test_a_child_with_another_plugin_is_still_watched():
     root = Switcher("root").plug("collect")
     child = Switcher("users", parent=root)
     child.plug(BasePlugin())
@@ -165,7 +165,7 @@ def test_a_child_that_plugs_something_else_is_still_seen():
 
 @pytest.mark.parametrize("method", ["use_parent_plugins", "copy_plugins_from_parent"])
 @pytest.mark.parametrize("inherits", [True, False])
-def test_plugins_taken_from_the_parent_again(method, inherits):
+def test_plugins_copied_from_the_parent_again(method, inherits):
     root = Switcher("root").plug("collect")
     child = Switcher("users", parent=root, inherit_plugins=inherits)
     getattr(child, method)()
@@ -286,7 +286,7 @@ def test_one_collector_on_two_roots_that_share_a_selector():
 # -- attach and detach ----------------------------------------------------------------------------
 
 
-def test_attach_watches_what_was_registered_before_and_detach_leaves_no_trace():
+def test_attach_watches_registered_handlers_and_detach_leaves_no_trace():
     root, child = Switcher("root"), Switcher("users")
 
     @child
@@ -376,12 +376,12 @@ def test_attach_before_plug():
     assert plugin.stats("work")["calls"] == 1
 
 
-def test_attach_refuses_what_is_no_switcher():
+def test_attach_refuses_other_objects():
     with pytest.raises(TypeError, match="3 cannot be watched; pass a Switcher or pattern"):
         CollectPlugin().attach(3)
 
 
-def test_detach_refuses_what_was_not_attached():
+def test_detach_refuses_a_switcher_that_is_not_attached():
     with pytest.raises(ValueError, match="'api' is not attached"):
         CollectPlugin().detach(Switcher("api"))
 
@@ -392,7 +392,7 @@ def test_collecting_survives_a_detach_inside():
         log.detach(sw)
 
 
-def test_collecting_everything_sees_switchers_made_before():
+def test_collecting_everything_sees_existing_switchers():
     sw = Switcher("early")
 
     @sw
@@ -437,7 +437,7 @@ def test_an_alias_counts_each_call_once(log):
     assert [handler for _, handler in called(log)] == ["first", "first", "second"]
 
 
-# -- what an instrumented handler shows -----------------------------------------------------------
+# -- a watched handler behaves like the plain one -------------------------------------------------
 
 
 @pytest.fixture
@@ -478,7 +478,7 @@ HANDLERS = [
 
 
 @pytest.mark.parametrize("plain", HANDLERS, ids=lambda handler: handler.__name__)
-def test_a_watched_handler_shows_what_the_plain_one_does(plain):
+def test_a_watched_handler_looks_like_the_plain_one(plain):
     sw = Switcher("api")
     before = shown(plain)
     assert sw(plain) is plain
@@ -497,7 +497,7 @@ def test_a_watched_handler_shows_what_the_plain_one_does(plain):
 
 
 def shown(function):
-    """What can be seen of a function, its attributes but for smartswitch's own included."""
+    """Return all visible properties of a function, except for attributes of smartswitch."""
     names = ("__name__", "__qualname__", "__module__", "__doc__", "__annotations__")
     predicates = (
         inspect.iscoroutinefunction,
@@ -556,7 +556,7 @@ def test_a_function_outlives_its_switcher(log):
 
     Switcher("short")(work)
     watched = work.__code__
-    del work.__smartswitch_entry__  # by which smartswitch keeps the switcher alive
+    del work.__smartswitch_entry__  # smartswitch keeps the switcher alive by it
     gc.collect()
     assert work() is work
     assert work.__code__ is not watched
@@ -564,8 +564,8 @@ def test_a_function_outlives_its_switcher(log):
 
 
 @pytest.mark.parametrize("kind", ["plain", "coroutine", "generator", "async generator"])
-def test_a_destructor_that_calls_a_handler_which_goes_with_it(kind):
-    # The collector clears weak references first, and runs destructors then.
+def test_a_destructor_that_calls_a_handler_of_its_object(kind):
+    # The collector clears weak references before it runs destructors.
     async def first(values):
         return await anext(aiter(values))
 
@@ -604,7 +604,7 @@ def test_a_destructor_that_calls_a_handler_which_goes_with_it(kind):
     assert answers == [("Service", 1, 2, 3)]
 
 
-def test_a_recursive_closure_is_no_leak(log):
+def test_a_recursive_closure_does_not_leak(log):
     def make():
         def work(number):
             return number and work(number - 1)
@@ -702,7 +702,7 @@ def test_a_class_stays_itself(instrumented, log):
     assert log.stats("Order")["calls"] == 1
 
 
-def test_a_handler_that_nobody_watches_is_untouched():
+def test_an_unwatched_handler_is_untouched():
     sw = Switcher("api")
 
     @sw
@@ -716,7 +716,7 @@ def test_a_handler_that_nobody_watches_is_untouched():
     assert set(vars(work)) == {"__smartswitch_entry__"}
 
 
-def test_describe_and_plugins_are_as_without(instrumented):
+def test_describe_and_plugins_are_unchanged(instrumented):
     sw = Switcher("plain").plug(BasePlugin(name="base"))
     sw(module_handler)
     with collecting():
@@ -726,8 +726,8 @@ def test_describe_and_plugins_are_as_without(instrumented):
         assert [plugin.name for plugin in sw.iter_plugins()] == ["base"]
 
 
-def test_smartswitch_is_as_it_is_known():
-    """Fails when a private part of smartswitch that is relied on has moved."""
+def test_this_smartswitch_is_known():
+    """Fails if a private part of smartswitch that smartcollect uses has changed."""
     assert smartswitch.hooked
     assert smartswitch.switches is not None
 

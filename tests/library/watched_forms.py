@@ -9,7 +9,7 @@ import functools
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from os.path import basename  # noqa: F401 - what is imported is not watched
+from os.path import basename  # noqa: F401 - imported functions are not watched
 from typing import NamedTuple, Protocol
 
 from watched_mixin import Mixin

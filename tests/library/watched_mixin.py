@@ -1,4 +1,4 @@
-"""What `watched_forms` inherits from, and nobody watches."""
+"""A base class of `watched_forms` that is not watched."""
 
 
 class Mixin:

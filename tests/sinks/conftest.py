@@ -1,4 +1,4 @@
-"""Databases that tests write to: a SQLite file, and one of a PostgreSQL server of their own."""
+"""Databases for tests: a SQLite file, and a database of a PostgreSQL server for the session."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ POSTGRESQL = tuple(
 
 
 class PostgreSQL:
-    """A server with a database for each test that asks; it can be stopped and started again."""
+    """A server that can create databases, and that can be stopped and started again."""
 
     def __init__(self, folder: Path) -> None:
-        import pwd  # which Windows lacks
+        import pwd  # missing on Windows
 
         self.folder = folder
         self.port = free_port()
-        # The server does not run as root.
+        # PostgreSQL refuses to run as root.
         self.user = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() else "nobody"
         self._running = None
         shutil.chown(folder, self.user)
@@ -46,7 +46,7 @@ class PostgreSQL:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self) -> None:
-        """Start the server, and return once it takes connections."""
+        """Start the server, and wait until it accepts connections."""
         settings = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
@@ -59,14 +59,14 @@ class PostgreSQL:
         command = self._command("postgres", *options)
         self._running = serving(command, self.port, self.folder / "log", user=user)
         self._running.__enter__()
-        # It listens before it takes connections.
+        # It listens before it accepts connections.
         ready = [program("pg_isready", *POSTGRESQL), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         until = time.monotonic() + 20
         while subprocess.run(ready).returncode and time.monotonic() < until:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Stop the server, and cut off who is connected."""
+        """Stop the server and close all connections."""
         if self._running is not None:
             running, self._running = self._running, None
             self._run("pg_ctl", "stop", "--mode=fast")
@@ -76,7 +76,7 @@ class PostgreSQL:
         return f"postgresql://test@127.0.0.1:{self.port}/{database}"
 
     def make(self, encoding: str = "UTF8") -> str:
-        """Make a database, and return its URL."""
+        """Create a database and return its URL."""
         import psycopg
 
         name = f"test_{uuid4().hex}"
@@ -89,12 +89,12 @@ class PostgreSQL:
 
 @pytest.fixture(scope="session")
 def postgresql():
-    """A PostgreSQL server of this process."""
+    """A running PostgreSQL server."""
     pytest.importorskip("psycopg")
     if os.name != "posix":
         missing("PostgreSQL is started on POSIX systems only")
     program("initdb", *POSTGRESQL)
-    # Short, because the path of a socket is, and open to the user who runs the server.
+    # A short path, because socket paths are limited, and readable by the user of the server.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     try:
         server = PostgreSQL(folder)
@@ -107,7 +107,7 @@ def postgresql():
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
-    """The URL of a database with nothing in it."""
+    """The URL of an empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'calls.db'}"
     return request.getfixturevalue("postgresql").make()

@@ -1,4 +1,4 @@
-"""Calls in a database: what is written is read again, whatever comes in between."""
+"""Calls in a database: written with `persist` and read with `history`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from smartcollect.database import pruning, schema
 from smartcollect.database.engine import Database
 from smartcollect.sinks.database import DatabaseSink
 
-FOREVER = "1000min"  # nothing is due by itself
+FOREVER = "1000min"  # no write is due by itself
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def api():
 
 @pytest.fixture
 def persist(api, url):
-    """Persists the calls of ``api``, and closes the subscriptions at the end."""
+    """A function that persists the calls of ``api``; subscriptions are closed at the end."""
     made = []
 
     def persist(log=api.collect, **options):
@@ -69,8 +69,8 @@ def count(url, table):
 def test_calls_and_statistics_come_back(api, persist, url):
     show, fail, call, wait = api.handlers
     subscription = persist()
-    told = []
-    api.collect.subscribe(type("Sink", (), {"write": lambda _, batch: told.append(batch)})())
+    batches = []
+    api.collect.subscribe(type("Sink", (), {"write": lambda _, batch: batches.append(batch)})())
     for number in range(700):
         show(number, key="x") if number % 3 else show(number)
         call(show, number)
@@ -80,13 +80,13 @@ def test_calls_and_statistics_come_back(api, persist, url):
     subscription.flush()
     next(iter(api.collect.recorder.subscriptions - {subscription})).close()
     with smartcollect.history(url) as history:
-        assert sorted(history.calls(), key=lambda call: call["end"]) == told[0].calls
+        assert sorted(history.calls(), key=lambda call: call["end"]) == batches[0].calls
         assert history.stats() == api.collect.stats()
         assert history.stats("show") == history.stats("api.show") == api.collect.stats("show")
         assert history.handlers() == [
             HandlerName("api", name) for name in ("call", "fail", "show", "wait")
         ]
-        assert history.profile().handlers.keys() == told[0].profile.called().keys()
+        assert history.profile().handlers.keys() == batches[0].profile.called().keys()
         failed = [(one["handler"], one["args"][-1]) for one in history.calls(errors=True)]
         assert failed == [("call", "no"), ("fail", "no")]
         assert [call["args"] for call in history.calls("show", errors=False, last=1)] == [(699,)]
@@ -103,7 +103,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def test_whatever_was_recorded_comes_back_equal(api, persist, url):
+def test_hostile_values_come_back_equal(api, persist, url):
     show, fail, *_ = api.handlers
     subscription = persist()
     for value in HOSTILE:
@@ -124,7 +124,7 @@ def test_whatever_was_recorded_comes_back_equal(api, persist, url):
 
 def test_minutes_merge_exactly_over_batches_and_processes(api, persist, url):
     show, *_ = api.handlers
-    # Two writers of one log, as processes are.
+    # Two writers of one log stand for two processes.
     another = api.collect.subscribe(DatabaseSink(url), FOREVER, calls="slow")
     subscriptions = [persist(calls="none"), another]
     for number in range(5):
@@ -145,7 +145,7 @@ def test_minutes_merge_exactly_over_batches_and_processes(api, persist, url):
     assert smartcollect.history(url).calls() == []
 
 
-def test_a_span_of_time(time, url):
+def test_queries_for_a_span_of_time(time, url):
     api = Switcher("api").plug("collect")
 
     @api
@@ -189,7 +189,7 @@ def test_a_span_of_time(time, url):
         ({"since": 2.0, "until": 1.0}, ValueError, "since=2.0 must not be later than until=1.0"),
     ],
 )
-def test_questions_that_have_no_answer(api, persist, url, arguments, error, message):
+def test_bad_queries(api, persist, url, arguments, error, message):
     subscription = persist()
     api.handlers[0](1)
     subscription.flush()
@@ -230,14 +230,14 @@ def test_bad_arguments_are_refused(tmp_path, arguments, error, message):
         CallLog().persist(**{"url": f"sqlite:///{tmp_path / 'x.db'}", **arguments})
 
 
-def test_a_password_is_in_no_message():
+def test_messages_hide_the_password():
     for url in ("postgresql+asyncpg://me:secret@host/x", "post gres://me:secret@host/x"):
         with pytest.raises(ValueError, match=r"me:\*\*\*@host") as caught:
             CallLog().persist(url)
         assert "secret" not in str(caught.value)
 
 
-def test_asked_twice_it_counts_once(api, persist, url):
+def test_persisting_twice_counts_once(api, persist, url):
     subscription = persist()
     assert persist() is persist(every=60_000, slower_than=0.1, keep=30 * 86_400) is subscription
     api.handlers[0](1)
@@ -260,7 +260,7 @@ def test_asked_twice_it_counts_once(api, persist, url):
         ({"slower_than": "1s"}, "slower_than=0.1;"),
     ],
 )
-def test_asked_twice_for_something_else_it_is_refused(api, persist, url, other, named):
+def test_persisting_with_other_arguments_is_refused(api, persist, url, other, named):
     subscription = persist()
     with pytest.raises(ValueError, match="this log is already written to .* with") as refused:
         persist(**other)
@@ -269,7 +269,7 @@ def test_asked_twice_for_something_else_it_is_refused(api, persist, url, other, 
     persist(**other)
 
 
-def test_one_file_by_two_names(tmp_path, monkeypatch):
+def test_two_paths_of_the_same_file_share_a_subscription(tmp_path, monkeypatch):
     log = CallLog()
     (tmp_path / "link").symlink_to(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -279,7 +279,7 @@ def test_one_file_by_two_names(tmp_path, monkeypatch):
     subscription.close()
 
 
-def test_one_server_with_and_without_a_password():
+def test_the_same_server_with_and_without_a_password():
     log = CallLog()
     urls = ["postgresql://me:secret@host/x", "postgresql+psycopg://me@host/x"]
     subscriptions = {log.persist(url, FOREVER) for url in urls}
@@ -316,7 +316,7 @@ def test_old_calls_are_pruned_in_small_steps(api, persist, url, monkeypatch):
     assert len(smartcollect.history(url).handlers()) == 1
 
 
-def test_a_write_prunes_what_is_older_than_it_keeps(api, persist, url):
+def test_a_write_prunes_rows_older_than_keep(api, persist, url):
     show, *_ = api.handlers
     kept = persist(keep=None)
     show("old")
@@ -364,7 +364,7 @@ def test_a_batch_whose_commit_was_not_acknowledged_is_not_written_twice(api, per
     assert smartcollect.history(url).stats("show")["calls"] == 4
 
 
-def test_where_pruning_fails_calls_are_written_still_and_once(api, persist, url, monkeypatch):
+def test_calls_are_written_once_even_if_pruning_fails(api, persist, url, monkeypatch):
     monkeypatch.setattr("smartcollect.sinks.database.prune", lambda *_: 1 / 0)
     subscription = persist()
     for number in range(3):
@@ -390,7 +390,7 @@ def test_a_batch_is_written_whole_or_not_at_all(api, persist, url, monkeypatch):
     assert smartcollect.history(url).stats("show")["calls"] == count(url, schema.calls) == 2
 
 
-def test_what_found_no_room_is_counted(api, persist, url):
+def test_dropped_calls_are_counted(api, persist, url):
     subscription = persist(max_queue=3)
     for number in range(10):
         api.handlers[0](number)
@@ -401,7 +401,7 @@ def test_what_found_no_room_is_counted(api, persist, url):
     assert smartcollect.history(url).stats("show")["calls"] == 10
 
 
-def test_names_that_an_index_refuses(url):
+def test_names_too_long_for_an_index(url):
     names = [f"{'é' * 3_000}{number}" for number in range(2)] + ["nul \0", '"']
     log = CallLog()
     subscription = log.persist(url, FOREVER, "all")

@@ -1,4 +1,4 @@
-"""A database that is away, full, gone or shared: nothing is lost, and nothing written twice."""
+"""A database that is unreachable, full, deleted or shared: no call is lost or written twice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 @pytest.fixture
 def work():
-    """A handler of a collected switcher, which is its ``switcher``."""
+    """A handler with the attribute ``switcher``, its collected switcher."""
     api = Switcher("api").plug("collect")
 
     @api
@@ -39,7 +39,7 @@ def work():
 
 
 def told(url):
-    """What was recorded: how many calls, and the arguments of those that were kept."""
+    """Return the number of calls in the statistics, and the arguments of the written calls."""
     with smartcollect.history(url) as history:
         calls = sorted(call["args"][0] for call in history.calls())
         assert history.stats("work")["calls"] == len(calls)
@@ -47,12 +47,12 @@ def told(url):
 
 
 def sound(file):
-    """Tell whether SQLite finds nothing wrong with a file."""
+    """Return whether SQLite considers a file intact."""
     with closing(sqlite3.connect(file)) as connection:
         return connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_a_server_that_is_away_comes_back(postgresql, work, caplog):
+def test_a_server_that_is_stopped_and_restarted(postgresql, work, caplog):
     url = postgresql.make()
     postgresql.stop()
     try:
@@ -74,7 +74,7 @@ def test_a_server_that_is_away_comes_back(postgresql, work, caplog):
     assert (subscription.failures, told(url)) == (2, [1, 2, 3])
 
 
-def test_a_connection_that_breaks_in_the_middle_of_a_write(postgresql, work, monkeypatch):
+def test_a_connection_that_breaks_during_a_write(postgresql, work, monkeypatch):
     url = postgresql.make()
     subscription = work.switcher.collect.persist(url, FOREVER, "all")
     work(1)
@@ -98,7 +98,7 @@ def test_a_connection_that_breaks_in_the_middle_of_a_write(postgresql, work, mon
     assert told(url) == [1, 2]
 
 
-def test_a_database_of_an_encoding_that_lacks_characters_is_refused(postgresql, work):
+def test_a_database_with_a_limited_encoding_is_refused(postgresql, work):
     url = postgresql.make("LATIN1")
     with pytest.raises(ValueError, match="LATIN1"), Database(url).writing():
         pass
@@ -132,7 +132,7 @@ def test_a_full_disk(work, tmp_path, monkeypatch):
     assert told(url) == [*numbers, "first", "last"]
 
 
-def test_a_file_that_is_gone_is_made_anew(work, tmp_path):
+def test_a_deleted_file_is_created_again(work, tmp_path):
     url = f"sqlite:///{tmp_path / 'calls.db'}"
     subscription = work.switcher.collect.persist(url, FOREVER, "all")
     work(1)
@@ -144,7 +144,7 @@ def test_a_file_that_is_gone_is_made_anew(work, tmp_path):
     assert told(f"sqlite:///{tmp_path / 'old.db'}") == [1]
 
 
-def test_a_file_that_is_no_database(work, tmp_path, caplog):
+def test_a_file_that_is_not_a_database(work, tmp_path, caplog):
     file = tmp_path / "calls.db"
     file.write_text("not a database\n" * 100)
     subscription = work.switcher.collect.persist(f"sqlite:///{file}", FOREVER)
@@ -156,7 +156,7 @@ def test_a_file_that_is_no_database(work, tmp_path, caplog):
 
 PROGRAM = """
 import os, signal, sys, threading, warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads
+warnings.simplefilter("ignore", DeprecationWarning)  # about forks with threads
 from smartswitch import Switcher
 import smartcollect
 
@@ -173,7 +173,7 @@ def start(program, url, every=FOREVER, *arguments, **options):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
 
 
-def test_processes_that_start_at_once_on_nothing(url):
+def test_processes_that_start_together_without_a_database(url):
     program = """
 number = int(sys.stdin.readline())
 for batch in range(10):
@@ -195,7 +195,7 @@ print(subscription.failures, subscription.dropped)
 
 
 @FORK
-def test_children_of_a_fork_write_for_themselves(url):
+def test_forked_children_write_their_own_calls(url):
     program = """
 work(1)
 subscription.flush()
@@ -223,7 +223,7 @@ work(6)
 
 
 @FORK
-def test_a_child_that_asks_again_counts_once(url):
+def test_persisting_again_in_a_child_counts_once(url):
     program = """
 again = lambda: sw.collect.persist(url, every, "all")
 work(1)
@@ -244,7 +244,7 @@ print(os.waitpid(child, 0)[1], again() is subscription)
 
 
 @FORK
-def test_forks_in_the_middle_of_writes(tmp_path):
+def test_forks_during_writes(tmp_path):
     file = tmp_path / "calls.db"
     program = """
 import random, time
@@ -264,7 +264,7 @@ for child in range(20):
     time.sleep(0.03 * random.random())
     pid = os.fork()
     if not pid:
-        signal.alarm(60)  # it would wait for ever for locks that nobody has
+        signal.alarm(60)  # otherwise it could wait forever for stale locks
         for one in range(10):
             work(-child * 10 - one - 1)
         subscription.flush()
@@ -328,7 +328,7 @@ goes_on.set()
 
 
 @FORK
-def test_a_child_that_was_forked_with_an_open_connection_says_so(tmp_path):
+def test_a_child_forked_with_an_open_connection_reports_it(tmp_path):
     url = f"sqlite:///{tmp_path / 'calls.db'}"
     program = """
 sqlite_forks._PATIENCE = 0.01
@@ -369,7 +369,7 @@ subscription.flush()
 
 @FORK
 @pytest.mark.parametrize("attempt", range(20 if SOAK > 1 else 3))
-def test_a_process_that_is_killed_loses_one_interval_at_most(url, attempt):
+def test_a_killed_process_loses_at_most_one_interval(url, attempt):
     program = """
 number = 0
 while True:
@@ -382,7 +382,7 @@ while True:
 """
     process = start(program, url)
     flushed = int(process.stdout.readline())
-    # At any point of what it does: it writes most of the time.
+    # At any point, mostly during a write, since it writes most of the time.
     with suppress(subprocess.TimeoutExpired):
         process.wait(random.Random(attempt).uniform(0, 0.5))
     process.send_signal(signal.SIGKILL)
@@ -393,7 +393,7 @@ while True:
     assert flushed <= len(calls)
     file = Database(url).file
     assert file is None or sound(file)
-    # Whoever is next goes on from there.
+    # The next process can continue.
     process = start(f"work({len(calls)})", url)
     assert (process.communicate()[0], process.returncode) == ("", 0)
     assert told(url) == list(range(len(calls) + 1))

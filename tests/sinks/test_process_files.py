@@ -1,4 +1,4 @@
-"""Many processes and one sum: exact, whoever ends, forks, clears or breaks a file."""
+"""Totals over processes stay exact when processes end, fork or clear, or files are damaged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DURATION = "smartcollect_call_duration_seconds"
 
 
 class Sum:
-    """What a scrape of a folder shows."""
+    """The metrics of a folder, as a scrape shows them."""
 
     def __init__(self, folder):
         self.registry = CollectorRegistry()
@@ -80,12 +80,12 @@ def written(shop, folder):
 
 
 def forked(work):
-    """Do work in a process that is forked, to its regular end; return its exit status."""
+    """Do work in a forked process until its regular end, and return its exit status."""
     return ended(begun(work))
 
 
 def begun(work):
-    """Do work in a process that is forked; return its number."""
+    """Do work in a forked process, and return its process id."""
     child = os.fork()
     if child == 0:
         try:
@@ -99,7 +99,7 @@ def begun(work):
 
 
 def ended(child, wait=True):
-    """The exit status of a process; None where it runs, and nobody waits."""
+    """Return the exit status of a process, or ``None`` while it is running."""
     number, status = os.waitpid(child, 0 if wait else os.WNOHANG)
     return os.waitstatus_to_exitcode(status) if number else None
 
@@ -113,7 +113,7 @@ def files(folder):
     return sorted(name for name in os.listdir(folder) if name.endswith(".json"))
 
 
-def test_a_process_writes_what_it_counts(shop, written, folder):
+def test_a_process_writes_its_totals(shop, written, folder):
     found = Sum(folder)
     assert found() == 0
     assert found(handler="cancel") == 0
@@ -133,7 +133,7 @@ def test_a_process_writes_what_it_counts(shop, written, folder):
     assert found.unreadable == 0
 
 
-def test_what_was_called_before_does_not_count(shop, folder):
+def test_earlier_calls_do_not_count(shop, folder):
     shop.pay()
     subscription = write_totals(shop.collect, folder, FOREVER)
     shop.pay()
@@ -141,7 +141,7 @@ def test_what_was_called_before_does_not_count(shop, folder):
     assert Sum(folder)() == 1
 
 
-def test_clear_and_drain_take_nothing_from_the_totals(shop, written, folder):
+def test_clear_and_drain_do_not_reset_totals(shop, written, folder):
     shop.pay()
     shop.collect.clear()
     shop.pay()
@@ -153,7 +153,7 @@ def test_clear_and_drain_take_nothing_from_the_totals(shop, written, folder):
 
 @FORK
 @FORKS
-def test_forked_processes_count_for_themselves(shop, written, folder):
+def test_forked_processes_count_separately(shop, written, folder):
     def work(calls=250):
         for _ in range(calls):
             shop.pay()
@@ -167,12 +167,12 @@ def test_forked_processes_count_for_themselves(shop, written, folder):
 
 @FORK
 @FORKS
-def test_forked_processes_that_run_at_once(shop, written, folder):
+def test_forked_processes_that_run_concurrently(shop, written, folder):
     begin, go = os.pipe()
 
     def work():
         os.close(go)
-        os.read(begin, 1)  # until all are there
+        os.read(begin, 1)  # wait until all processes have started
         for _ in range(50):
             for _ in range(10):
                 shop.pay()
@@ -188,7 +188,7 @@ def test_forked_processes_that_run_at_once(shop, written, folder):
         assert set(exits.values()) <= {0, None}
         children = [child for child, status in exits.items() if status is None]
     assert seen == sorted(seen)
-    assert len(set(seen)) > 2  # it was asked meanwhile
+    assert len(set(seen)) > 2  # it was read meanwhile
     assert (found(), found.unreadable) == (8 * 500, 0)
 
 
@@ -243,15 +243,15 @@ def started(folder, calls, *more, **options):
 
 
 @LOCKS
-def test_processes_that_ended_are_one_file(folder):
+def test_ended_processes_share_one_file(folder):
     running = [started(folder, calls) for calls in (100, 20, 3)]
     assert [process.wait() for process in running] == [0, 0, 0]
-    assert started(folder, 1000).wait() == 0  # the last one takes those with it that met
+    assert started(folder, 1000).wait() == 0  # merges the files that concurrent ends have left
     assert files(folder) == ["ended.json"]
     assert Sum(folder)() == 1123
 
 
-def test_a_process_that_was_killed_stays_counted(folder):
+def test_a_killed_process_still_counts(folder):
     process = started(folder, 5, "wait", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with process:
         process.stdout.readline()
@@ -280,7 +280,7 @@ KILLED = """
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 @pytest.mark.parametrize("forks", [False, pytest.param(True, marks=[FORK, FORKS])])
-def test_what_a_process_left_that_was_killed_while_it_wrote(shop, folder, forks):
+def test_temporary_files_of_a_killed_process_are_removed(shop, folder, forks):
     subscription = write_totals(shop.collect, folder, FOREVER)
     killed = [sys.executable, "-c", textwrap.dedent(KILLED), os.fspath(folder)]
     for _ in range(2):
@@ -300,7 +300,7 @@ def test_what_a_process_left_that_was_killed_while_it_wrote(shop, folder, forks)
     assert Sum(folder)() == forks
 
 
-def test_the_same_process_number_again_is_another_file(shop, folder):
+def test_a_reused_process_id_gets_a_new_file(shop, folder):
     for calls in (1, 10):
         subscription = write_totals(shop.collect, folder, FOREVER)
         before = set(files(folder))
@@ -328,7 +328,7 @@ def test_the_same_process_number_again_is_another_file(shop, folder):
         lambda text: text.replace('"handlers":', '"handled":'),
     ],
 )
-def test_a_damaged_file_is_reported_and_breaks_nothing(shop, written, folder, damage, caplog):
+def test_a_damaged_file_is_reported(shop, written, folder, damage, caplog):
     for _ in range(3):
         shop.pay()
     written.flush()
@@ -342,7 +342,7 @@ def test_a_damaged_file_is_reported_and_breaks_nothing(shop, written, folder, da
     other.write_text(good)
     file.write_text(bad)
     caplog.clear()
-    # Who knew the file goes on with what it knew; nobody goes down.
+    # A collector that has read the file before keeps its totals, so that no counter goes down.
     assert (seen(), seen()) == (6, 6)
     assert seen.unreadable == 1
     (record,) = caplog.records
@@ -355,7 +355,7 @@ def test_a_damaged_file_is_reported_and_breaks_nothing(shop, written, folder, da
     assert (seen(), fresh(), fresh.unreadable) == (7, 7, 0)
 
 
-def test_a_damaged_sum_is_left_alone(shop, folder, caplog):
+def test_a_damaged_sum_file_is_left_alone(shop, folder, caplog):
     folder.mkdir()
     (folder / "ended.json").write_text("{")
     subscription = write_totals(shop.collect, folder, FOREVER)
@@ -396,8 +396,8 @@ def test_the_sum_is_right_after_a_crash_at_any_step(shop, folder, monkeypatch, s
 
 
 @LOCKS
-def test_a_scrape_in_the_middle_of_a_merge(shop, folder, monkeypatch):
-    """Two processes end, one after the other, when their files are read and the sum is not."""
+def test_a_scrape_during_a_merge(shop, folder, monkeypatch):
+    """Two processes end one after the other, after their files were read but not the sum file."""
     found, reading = Sum(folder), process_files._read
     with collecting(shop) as log:
         subscriptions = [write_totals(one, folder, FOREVER) for one in (shop.collect, log)]
@@ -418,7 +418,7 @@ def test_a_scrape_in_the_middle_of_a_merge(shop, folder, monkeypatch):
 
 
 @LOCKS
-def test_somebody_else_merges(shop, folder):
+def test_another_process_is_merging(shop, folder):
     subscription = write_totals(shop.collect, folder, FOREVER)
     shop.pay()
     with process_files._locked(folder) as is_locked:
@@ -472,7 +472,7 @@ def test_a_folder_that_cannot_be_made(shop, tmp_path, caplog):
 
 @FORK
 @FORKS
-def test_asked_twice_it_counts_once(shop, written, folder):
+def test_writing_twice_counts_once(shop, written, folder):
     def work():
         assert write_totals(shop.collect, folder) is written
         shop.pay()
@@ -499,7 +499,7 @@ def test_what_is_not_a_folder(ask, folder):
         ask(folder)
 
 
-def test_the_log_may_go(folder):
+def test_the_log_can_be_garbage_collected(folder):
     shop = Switcher("shop").plug("collect")
 
     @shop
@@ -547,7 +547,7 @@ def test_dropped_calls_of_all_processes(shop, folder, caplog):
 
 @FORK
 @FORKS
-def test_dropped_calls_of_a_fork(shop, folder, caplog):
+def test_dropped_calls_of_a_forked_process(shop, folder, caplog):
     class Never:
         def write(self, batch):
             raise OSError("away")
@@ -563,7 +563,7 @@ def test_dropped_calls_of_a_fork(shop, folder, caplog):
 
 
 def test_no_counter_goes_down_when_files_are_merged(folder):
-    """Sums of floats depend on their order: a counter that loses an ulp looks like a new one."""
+    """Sums of floats depend on their order, and a counter that loses an ulp looks like a reset."""
     shops = [Switcher("shop").plug("collect") for _ in range(8)]
     subscriptions = []
     for number, shop in enumerate(shops):

@@ -1,4 +1,4 @@
-"""Metrics: exact numbers in both formats, as Prometheus itself reads them."""
+"""Prometheus metrics: exact numbers in both formats, also read by a real Prometheus."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DURATION = "smartcollect_call_duration_seconds"
 
 
 class Scraped:
-    """The samples of some text, by name and labels."""
+    """The samples in a text, by name and labels."""
 
     def __init__(self, text, parser=parse):
         self.samples = {}
@@ -55,7 +55,7 @@ class Scraped:
         return self.samples.get((name, frozenset(labels.items())))
 
     def buckets(self, handler):
-        """How many calls each bound has below it."""
+        """Return the number of calls below each bound."""
         return {
             float(dict(labels)["le"]): value
             for (name, labels), value in self.samples.items()
@@ -71,7 +71,7 @@ def scrape(*logs, **options):
 
 @pytest.fixture
 def shop(time):
-    """A switcher whose handlers take as long as they are told."""
+    """A switcher whose handlers take the time that is passed to them."""
     shop = Switcher("shop").plug("collect")
 
     @shop
@@ -94,7 +94,7 @@ def shop(time):
 
 
 def register(switcher, name):
-    """A new handler of this name."""
+    """Return a new handler with this name."""
 
     def handler(): ...
 
@@ -107,7 +107,7 @@ def fail(call, *args):
         call(*args)
 
 
-def test_what_calls_came_to(shop):
+def test_metrics_of_calls(shop):
     shop.order(0.5, 0.25, 0.125)
     fail(shop.pay, 1.0, LookupError())
     found = scrape(shop.collect)
@@ -153,14 +153,14 @@ def test_a_call_on_a_bound_is_above_it(time):
         ) == counts
 
 
-def test_the_bounds_that_there_are_by_default(shop):
+def test_the_default_bounds(shop):
     shop.pay(0.1)
     bounds = list(scrape(shop.collect).buckets("pay"))
     powers = [2.0**exponent for exponent in range(-20, 6)]
     assert bounds == sorted([*powers, *(1.5 * power for power in powers[:-1]), math.inf])
 
 
-def test_bounds_are_moved_to_the_nearest_of_the_recorder(shop):
+def test_bounds_are_moved_to_the_nearest_bounds_of_the_recorder(shop):
     shop.pay(0.1)
     bounds = ["1s", 0.1, "100ms", 0.1001, 0.101, math.inf, "1.5 s"]
     found = scrape(shop.collect, buckets=bounds)
@@ -172,7 +172,7 @@ def test_bounds_are_moved_to_the_nearest_of_the_recorder(shop):
     st.lists(st.floats(0, 100) | st.sampled_from([2.0**k for k in range(-21, 6)]), max_size=50),
     st.sampled_from([1, 2, 4, 32]),
 )
-def test_counts_are_those_of_the_times_below_each_bound(times, steps):
+def test_each_bucket_counts_the_times_below_its_bound(times, steps):
     from support import FakeTime
 
     clock = FakeTime()
@@ -207,13 +207,13 @@ def test_counts_are_those_of_the_times_below_each_bound(times, steps):
         (0.1, TypeError, "0.1"),
     ],
 )
-def test_what_is_not_a_bound(buckets, error, named):
+def test_bad_bounds(buckets, error, named):
     with pytest.raises(error, match=rf"^buckets\b.*{named}"):
         Collector(CallLog(), buckets=buckets)
 
 
 @pytest.mark.parametrize("steps", [0, 3, 64, True, "2"])
-def test_what_is_not_a_number_of_steps(steps):
+def test_bad_numbers_of_steps(steps):
     with pytest.raises(ValueError, match=f"steps must be 1, .* or 32, not {steps!r}"):
         buckets_between("1ms", "1s", steps)
 
@@ -226,12 +226,12 @@ def test_what_is_not_a_number_of_steps(steps):
         (2, "1s", "low=2 must not be above high='1s'"),
     ],
 )
-def test_what_is_not_a_span(low, high, named):
+def test_bad_spans(low, high, named):
     with pytest.raises(ValueError, match=named):
         buckets_between(low, high)
 
 
-def test_buckets_side_by_side_reach_beyond_the_span():
+def test_adjacent_buckets_cover_the_span():
     assert buckets_between("1ms", "5ms") == (2**-10, 2**-9, 2**-8, 2**-7)
     assert buckets_between("1s", "1s") == (1.0,)
     finest = buckets_between("1ms", "1s", steps=32)
@@ -246,7 +246,7 @@ def test_what_is_not_a_log():
         Collector("api")
 
 
-def test_a_handler_without_a_call_has_zeros_and_no_buckets(shop):
+def test_a_handler_without_calls_has_zeros_and_no_buckets(shop):
     found = scrape(shop.collect)
     assert found("smartcollect_calls_total", "cancel", outcome="ok") == 0
     assert found("smartcollect_calls_total", "cancel", outcome="error") == 0
@@ -254,7 +254,7 @@ def test_a_handler_without_a_call_has_zeros_and_no_buckets(shop):
     assert not found.buckets("cancel")
 
 
-def test_to_register_reads_no_log(shop):
+def test_registering_reads_no_log(shop):
     collector = Collector(shop.collect)
     described = list(collector.describe())
     names = [metric.name for metric in collector.collect()]
@@ -269,7 +269,7 @@ def test_to_register_reads_no_log(shop):
     registry.register(Collector(shop.collect))
 
 
-def test_without_the_library_an_error_says_what_to_install():
+def test_the_error_for_a_missing_library_says_what_to_install():
     script = (
         "import sys, smartcollect; from smartcollect import CallLog; CallLog()\n"
         "assert 'prometheus_client' not in sys.modules\n"
@@ -282,7 +282,7 @@ def test_without_the_library_an_error_says_what_to_install():
     assert last.endswith("; install smartcollect[prometheus]")
 
 
-def test_several_logs_are_one(shop, time):
+def test_several_logs_are_added_up(shop, time):
     bank = Switcher("bank").plug("collect")
 
     @bank
@@ -304,7 +304,7 @@ def test_several_logs_are_one(shop, time):
 
 
 class Counted:
-    """What two logs of the shop come to, as each scrape shows it."""
+    """The sum of two logs of the shop, at each scrape."""
 
     def __init__(self, shop):
         self.logs = CallLog(clock=shop.clock), CallLog(clock=shop.clock)
@@ -322,7 +322,7 @@ class Counted:
 
 @pytest.fixture
 def counted(time):
-    """Two logs that watch one handler, at a clock that is set; ``pay`` calls it."""
+    """Two logs that watch the same handler, with a fake clock; ``pay`` calls the handler."""
     shop = Switcher("shop")
     shop.clock = time.clock
 
@@ -337,7 +337,7 @@ def counted(time):
         log.detach(shop)
 
 
-def test_a_sum_of_logs_never_goes_down_for_one_of_them(counted, time):
+def test_a_sum_does_not_go_down_when_a_log_is_cleared(counted, time):
     first, second = counted.logs
     for _ in range(100):
         counted.pay(1.0)
@@ -358,7 +358,7 @@ def test_a_sum_of_logs_never_goes_down_for_one_of_them(counted, time):
     assert counted(f"{DURATION}_created") == created
 
 
-def test_the_sample_rate_of_a_sum_is_that_of_now(counted, time):
+def test_a_sum_has_the_current_sample_rate(counted, time):
     first, _ = counted.logs
     counted.pay()
     assert counted("smartcollect_sample_rate") == 1.0
@@ -371,7 +371,7 @@ def test_the_sample_rate_of_a_sum_is_that_of_now(counted, time):
     assert (counted("smartcollect_sample_rate"), counted()) == (1.0, 2)
 
 
-def test_a_series_of_one_log_begins_anew_beside_sums(counted, time):
+def test_a_series_of_a_single_log_is_reset(counted, time):
     first, second = counted.logs
     own = register(counted.shop, "own")
     second.detach(counted.shop)
@@ -381,19 +381,19 @@ def test_a_series_of_one_log_begins_anew_beside_sums(counted, time):
     assert (counted(), counted(handler="own"), counted(handler="third")) == (1, 1, 1)
     time.sleep(1.0)
     first.clear()
-    # The second log knows two of the three, though it counted nothing.
+    # The second log knows two of the three handlers, although it counted no call.
     assert (counted(), counted(handler="own"), counted(handler="third")) == (1, 1, 0)
     created = [
         counted("smartcollect_calls_created", handler=name) for name in ("own", "pay", "third")
     ]
     assert created == [created[0], created[0], first.recorder.store.since]
-    # What a series of one log had is not added when another log begins to feed it.
+    # Earlier values of a single log are not added when a second log begins to feed the series.
     second.attach(counted.shop)
     third()
     assert counted(handler="third") == 2
 
 
-def test_a_log_that_is_cleared_in_the_middle_of_a_scrape(counted, time, monkeypatch):
+def test_a_log_that_is_cleared_during_a_scrape(counted, time, monkeypatch):
     first, _ = counted.logs
     for _ in range(100):
         counted.pay()
@@ -412,7 +412,7 @@ def test_a_log_that_is_cleared_in_the_middle_of_a_scrape(counted, time, monkeypa
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_scrape_in_a_process_that_was_forked_during_one(counted, monkeypatch):
+def test_a_scrape_in_a_process_forked_during_a_scrape(counted, monkeypatch):
     counted.pay()
     first, _ = counted.logs
     handlers = first.recorder.store.handlers
@@ -433,7 +433,7 @@ def test_a_scrape_in_a_process_that_was_forked_during_one(counted, monkeypatch):
     assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
 
 
-def test_a_log_that_is_cleared_says_since_when_it_counts(shop, time):
+def test_a_cleared_log_has_a_new_start_time(shop, time):
     shop.pay(1.0)
     before = scrape(shop.collect)(f"{DURATION}_created", "pay")
     time.sleep(10.0)
@@ -461,7 +461,7 @@ def test_the_sample_rate_of_each_handler():
     assert scrape(shop.collect)("smartcollect_sample_rate", "pay") == 0.25
 
 
-def test_the_sample_rate_of_a_handler_that_is_not_watched_any_more(shop):
+def test_the_sample_rate_of_a_handler_no_longer_watched(shop):
     with collecting(shop, sample_rate=0.5) as log:
         pass
     assert scrape(log)("smartcollect_sample_rate", "pay") == 0.5
@@ -501,23 +501,23 @@ HOSTILE = [
 
 @pytest.fixture
 def hostile():
-    """A log whose handlers have names that are hard to write."""
+    """A log whose handlers have hostile names."""
     shop = Switcher('the "shop"').plug("collect")
     for name in HOSTILE:
         register(shop, name)()
     return shop.collect
 
 
-def test_names_that_are_hard_to_write(hostile):
+def test_hostile_names(hostile):
     found = scrape(hostile)
     expected = {'say "hi"', "two\\nlines", "back\\slash", "\\ud800", "nul\\x00", "\\r", "用户"}
     for name in expected:
         assert found("smartcollect_calls_total", name, 'the "shop"', outcome="ok") == 1
-    # Two names that are written alike.
+    # Two names that are printed alike.
     assert found("smartcollect_calls_total", "a\\nb", 'the "shop"', outcome="ok") == 2
 
 
-def test_both_formats_have_the_same_and_are_valid(shop, hostile):
+def test_both_formats_are_equal_and_valid(shop, hostile):
     shop.order(0.5, 0.25)
     fail(shop.pay, 1.0, LookupError())
     registry = CollectorRegistry()
@@ -534,7 +534,7 @@ def test_both_formats_have_the_same_and_are_valid(shop, hostile):
     }
 
 
-def test_promtool_has_nothing_to_say(shop, hostile):
+def test_promtool_finds_no_problems(shop, hostile):
     shop.order(0.5, 0.25)
     registry = CollectorRegistry()
     registry.register(Collector(shop.collect, hostile))
@@ -546,7 +546,7 @@ def test_promtool_has_nothing_to_say(shop, hostile):
 
 @contextmanager
 def exposed(registry):
-    """Serve a registry on a port of its own."""
+    """Serve a registry on a free port."""
     server, thread = start_http_server(0, "127.0.0.1", registry)
     try:
         yield server.server_port
@@ -563,7 +563,7 @@ class Prometheus:
         self.port = port
 
     def ask(self, query):
-        """The values that a query comes to, by handler."""
+        """Return the result of a query, by handler."""
         url = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode(
             {"query": query}
         )
@@ -572,16 +572,16 @@ class Prometheus:
         return {one["metric"].get("handler"): float(one["value"][1]) for one in result}
 
     def values(self, query):
-        """The same, once there are some: a scrape on a busy machine may come too late."""
+        """Return the result once it is not empty: scrapes may be late on a busy machine."""
         return self.until(query, bool)
 
     def until(self, query, is_right, patience=10.0):
-        """The answer, once it is right."""
+        """Return the answer once it is accepted."""
         until = system.monotonic() + patience
         while True:
             try:
                 answer = self.ask(query)
-            except urllib.error.HTTPError:  # it is not ready
+            except urllib.error.HTTPError:  # not ready yet
                 answer = None
             if answer is not None and is_right(answer):
                 return answer
@@ -644,7 +644,7 @@ def test_prometheus_reads_exact_counts_and_close_quantiles(shop, hostile, promet
         }
         assert server.values('smartcollect_calls_total{outcome="error"}')["pay"] == 1
         assert server.values(f"{DURATION}_sum")["pay"] == pytest.approx(sum(times))
-        # From the zero that it had before the first call.
+        # Including the increase from zero before the first call.
         grown = 'increase(smartcollect_calls_total{outcome="ok"}[1m])'
         server.until(grown, lambda found: found.get("pay", 0) >= 1_999)
         speed = 'rate(smartcollect_calls_total{outcome="ok"}[1m])'
@@ -653,7 +653,7 @@ def test_prometheus_reads_exact_counts_and_close_quantiles(shop, hostile, promet
             exact = sorted(times)[math.ceil(share * len(times)) - 1]
             found = server.values(f"histogram_quantile({share}, {DURATION}_bucket)")["pay"]
             assert found == pytest.approx(exact, rel=0.035)
-        # What was cleared is a beginning, not less than nothing.
+        # Clearing is a reset, not a decrease.
         shop.collect.clear()
         for _ in range(10):
             shop.pay(0.001)

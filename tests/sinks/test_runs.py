@@ -1,4 +1,4 @@
-"""The history of runs, in SQLite and PostgreSQL: what was added comes back, and trends."""
+"""The history of runs in SQLite and PostgreSQL: runs come back unchanged; trends; pruning."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def stats(*times, errors=0):
 
 
 def run_of(number, machine=HERE, branch="main", **handlers):
-    """The profile of a run, with the times of handlers."""
+    """Return the profile of a run with the given times of each handler."""
     return Profile(
         handlers={HandlerName("app", name): stats(*times) for name, times in handlers.items()},
         run=Run(float(number), ("pytest",), machine, {}, Revision(f"c{number}", branch, False)),
@@ -45,7 +45,7 @@ def test_a_run_comes_back_as_it_was(kept, url):
     profile = Profile(
         handlers={
             name: stats(0.001, 0.002, errors=1),
-            WORK: HandlerStats(),  # registered, and never called
+            WORK: HandlerStats(),  # registered but never called
         },
         slowest=(SlowCall(name, 0.002, text, text, text),),
         raised=(Raised(name, text, text, 1, text),),
@@ -115,7 +115,7 @@ def test_trends(kept, url):
 
     (work,) = history(url).trend("work", branch="main")
     assert work.steps == (first,)
-    assert len(work.times) == 52  # without those of the other machine
+    assert len(work.times) == 52  # without runs of the other machine
     assert [one.name for one in history(url).trend("users.*")] == [WAIT]
     assert str(history(url).trend("other*", branch="main")) == "no handler changed in 52 runs"
     with pytest.raises(KeyError, match="no handler is named 'works'; did you mean 'work'"):
@@ -128,7 +128,7 @@ def test_trends_of_another_machine(kept, url):
     for number in range(5):
         kept.add(run_of(number, THERE, work=[0.1]))
     kept.add(run_of(9, HERE, work=[0.2]))
-    assert len(history(url).trend()[0].times) == 1  # that of the newest run
+    assert len(history(url).trend()[0].times) == 1  # the machine of the newest run
     assert len(history(url).trend(machine=THERE)[0].times) == 5
 
 

@@ -1,4 +1,4 @@
-"""StatsD: exact counts at a real server, DogStatsD's lines, and nothing that reaches a caller."""
+"""StatsD: exact counts at a real server, lines for DogStatsD, no failures for callers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smartcollect import CallLog, HandlerName
 from smartcollect.sinks.statsd import StatsD
 from smartcollect.storage.rows import Call
 
-FOREVER = "1000min"  # nothing is due by itself
+FOREVER = "1000min"  # no write is due by itself
 HOSTILE = [
     "plain",
     "a:b|c@d#e,f;g=h/i",
@@ -34,7 +34,7 @@ HOSTILE = [
 
 
 class Server:
-    """A socket that packets are sent to."""
+    """A socket that receives packets."""
 
     def __init__(self, family=socket.AF_INET, host="127.0.0.1"):
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -44,7 +44,7 @@ class Server:
         self.port = self.socket.getsockname()[1]
 
     def packets(self):
-        """What was sent until now: what goes over loopback is there once it is sent."""
+        """Return the packets sent until now; over loopback they arrive at once."""
         taken = []
         while True:
             try:
@@ -57,7 +57,7 @@ class Server:
 
 
 def read(packets):
-    """The metrics of packets as the DogStatsD protocol has them: values by name, type and tags."""
+    """Parse packets of the DogStatsD protocol into values by name, type and tags."""
     metrics = {}
     for packet in packets:
         for line in packet.decode().split("\n"):
@@ -71,7 +71,7 @@ def read(packets):
                     assert one.startswith("#")
                     tags = tuple(tag.split(":") for tag in one[1:].split(","))
             key = name, kind, tuple(value for _, value in tags)
-            # The Agent cuts digits off, too.
+            # The Agent truncates too.
             times = int(1 / rate)
             metrics.setdefault(key, Counter()).update(
                 {float(value): times for value in values.split(":")}
@@ -88,7 +88,7 @@ def server():
 
 @pytest.fixture
 def called():
-    """A log, and a function that adds calls of any name to it."""
+    """A log, and a function that adds calls of handlers with any name to it."""
     log = CallLog()
 
     def called(switcher, handler, *seconds):
@@ -102,7 +102,7 @@ def called():
 
 @pytest.fixture
 def statsd(tmp_path):
-    """The original server: its UDP port, and a function that asks it for numbers."""
+    """The original StatsD server: its UDP port, and a function that queries its numbers."""
     command = program("statsd")
     port, console = free_port(socket.SOCK_DGRAM), free_port()
     config = {
@@ -125,7 +125,7 @@ def statsd(tmp_path):
         return {name: float(value) for name, value in pairs}
 
     def asked(what, expected):
-        """Ask until the server has what it was sent last."""
+        """Query until the server has received the last packet."""
         until = real_time.monotonic() + 20
         while expected not in (told := ask(what)) and real_time.monotonic() < until:
             real_time.sleep(0.02)
@@ -184,7 +184,7 @@ def sentinel(port):
         client.sendto(b"sentinel:1|c", ("127.0.0.1", port))
 
 
-def test_the_original_server_keeps_any_name_as_it_is_sent(statsd, server, called):
+def test_the_original_server_leaves_names_unchanged(statsd, server, called):
     port, asked = statsd
     for name in HOSTILE:
         log = called(name, name, 0.1)
@@ -216,7 +216,7 @@ def test_tags_and_a_distribution_with_every_call(server, called):
         assert times == calls
 
 
-def test_a_server_that_cuts_digits_off_counts_each_call(server, called):
+def test_a_server_that_truncates_counts_each_call(server, called):
     counts = [*range(1, 300), 93 * 1_001]
     for number in counts:
         log = called("api", f"h{number}", *[0.1] * number)
@@ -247,7 +247,7 @@ def test_no_packet_is_over_the_limit_and_every_call_counts(server, called, tags)
 
 
 @pytest.mark.parametrize("tags", [False, True])
-def test_handlers_of_one_name_count_together(server, called, tags):
+def test_handlers_with_the_same_name_count_together(server, called, tags):
     called("api", "a:b", *[0.1] * 99)
     called("api", "a|b", 2.0)
     log = called("api", "a\nb", 0.1)
@@ -259,7 +259,7 @@ def test_handlers_of_one_name_count_together(server, called, tags):
     assert median == pytest.approx(100, rel=0.02)
 
 
-def test_a_prefix_or_none(server, called):
+def test_prefixes(server, called):
     for prefix, start in (("", "api."), ("my shop.eu", "my_shop.eu.api.")):
         StatsD(port=server.port, prefix=prefix).write(called("api", "h", 0.1).drain())
         names = {name for name, *_ in server.metrics()}
@@ -273,18 +273,18 @@ def test_numbers_have_no_exponent(server, called):
         assert re.fullmatch(r"[\w.]+(:\d+(\.\d+)?)+\|[cgd](\|@[\d.]+)?\|#[\w:,]+", line)
 
 
-def test_a_server_that_is_away_costs_nothing(called):
+def test_an_unreachable_server_causes_no_failures(called):
     sink = StatsD(port=free_port(socket.SOCK_DGRAM))
     log = called("api", "h", 0.1)
     subscription = log.subscribe(sink, FOREVER)
-    for _ in range(3):  # the answer that nobody listens comes after the first packet
+    for _ in range(3):  # the refusal arrives after the first packet
         called("api", "h", 0.1)
         subscription.flush()
     assert (subscription.failures, subscription.dropped) == (0, 0)
     subscription.close()
 
 
-def test_a_host_that_is_not_known_is_tried_again(server, called, monkeypatch, caplog):
+def test_an_unknown_host_is_tried_again(server, called, monkeypatch, caplog):
     asked, real = [], socket.getaddrinfo
 
     def unknown(*args, **options):
@@ -294,7 +294,7 @@ def test_a_host_that_is_not_known_is_tried_again(server, called, monkeypatch, ca
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     log = called("api", "h")
     subscription = log.subscribe(StatsD("metrics.invalid", server.port), FOREVER)
-    assert not asked  # the constructor cannot block
+    assert not asked  # the constructor must not block
     called("api", "h", 0.1, 0.2)
     subscription.flush()
     assert subscription.failures == 1
@@ -306,7 +306,7 @@ def test_a_host_that_is_not_known_is_tried_again(server, called, monkeypatch, ca
     assert subscription.dropped == 0
 
 
-def test_a_batch_goes_on_where_it_failed(server, called, monkeypatch, caplog):
+def test_a_failed_batch_continues_where_it_failed(server, called, monkeypatch, caplog):
     class Failing(socket.socket):
         room = 2
 
@@ -334,7 +334,7 @@ def test_a_batch_goes_on_where_it_failed(server, called, monkeypatch, caplog):
     subscription.close()
 
 
-def test_of_two_addresses_the_one_where_servers_listen(server, called, monkeypatch):
+def test_an_ipv4_address_is_preferred(server, called, monkeypatch):
     real = socket.getaddrinfo
 
     def both(host, *args, **options):
@@ -359,7 +359,7 @@ def test_a_server_on_ipv6(called):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_parent_and_child_tell_of_their_own_calls(server, called):
+def test_parent_and_child_send_their_own_calls(server, called):
     log = called("api", "h")
     subscription = log.subscribe(StatsD(port=server.port), FOREVER)
     called("api", "h", 0.1, 0.1)

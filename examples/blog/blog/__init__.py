@@ -1,1 +1,1 @@
-"""A small blog on FastAPI and SQLAlchemy; nothing in it knows that it is watched."""
+"""A small blog on FastAPI and SQLAlchemy, without any code for smartcollect."""

@@ -18,7 +18,7 @@ app = FastAPI()
 
 
 def session() -> Iterator[Session]:
-    """Yield a session, for a request."""
+    """Yield a session for a request."""
     with Session(engine) as opened:
         yield opened
 
@@ -28,13 +28,13 @@ Opened = Annotated[Session, Depends(session)]
 
 @app.get("/")
 def front(opened: Opened) -> list[str]:
-    """The latest posts."""
+    """Return the latest posts."""
     return posts.latest(opened, 10)
 
 
 @app.get("/archive")
 def archive(opened: Opened) -> list[str]:
-    """All posts."""
+    """Return all posts."""
     return posts.archive(opened)
 
 
@@ -45,6 +45,6 @@ def write(title: str, author: str, opened: Opened) -> int:
 
 
 def create() -> None:
-    """Begin with an empty blog."""
+    """Replace all tables with empty tables."""
     Base.metadata.drop_all(engine)
     Base.metadata.create_all(engine)

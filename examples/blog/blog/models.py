@@ -1,4 +1,4 @@
-"""What the blog keeps in its database."""
+"""The tables of the blog."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
-    """The tables of the blog."""
+    """The base class of all tables."""
 
 
 class Author(Base):
-    """Somebody who writes posts."""
+    """An author of posts."""
 
     __tablename__ = "authors"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -20,7 +20,7 @@ class Author(Base):
 
 
 class Post(Base):
-    """A post of an author."""
+    """A post by an author."""
 
     __tablename__ = "posts"
     id: Mapped[int] = mapped_column(primary_key=True)

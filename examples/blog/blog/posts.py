@@ -1,4 +1,4 @@
-"""Questions to the database."""
+"""Queries for posts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .models import Author, Post
 
 
 def write(session: Session, title: str, name: str) -> Post:
-    """Add a post of the author ``name``, who may be new."""
+    """Add a post by the author ``name``, who is added if missing."""
     author = session.scalar(select(Author).where(Author.name == name)) or Author(name=name)
     post = Post(title=title, author=author)
     session.add(post)
@@ -18,14 +18,14 @@ def write(session: Session, title: str, name: str) -> Post:
 
 
 def latest(session: Session, count: int) -> list[str]:
-    """Return the headlines of the latest posts. One question asks for the authors too."""
+    """Return the headlines of the latest posts. A single query also loads the authors."""
     newest = select(Post).order_by(Post.id.desc()).limit(count)
     posts = session.scalars(newest.options(joinedload(Post.author)))
     return [f"{post.title}, by {post.author.name}" for post in posts]
 
 
 def archive(session: Session) -> list[str]:
-    """Return the headlines of all posts. Each asks for its author by itself."""
+    """Return the headlines of all posts. Each post loads its author with another query."""
     posts = session.scalars(select(Post).order_by(Post.id))
     return [f"{post.title}, by {post.author.name}" for post in posts]
 

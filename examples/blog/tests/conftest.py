@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 @pytest.fixture
 def client():
-    """A browser, and a blog with a dozen posts, each of another author."""
+    """A test client for a blog with twelve posts by different authors."""
     create()
     with TestClient(app) as client:
         for number in range(12):

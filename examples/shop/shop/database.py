@@ -15,7 +15,7 @@ CREATE TABLE lines (
 
 
 def connect(path=":memory:"):
-    """A connection to the database at ``path``, its tables made where they are missing."""
+    """Return a connection to the database at ``path``; missing tables are created."""
     db = sqlite3.connect(path)
     db.row_factory = sqlite3.Row
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'users'").fetchone():

@@ -1,17 +1,17 @@
-"""What the shop refuses to do."""
+"""The errors of the shop."""
 
 
 class ShopError(Exception):
-    """Something that the shop refuses to do."""
+    """The base class of errors of the shop."""
 
 
 class InvalidError(ShopError):
-    """A value that makes no sense."""
+    """A value is invalid."""
 
 
 class NotFoundError(ShopError):
-    """There is no such user, product or order."""
+    """A user, product or order does not exist."""
 
 
 class OutOfStockError(ShopError):
-    """More of a product was ordered than there is."""
+    """An order exceeds the stock of a product."""

@@ -10,7 +10,7 @@ orders = Switcher("orders")
 
 @orders
 def place(db, user_id, quantities, day=0):
-    """Orders ``quantities``, a dict of product to how many."""
+    """Place an order of ``quantities``, a dict of product ids to numbers."""
     if not quantities:
         raise InvalidError("an empty order")
     for product_id, quantity in quantities.items():
@@ -43,7 +43,7 @@ def get(db, order_id):
 
 @orders
 def history(db, user_id):
-    """The orders of a user. Asks for each order by itself, and for each product of each order."""
+    """Return the orders of a user, with a query for each order and each of its products."""
     rows = db.execute("SELECT id FROM orders WHERE user_id = ? ORDER BY id", (user_id,))
     return [get(db, row["id"]) for row in rows.fetchall()]
 
@@ -62,7 +62,7 @@ def cancel(db, order_id):
 
 @orders
 def report(db, days=365):
-    """The revenue so far on each day. Adds up all lines again for each day of the year."""
+    """Return the total revenue up to each day, adding up all lines again for each day."""
     rows = db.execute(
         "WITH RECURSIVE days(day) AS (SELECT 0 UNION ALL SELECT day + 1 FROM days WHERE day < ?)"
         " SELECT day, (SELECT COALESCE(SUM(products.cents * lines.quantity), 0) FROM lines"

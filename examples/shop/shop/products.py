@@ -40,7 +40,7 @@ def restock(db, product_id, quantity):
 
 @products
 def export(db):
-    """The price list, line by line, however long it is."""
+    """Yield the lines of the price list."""
     yield "name,cents\n"
     for row in db.execute("SELECT name, cents FROM products ORDER BY id"):
         yield f"{row['name']},{row['cents']}\n"
@@ -48,7 +48,7 @@ def export(db):
 
 @products
 async def quote(db, product_id, quantity):
-    """What the supplier asks for more of a product: half of our price, after a while."""
+    """Return the price of the supplier, half of ours, after a short wait."""
     product = get(db, product_id)
     await asyncio.sleep(0.005)
     return product["cents"] * quantity // 2

@@ -42,7 +42,7 @@ def busy(db, ada, tea, cup):
 
 @pytest.fixture
 def crowded(db, busy, tea):
-    """The same with two hundred orders more."""
+    """The same shop with two hundred more orders."""
     api["products.restock"](db, tea, 200)
     for number in range(200):
         api["orders.place"](db, busy, {tea: 1}, day=number)

@@ -1,4 +1,4 @@
-"""What the handlers do for an answer, and how long it takes: the tests that smartcollect adds."""
+"""Tests of the number of calls and of their times, with smartcollect."""
 
 from shop.api import api
 

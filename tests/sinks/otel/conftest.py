@@ -1,6 +1,6 @@
-"""A receiver of OpenTelemetry's protocol, and what sends to it.
+"""A receiver for the OpenTelemetry protocol, and exporters that send to it.
 
-Imports are in the fixtures: not every environment has the packages.
+Imports are in the fixtures, because the packages are optional.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from contextlib import suppress
 import pytest
 
 with suppress(ImportError):
-    # Exporters import it late. A test that runs pytest in this process takes back what that
-    # imported, and requests would find two modules of cookies then.
+    # Exporters import it late. A test that runs pytest in this process restores `sys.modules`, and
+    # then requests would use two copies of the cookie module.
     import requests as requests
 
 

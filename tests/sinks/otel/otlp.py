@@ -1,4 +1,4 @@
-"""A receiver of OpenTelemetry's protocol over HTTP, and a switcher that passes the time."""
+"""A receiver for the OpenTelemetry protocol over HTTP, and a switcher with timed handlers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 class Receiver:
-    """A server that takes metrics and traces by OTLP over HTTP."""
+    """A server that receives metrics and traces by OTLP over HTTP."""
 
     def __init__(self):
         self.requests = {"/v1/metrics": [], "/v1/traces": []}
@@ -42,11 +42,11 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
 
     def exports(self):
-        """What each request told of metrics: data points by metric and attributes."""
+        """Return the metrics of each request: data points by metric and attributes."""
         return [metrics_of(body) for body in self.requests["/v1/metrics"]]
 
     def spans(self):
-        """The spans that came until now, by name; each name once."""
+        """Return the received spans by name; each name must occur once."""
         found = {}
         for body in self.requests["/v1/traces"]:
             for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
@@ -59,7 +59,7 @@ class Receiver:
 
 
 def metrics_of(body):
-    """The metrics of a request: for each name its data, and its points by attributes."""
+    """Return the metrics of a request: by name, the data and the points by attributes."""
     metrics = {}
     for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
         for scope in resource.scope_metrics:
@@ -72,7 +72,7 @@ def metrics_of(body):
 
 
 def values(item):
-    """The attributes of a span, an event or a data point."""
+    """Return the attributes of a span, an event or a data point."""
     return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in item.attributes}
 
 
@@ -86,7 +86,7 @@ def receiving() -> Iterator[Receiver]:
 
 
 def new_shop(time):
-    """A switcher with handlers that take as long as they are told."""
+    """Return a switcher with handlers that take the time that is passed to them."""
     sw = Switcher("shop").plug("collect", max_history=0)
 
     @sw

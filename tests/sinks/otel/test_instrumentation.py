@@ -1,4 +1,4 @@
-"""smartcollect as an instrumentation of OpenTelemetry."""
+"""smartcollect as an OpenTelemetry instrumentation."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from smartswitch import Switcher
 from smartcollect.sinks.opentelemetry import SmartcollectInstrumentor
 
 ROOT = Path(__file__).parent.parent.parent.parent
-FOREVER = "1000min"  # nothing is due by itself
+FOREVER = "1000min"  # no write is due by itself
 
 
 @pytest.fixture
 def instrument(monkeypatch):
-    """Instruments anew, with a log of its own."""
+    """A function that instruments with a new log."""
     monkeypatch.setattr(SmartcollectInstrumentor, "_log", None)
     instrumentor = SmartcollectInstrumentor()
 
@@ -62,7 +62,7 @@ def test_it_watches_switchers_and_patterns(receiver, provider, exporter, instrum
     assert counts["textwrap", "dedent", "ok"] == 1
 
 
-def test_the_environment_says_what_to_watch(instrument, monkeypatch, time):
+def test_patterns_from_the_environment(instrument, monkeypatch, time):
     monkeypatch.setenv("OTEL_PYTHON_SMARTCOLLECT_WATCH", " textwrap:dedent , ")
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], shutdown_on_exit=False)
@@ -72,7 +72,7 @@ def test_the_environment_says_what_to_watch(instrument, monkeypatch, time):
 
 
 def observed(reader):
-    """What a reader has: by metric, the value for each set of attributes."""
+    """Return the values in a reader, by metric and attributes."""
     data = reader.get_metrics_data()
     return {
         metric.name: {
@@ -84,7 +84,7 @@ def observed(reader):
     }
 
 
-def test_counters_on_a_meter_provider_never_become_less(shop, receiver, instrument):
+def test_counters_on_a_meter_provider_never_go_down(shop, receiver, instrument):
     exporter = OTLPMetricExporter(f"{receiver.url}/v1/metrics")
     reader = PeriodicExportingMetricReader(exporter, inf)
     provider = MeterProvider([reader], shutdown_on_exit=False)
@@ -124,12 +124,12 @@ def test_bad_options_are_refused_and_leave_nothing(instrument, options, error, m
     instrument().uninstrument()
 
 
-def test_the_library_imports_nothing_of_it():
+def test_the_library_does_not_import_opentelemetry():
     program = "import sys, smartcollect.log; assert 'opentelemetry' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-def test_opentelemetry_finds_it():
+def test_opentelemetry_finds_the_entry_point():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     ((name, value),) = project["entry-points"]["opentelemetry_instrumentor"].items()
     entry = EntryPoint(name, value, "opentelemetry_instrumentor")

@@ -1,4 +1,4 @@
-"""Metrics of OpenTelemetry: exact, and told as the exporter prefers them."""
+"""OpenTelemetry metrics: exact, and cumulative or deltas as the exporter prefers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from smartcollect import CallLog, HandlerName
 from smartcollect.sinks.opentelemetry import Metrics
 from smartcollect.storage.rows import Call
 
-FOREVER = "1000min"  # nothing is due by itself
+FOREVER = "1000min"  # no write is due by itself
 FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-DELTA, CUMULATIVE = 1, 2  # as the protocol has them
+DELTA, CUMULATIVE = 1, 2  # values of the protocol
 
 
 def test_metrics_are_exact_and_cumulative_over_batches(shop, time, receiver, exporter):
-    shop.work(1)  # before anybody subscribed
+    shop.work(1)  # before the subscription
     started = time.now + 1_000_000
     subscription = shop.collect.subscribe(Metrics(exporter), FOREVER, calls="none")
     for round in range(1, 4):
@@ -58,7 +58,7 @@ def test_metrics_are_exact_and_cumulative_over_batches(shop, time, receiver, exp
         point = points["shop", "work"]
         assert (point.scale, point.count, point.zero_count) == (2, 200 * round, 100 * round)
         assert (point.sum, point.min, point.max) == (25 * round, 0, 0.25)
-        # 0.25 is the bound between two buckets, but ours goes on above it.
+        # 0.25 is a bound between buckets, but the recorder's bucket begins there.
         assert (point.positive.offset, list(point.positive.bucket_counts)) == (-8, [100 * round])
         for _, data, _ in export.values():
             for point in data.data_points:
@@ -88,7 +88,7 @@ def test_an_exporter_that_prefers_deltas_gets_deltas(shop, time, receiver, monke
     subscription.close()
 
 
-def test_an_exporter_of_two_minds_is_refused(receiver):
+def test_an_exporter_with_mixed_preferences_is_refused(receiver):
     exporter = OTLPMetricExporter(
         f"{receiver.url}/v1/metrics",
         preferred_temporality={
@@ -123,7 +123,7 @@ def test_nothing_is_lost_or_counted_twice_while_the_receiver_refuses(
     assert told == ([1, 4] if preference == "cumulative" else [1, 3])
 
 
-def test_the_resource_is_what_the_environment_or_the_caller_says(shop, receiver, monkeypatch):
+def test_the_resource_from_the_environment_or_the_caller(shop, receiver, monkeypatch):
     monkeypatch.setenv("OTEL_SERVICE_NAME", "checkout")
     for resource in (None, Resource({"service.name": "mine"})):
         exporter = OTLPMetricExporter(f"{receiver.url}/v1/metrics")
@@ -137,7 +137,7 @@ def test_the_resource_is_what_the_environment_or_the_caller_says(shop, receiver,
     assert [one["service.name"] for one in told] == ["checkout", "mine"]
 
 
-def test_names_that_come_to_the_same_count_together(receiver, exporter):
+def test_names_that_become_equal_count_together(receiver, exporter):
     log = CallLog()
     subscription = log.subscribe(Metrics(exporter), FOREVER)
     for handler in ("a\udc80", "a\udc81", "nul\0", ""):
@@ -153,7 +153,7 @@ def test_names_that_come_to_the_same_count_together(receiver, exporter):
 
 
 def test_quantiles_of_the_exponential_histogram(receiver, exporter):
-    """Each call is in the bucket that holds it, or one of our buckets beside it."""
+    """Each call is in its bucket, or off by at most one bucket of the recorder."""
     log = CallLog()
     subscription = log.subscribe(Metrics(exporter), FOREVER)
     times = [1e-9 * 1.001**number for number in range(30_000)]
@@ -174,7 +174,7 @@ def test_quantiles_of_the_exponential_histogram(receiver, exporter):
 
 @FORK
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_child_tells_of_its_own_calls_since_the_fork(shop, time, receiver, exporter):
+def test_a_child_exports_its_own_calls_since_the_fork(shop, time, receiver, exporter):
     subscription = shop.collect.subscribe(Metrics(exporter), FOREVER, calls="none")
     shop.work(1)
     subscription.flush()

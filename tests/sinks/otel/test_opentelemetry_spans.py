@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry: slow and failed calls, as whole traces."""
+"""OpenTelemetry spans of slow and failed calls, in complete traces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from smartcollect.sinks.opentelemetry import Spans
 from smartcollect.storage.rows import Call, Details
 from smartcollect.values.failure import Failure
 
-FOREVER = "1000min"  # nothing is due by itself
+FOREVER = "1000min"  # no write is due by itself
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_span_lasts_as_long_as_the_call_to_the_nanosecond(receiver, provider):
     assert span.end_time_unix_nano - span.start_time_unix_nano == 123_456_789
 
 
-def test_a_failed_call_tells_its_exception(shop, receiver, spans):
+def test_the_span_of_a_failed_call_has_its_exception(shop, receiver, spans):
     with pytest.raises(KeyError):
         shop.fail(0.001)
     spans.flush()
@@ -78,7 +78,7 @@ def test_a_failed_call_tells_its_exception(shop, receiver, spans):
 
 
 def parents(found):
-    """For each span the name of its parent, all in one trace."""
+    """Return the name of the parent of each span, and check that all are in one trace."""
     names = {span.span_id: name for name, span in found.items()}
     assert len(names) == len(found)
     assert len({span.trace_id for span in found.values()}) == 1
@@ -87,7 +87,7 @@ def parents(found):
 
 @pytest.fixture
 def chain(time):
-    """A switcher, and a function that adds handlers to it which take long and call others."""
+    """A switcher, and a function that adds slow handlers that call others."""
     sw = Switcher("chain").plug("collect", max_history=0)
 
     def add(name, *inner, flush=None):
@@ -106,7 +106,7 @@ def chain(time):
 
 
 @pytest.mark.parametrize("between", [False, True])
-def test_a_trace_is_whole_also_where_it_spans_batches(chain, receiver, provider, between):
+def test_a_trace_over_several_batches_is_complete(chain, receiver, provider, between):
     flushed = []
 
     def flush():
@@ -121,7 +121,7 @@ def test_a_trace_is_whole_also_where_it_spans_batches(chain, receiver, provider,
     subscription = chain.collect.subscribe(Spans(provider), FOREVER, calls="slow or failed")
     root()
     assert len(flushed) == (5 if between else 0)
-    assert not receiver.spans()  # all wait for the root, which has not been flushed
+    assert not receiver.spans()  # all wait for the root, which is not flushed yet
     subscription.flush()
     assert parents(receiver.spans()) == {
         "chain.root": None,
@@ -171,14 +171,14 @@ def test_a_task_that_ends_after_its_caller_has_it_as_parent(receiver, provider):
     assert parents(receiver.spans()) == {"jobs.early": None, "jobs.late": "jobs.early"}
 
 
-def test_a_call_whose_caller_has_no_span_begins_a_trace_in_time(shop, time, receiver, spans):
+def test_a_call_whose_caller_has_no_span_starts_a_trace(shop, time, receiver, spans):
     def caught():
         with pytest.raises(KeyError):
             shop.fail()
 
     shop.order([caught])
     spans.flush()
-    assert not receiver.spans()  # the order might be slow
+    assert not receiver.spans()  # the caller might still become slow
     time.sleep(61)
     shop.work()
     spans.flush()
@@ -200,7 +200,7 @@ def test_a_call_waits_for_its_caller_without_further_calls(receiver, provider):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_what_waits_in_the_parent_is_not_told_by_a_child(shop, receiver, provider, spans):
+def test_a_child_does_not_export_waiting_calls_of_its_parent(shop, receiver, provider, spans):
     def caught():
         with pytest.raises(KeyError):
             shop.fail()
@@ -219,7 +219,7 @@ def test_what_waits_in_the_parent_is_not_told_by_a_child(shop, receiver, provide
     assert set(receiver.spans()) == {"shop.work", "shop.fail"}
 
 
-def test_what_waits_is_told_at_the_end(shop, receiver, provider):
+def test_waiting_calls_are_exported_at_the_end(shop, receiver, provider):
     def caught():
         with pytest.raises(KeyError):
             shop.fail()
@@ -230,7 +230,7 @@ def test_what_waits_is_told_at_the_end(shop, receiver, provider):
     assert set(receiver.spans()) == {"shop.fail"}
 
 
-def test_what_waits_is_bounded(time, receiver, provider, monkeypatch):
+def test_the_number_of_waiting_calls_is_bounded(time, receiver, provider, monkeypatch):
     monkeypatch.setattr("smartcollect.sinks.opentelemetry.spans._MAX_WAITING", 10)
     log = CallLog()
     subscription = log.subscribe(Spans(provider), FOREVER)
@@ -244,14 +244,14 @@ def test_what_waits_is_bounded(time, receiver, provider, monkeypatch):
     subscription.close()
 
 
-def test_a_span_has_no_parent_but_calls(shop, receiver, provider, spans):
+def test_only_calls_are_parents_of_spans(shop, receiver, provider, spans):
     with provider.get_tracer("smartcollect").start_as_current_span("of the caller"):
         shop.work(1)
         spans.flush()
     assert receiver.spans()["shop.work"].parent_span_id == b""
 
 
-def test_a_processor_that_raises_makes_no_span_twice(receiver, provider, caplog):
+def test_a_processor_that_raises_gets_no_span_twice(receiver, provider, caplog):
     class Failing(SpanProcessor):
         before = 2
 
