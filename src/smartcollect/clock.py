@@ -1,4 +1,4 @@
-"""The clock that calls are timed with, held where freezing libraries do not replace it."""
+"""The clock that times calls, which libraries such as freezegun cannot replace."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ class Clock(NamedTuple):
     """Functions that return seconds.
 
     Attributes:
-        monotonic: never goes back; its zero means nothing.
+        monotonic: a clock that never goes back; only differences between its values mean anything.
         wall: Unix time.
-        thread: where the time of the calling thread went, given that of ``monotonic``.
+        thread: the processor and waiting time of the calling thread; takes the current value of
+            ``monotonic``.
     """
 
     monotonic: Callable[[], float]
@@ -29,9 +30,9 @@ class Clock(NamedTuple):
 
 
 def _system() -> Clock:
-    # freezegun puts its own functions into `time` and into every module global that holds one
-    # of time's; a second, private copy of the built-in module is out of its sight, also when
-    # this module is first imported inside of a frozen test.
+    # freezegun replaces the functions in `time` and every module global that refers to one. It
+    # does not find a second, private copy of the built-in module, even if this module is first
+    # imported inside a frozen test.
     spec = importlib.machinery.BuiltinImporter.find_spec("time")
     assert spec is not None
     assert spec.loader is not None

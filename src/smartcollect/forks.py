@@ -1,4 +1,4 @@
-"""Forks: which process this is, and what has to be done before and after one."""
+"""Forks: a token for the current process, and functions to run before and after a fork."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 
 class Process:
-    """Stands for a process. Unlike its number, it never comes back."""
+    """A token for a process. Unlike a process id, it is never reused."""
 
 
 _here = Process()
 
 
 def this_process() -> Process:
-    """Return what stands for this process: another object in the child of a fork.
+    """Return the token of this process; the child of a fork gets a new one.
 
     Example:
         >>> this_process() is this_process()
@@ -31,9 +31,10 @@ def at_fork(
     after_in_parent: Callable[[], object] = _nothing,
     after_in_child: Callable[[], object] = _nothing,
 ) -> None:
-    """Do something at each fork, as `os.register_at_fork` does, where processes can fork.
+    """Register functions to run at each fork, like `os.register_at_fork`.
 
-    `this_process` tells the child already when ``after_in_child`` is called.
+    Does nothing on platforms without forks. `this_process` already returns the child's token when
+    ``after_in_child`` runs.
     """
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(

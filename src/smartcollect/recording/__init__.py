@@ -1,1 +1,1 @@
-"""How calls are seen: the hot path, nesting, and the registry of watched functions."""
+"""Recording of calls: the hot path, nesting, and the registry of watched functions."""

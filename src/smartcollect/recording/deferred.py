@@ -1,4 +1,4 @@
-"""Calls that work after they returned: coroutines, generators and asynchronous generators."""
+"""Calls that go on working after they return: coroutines, generators and async generators."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from .spending import LONG, Spending
 
 
 class Recording(Protocol):
-    """What a deferred call needs of its `Probe`."""
+    """The part of a `Probe` that a deferred call uses."""
 
     store: Store
     name: HandlerName
@@ -59,15 +59,17 @@ class Recording(Protocol):
 
 
 class DeferredCall:
-    """A call whose work is done in one or more stretches, which others make it do.
+    """A call that works in one or more stretches, each started by whoever drives it.
+
+    A stretch is the time between two suspensions of a coroutine or generator.
 
     Args:
-        frame: the call.
-        probe: remembers the call when it ends.
-        returned: when its function returned, on the monotonic clock: what that took counts too.
-            ``None`` where there is nothing but the stretches.
+        frame: the frame of the call.
+        probe: the probe that stores the call when it ends.
+        returned: the time at which its function returned, on the monotonic clock. The time until
+            then counts too. ``None`` if all of the work is in the stretches.
         call_site: the line that made the call.
-        seen: whether it tells when the call awaits something.
+        seen: whether `wait` and `resume` are called when the call awaits something.
 
     Attributes:
         frame, probe: see above.
@@ -96,11 +98,10 @@ class DeferredCall:
     ) -> None:
         self.frame = frame
         self.probe = probe
-        # Where it ran until now is over.
         frame[CODE] = frame[AT] = None
         self._call_site = call_site
         self._spent = 0.0
-        # Where the time went is known of all of the call, or not at all.
+        # Readings must cover the whole call, so they begin with it or not at all.
         reading = frame[READING]
         self._spending: Spending | None = None
         if reading is not None or (frame[START] is None and probe.reads):
@@ -118,21 +119,21 @@ class DeferredCall:
 
     @classmethod
     def running(cls, frame: Frame, probe: Recording, call_site: Place | None) -> DeferredCall:
-        """Return the call of ``frame``, which runs in its first stretch."""
+        """Return the call of ``frame``, which is in its first stretch."""
         call = cls(frame, probe, None, call_site)
         call._resumed = frame[START]
         call._tell()
         return call
 
     def _tell(self) -> None:
-        """Note, in the first stretch, where it runs and what it is inside of."""
+        """Note the task and the parent call, during the first stretch."""
         self._told, self._task = True, task_name()
         parent = self.frame[PARENT]
         if parent is not None:
             self._made = called(self.probe, self.frame, parent)
 
     def enter(self, outer: Frame | None) -> None:
-        """Note that a stretch begins, inside of ``outer``."""
+        """Note that a stretch begins inside ``outer``."""
         frame = self.frame
         frame[OUTER], frame[SIBLINGS] = outer, None
         parent = None if outer is SUSPENDED else parent_of(outer, self.probe.store)
@@ -148,17 +149,17 @@ class DeferredCall:
             inner_of(parent).started(resumed)
 
     def wait(self) -> None:
-        """Note that it awaits something, while its time goes on."""
+        """Note that the call awaits something; its time goes on."""
         if self._spending is not None:
             self._spending.wait(self.probe.store.now())
 
     def resume(self) -> None:
-        """Note that it runs on after it awaited something."""
+        """Note that the call continues after it awaited something."""
         if self._spending is not None:
             self._spending.resume(self.probe.store.now())
 
     def leave(self) -> None:
-        """Note that a stretch is over."""
+        """Note that a stretch ends."""
         frame = self.frame
         end = self._stopped = self.probe.store.now()
         self._spent += end - self._resumed
@@ -168,7 +169,7 @@ class DeferredCall:
         frame[PARENT] = None
 
     def end(self, result: Any = None, error: BaseException | None = None) -> None:
-        """Remember the call, which ended with ``result`` or ``error``."""
+        """Store the call, which ended with ``result`` or ``error``."""
         frame = self.frame
         probe, start = self.probe, frame[START]
         span = self._stopped - start

@@ -1,6 +1,6 @@
-"""Objects that stand in for a coroutine or generator, and time it step by step.
+"""Wrappers that run a coroutine or generator step by step and time each step.
 
-Used where nothing tells of its steps: by the layers of a chain, and before Python 3.12.
+Used where `sys.monitoring` does not report the steps: in layers of a chain, and on Python 3.11.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from .nesting import current, innermost
 
 
 class _Unawaited:
-    """Closes a coroutine that nobody awaited.
+    """Closes a coroutine that was never awaited, so that Python warns about it only once.
 
-    The recording coroutine around it is unawaited too then and says so, under the same name; a
-    second warning would be news that the plain handler does not make.
+    The recording coroutine around it was not awaited either, and has the same name. Its warning is
+    the one that the plain handler would give.
     """
 
     __slots__ = ("coroutine",)
@@ -33,7 +33,7 @@ class _Unawaited:
 
 
 def driver(call: DeferredCall, result: Any) -> Any:
-    """Return something of the same type as ``result`` that does the same, recorded as ``call``."""
+    """Return an object of the same type that does what ``result`` does, recorded as ``call``."""
     made: Any
     if isinstance(result, CoroutineType):
         made = _coroutine(call, _Unawaited(result))
@@ -47,7 +47,7 @@ def driver(call: DeferredCall, result: Any) -> Any:
 
 
 class _Stretch:
-    """A stretch of a call, which what runs meanwhile in the same context is inside of."""
+    """A stretch of a call; calls made meanwhile in the same context are nested in the call."""
 
     __slots__ = ("_before", "_call", "_token")
 
@@ -69,8 +69,8 @@ class _Stretch:
 
 
 async def _coroutine(call: DeferredCall, held: _Unawaited) -> Any:
-    # Timed until it finishes, its waits included. The frame stays the current one of its task
-    # while it waits; other tasks have contexts of their own.
+    # Timed until it finishes, waits included. Its frame stays current in its task while it waits;
+    # other tasks have their own contexts.
     try:
         with _Stretch(call):
             result = await held.coroutine
@@ -82,7 +82,7 @@ async def _coroutine(call: DeferredCall, held: _Unawaited) -> Any:
 
 
 def _generator(call: DeferredCall, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    # `yield from`, as PEP 380 spells it out, but timed between the yields only.
+    # Like `yield from` (see PEP 380), but timed only between the yields.
     step: Callable[[Any], Any] = generator.send
     given: Any = None
     while True:
@@ -93,14 +93,14 @@ def _generator(call: DeferredCall, generator: Generator[Any, Any, Any]) -> Gener
             call.end(stop.value)
             return stop.value
         except BaseException as error:
-            given = None  # an exception that was thrown here is kept by nobody
+            given = None  # do not keep an exception that was thrown in
             call.end(error=error)
             raise
         try:
             given = yield item
             step = generator.send
         except GeneratorExit:
-            # The consumer had enough: that is no error of the handler.
+            # The consumer stopped early, which is not an error of the handler.
             try:
                 with _Stretch(call):
                     generator.close()
@@ -126,7 +126,7 @@ async def _async_generator(
             call.end()
             return
         except BaseException as error:
-            # Thrown at a yield, where the handler did nothing: the consumer's loop ended.
+            # Thrown in at a yield, while the handler was suspended: the consumer was cancelled.
             left = error is given and isinstance(error, CancelledError)
             given = None
             call.end(error=None if left else error)

@@ -1,7 +1,8 @@
-"""Calls as events tell of them, on Python 3.12 and newer: nothing takes a function's place.
+"""Recording through the events of `sys.monitoring`, on Python 3.12 and newer.
 
-Its caller, its frame and its signature are as they were. CPython runs no events inside of a
-callback: what the recorder calls is never recorded, and no debugger steps into it.
+Nothing replaces a watched function: its caller, its frame and its signature stay as they are.
+CPython sends no events inside a callback, so the functions that the recorder calls are never
+recorded and debuggers do not step into them.
 """
 
 from __future__ import annotations
@@ -45,19 +46,19 @@ from .observation import hots, observations
 from .spending import LONG
 from .steps import unfinished
 
-# Bound at import: suites replace and delete what they find in `sys`.
+# Bound at import, because test suites replace and delete functions of `sys`.
 _frame = sys._getframe
 _hot_of = hots.get
 _context = current.get
 _UNKNOWN = (UNKNOWN,)
-# To compare with such a number takes a tenth of what a call of `bit_length` takes.
+# Comparing with this number takes a tenth of the time of a call of `bit_length`.
 _COMMON = (1 << 30) - 1
-# Before Python 3.13 a frame keeps the dict of its locals, and that all that is in there.
+# Before Python 3.13 a frame keeps the dict of its locals, which keeps every value in it alive.
 _KEPT = sys.version_info < (3, 13)
 
-# What fails here is contained: the application sees nothing of it. An interrupt goes on to where it
-# belongs; it may come after any call, so that what counts a call is the very last of them. Near the
-# end of the stack any call of a function may fail: so none is made outside of a `try`.
+# Failures of the recorder are contained here, so that the application never sees them. Interrupts
+# propagate. One can arrive after any call, so counting a call is always the last step. Near the
+# recursion limit every call of a function can fail, so all are made inside a `try`.
 
 
 def _started(code: CodeType, offset: int) -> None:
@@ -84,7 +85,7 @@ def _started(code: CodeType, offset: int) -> None:
     if last[CONTEXT] is GONE:
         outer = innermost(context)
     if probe.sampled and probe.draw() >= probe.share:
-        # It is not recorded, but known: it may end with an exception, and call others.
+        # Not recorded, but on the stack: it may raise, and it may call recorded functions.
         left: Frame = [
             None, outer, None, context, None, None, 0.0,
             (), None, (), None, code, True, None, None, None,
@@ -95,7 +96,7 @@ def _started(code: CodeType, offset: int) -> None:
     args: tuple[Any, ...] = _UNKNOWN
     kwargs, parent, siblings = capture.nothing, None, None
     references: Sequence[Reference] = ()
-    told = False  # from others under the same parent
+    told = False  # whether its arguments are compared with those of its siblings
     try:
         if outer is not None:
             parent = outer if outer[STORE] is store else parent_of(outer, store)
@@ -149,7 +150,7 @@ def _started(code: CodeType, offset: int) -> None:
         probe.capture.snapshot.failures += 1
         args, parent = _UNKNOWN, None
     if parent is None:
-        # In the order of `nesting.FIELDS`; no list is made faster.
+        # In the order of `nesting.FIELDS`. Nothing makes a list faster than a literal.
         stack.append([
             store, outer, None, context, probe, None, store.now(),
             args, kwargs, references, None, code, True, None, None, None,
@@ -203,7 +204,7 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
             )
         )
     ):
-        # Nobody wants more of it than the time.
+        # Only the time of the call is kept.
         counted: Counted = probe.alone if parent is None else entry[SIBLINGS].counted
         own = None
         try:
@@ -250,7 +251,7 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
         times.in_a_row, times.longest = 0, inf
     try:
         if elapsed <= store.slow:
-            store.wants(times, elapsed)  # the next one like it perhaps not
+            store.wants(times, elapsed)  # updates `times.slow` for the next calls
         if entry[ARGS] is LATE:
             rare_calls.read_late(entry, probe, code, _frame(1))
         if (
@@ -278,7 +279,7 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
     pending = store.pending
     row = (probe.name, start, elapsed, entry[ARGS], entry[KWARGS], taken, stack[0][AT], details)
     del stack[-1]
-    entry[AT] = None  # a task that was begun inside may keep the entry
+    entry[AT] = None  # a task that was started inside the call may keep the entry
     pending.extend(row)
     if len(pending) >= store.full:
         try:
@@ -290,7 +291,7 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
 
 
 def _contained(note: Callable[..., None]) -> Callable[..., None]:
-    """Make a callback of what notes an event, given the observation, the frame and the rest."""
+    """Return a callback that calls ``note`` with the observation and the frame of an event."""
 
     def callback(code: CodeType, offset: int, *told: Any) -> None:
         reference = observations.get(id(code))
@@ -316,4 +317,4 @@ CALLBACKS: dict[str, Callable[..., object]] = {
     "PY_THROW": _contained(rare_calls.resumed),
     "PY_UNWIND": _contained(rare_calls.failed),
 }
-"""What is called for each event."""
+"""The callback of each event."""

@@ -1,8 +1,8 @@
-"""The hot path: the code that times and remembers each call, kept as text.
+"""The hot path: the source text of the code that times and records each call.
 
-It is text because the code of a function has to be made for that function: with as many free
-variables, and of the same kind (`smartcollect.recording.replacement`). Layers of a chain are made
-from the same text.
+It is text because stand-in code is compiled for each function, with the same number of free
+variables and the same kind (`smartcollect.recording.stand_in`). Layers of a chain are made from
+the same text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..values.snapshot import MAX_BITS, UNKNOWN
 from .nesting import FIELDS, INNER, START, SUSPENDED, current, innermost, task_name
 from .spending import LONG
 
-# What the text below names in quotes: constants of the code that is made of it.
+# The values of the quoted names in the text below: constants of the code that is made from it.
 CONSTANTS: dict[str, Any] = {
     "<nesting>": (
         *(current.get, current.set, current.reset),
@@ -32,15 +32,15 @@ CONSTANTS: dict[str, Any] = {
     "<unknown failure>": Details(0.0, Failure(UNKNOWN, "", ())),
 }
 
-# What is unusual here, and what it saves of a call on CPython 3.11:
-# - Most arguments and results are scalars, which need no snapshot. That they are is asked here and
-#   not by a function (`snapshot.small`), which would take 50 ns, twice.
-# - A handler is called without the empty dict: 15 ns.
+# Unusual parts of the text, and the time each saves per call on CPython 3.11:
+# - Most arguments and results are scalars, which need no snapshot. The text checks for them inline;
+#   calling `snapshot.small` would take 50 ns, twice.
+# - A handler without keyword arguments is called without an empty dict: 15 ns.
 # - `pending` is extended by a tuple, which is not kept: see `Store`.
-# - What a value is, is asked by identity: to look a class up would run its metaclass' `__eq__`.
-# What may fail here fails where there is no room for a call any more (RecursionError, MemoryError);
-# all else is contained where it happens. Neither reaches the caller. In the `except`, `enter` and
-# not `leave`: an interrupt may come before there is a token, or a start.
+# - Types are compared by identity: looking a class up would run the `__eq__` of its metaclass.
+# Failures here come from a lack of room for another call (RecursionError, MemoryError); others are
+# contained where they happen. None reaches the caller. The `except` uses `enter` and not `leave`,
+# because an interrupt may arrive before there is a token or a start.
 _SMALL_SCALAR = f"""(
             (kind is int and VALUE.bit_length() <= {MAX_BITS})
             or (kind is str and len(VALUE) <= {MAX_TEXT})
@@ -51,7 +51,7 @@ _SMALL_SCALAR = f"""(
 
 
 def _row(**fields: str) -> str:
-    """Return the text of a row, from the text of each of its fields."""
+    """Return the text of a row, given the text of each of its fields."""
     return f"({', '.join(fields[name] for name in Call._fields)})"
 
 
@@ -75,7 +75,7 @@ _FRAME = {
     "references": "references",
     "reading": "reading",
 }
-# Before 3.12 nothing is seen by events, and what runs is what the context tells.
+# Before 3.12 there are no events: the context alone has the running call.
 _OUTER = "innermost(before)" if sys.version_info >= (3, 12) else "before"
 _FRAME_TEXT = f"[{', '.join(_FRAME.get(name, 'None') for name in FIELDS)}]"
 _ENDED = _row(**_KNOWN, result="taken", details="details")
@@ -181,8 +181,8 @@ SYNC = {
     "END": "pass",
     "READ": "store.thread(now())",
 }
-# A coroutine may end in another context than it began in, which has no token of this one. What it
-# returns is its result, whatever that is.
+# A coroutine may end in a different context from the one it began in, where its token is not valid.
+# Its return value is always a result, even if that is a coroutine or generator.
 ASYNC = {
     "DEF": "async def",
     "AWAIT ": "await ",
@@ -196,7 +196,7 @@ ASYNC = {
 
 
 def filled(text: str, **words: str) -> str:
-    """Return ``text`` with each word replaced by its meaning."""
+    """Return ``text`` with each of ``words`` replaced by its value."""
     for word, meaning in words.items():
         text = text.replace(word, meaning)
     return text
@@ -206,10 +206,10 @@ _Maker = Callable[..., Callable[..., Any]]
 
 
 def _layers(parameters: str, first: str = "") -> _Maker:
-    """Makes functions of `RECORD` that begin with the statements ``first``."""
+    """Return a function that makes layers from `RECORD` which begin with ``first``."""
     words = {f"'{name}'": name.strip("<>").replace(" ", "_") for name in CONSTANTS}
-    # Free variables and not constants: a target may hold what holds the layer, and the collector
-    # has to see that.
+    # Free variables, not constants: a target may refer to the owner of the layer, and the garbage
+    # collector must see that cycle.
     text = filled(RECORD, **SYNC, **words, RECEIVER="receiver", BOUND=f"bound{first}")
     body = "".join(f"    {line}\n" for line in text.splitlines())
     names = {words[f"'{name}'"]: value for name, value in CONSTANTS.items()}
@@ -220,9 +220,9 @@ def _layers(parameters: str, first: str = "") -> _Maker:
 
 
 layer = _layers("bound, receiver=False")
-"""Makes a callable that does what ``target`` does, and records that; from a `Probe.bound`.
+"""Return a callable that calls the target of a `Probe.bound` and records the call.
 
-``receiver`` tells whether the first argument is ``self`` or ``cls``, which is shown by its class.
+``receiver`` says whether the first argument is ``self`` or ``cls``, which is shown by its class.
 """
 
 switched_layer = _layers(
@@ -231,7 +231,8 @@ switched_layer = _layers(
     if switches() and off(args):
         return target(*args, **kwargs)""",
 )
-"""The same, for one that may be switched off.
+"""Return a `layer` that can be switched off.
 
-What ``switches`` returns is false while nothing at all is; ``off`` tells by a call's arguments.
+``switches()`` is false while nothing is switched off. While it is true, ``off(args)`` decides for
+each call.
 """

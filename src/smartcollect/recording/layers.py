@@ -12,7 +12,7 @@ from .probe import UNWATCHED, Bound, Probe
 
 
 def bound_for(probes: Iterable[Probe], original: Callable[..., Any]) -> Bound:
-    """Return what lets ``probes`` record calls of ``original``, the innermost first."""
+    """Return the `Bound` with which ``probes`` record calls of ``original``, innermost first."""
     target = _copy_of(original) if type(original) is FunctionType else original
     *inner, last = tuple(probes) or (UNWATCHED,)
     for probe in inner:
@@ -21,7 +21,7 @@ def bound_for(probes: Iterable[Probe], original: Callable[..., Any]) -> Bound:
 
 
 def _copy_of(function: FunctionType) -> FunctionType:
-    """Return a function of the same behaviour whose calls nobody watches."""
+    """Return an unwatched function that behaves the same."""
     copy = FunctionType(
         original_code(function.__code__).replace(),
         function.__globals__,

@@ -1,4 +1,4 @@
-"""Which recorded call is running now, in this thread and task."""
+"""The stack of recorded calls that run now, for each thread, task and greenlet."""
 
 from __future__ import annotations
 
@@ -17,65 +17,65 @@ from ..storage.findings import Repeat
 from ..storage.times import Counted
 from ..values.references import Reference, is_same
 
-# A frame stands for one running call of one log. It is a list and not an object because one is made
-# for each call: that takes 40 ns, an instance of a class four times as long.
+# A frame represents one running call in one log. It is a list because each call makes one: a list
+# takes 40 ns, an instance of a class four times as long.
 Frame = list[Any]
 FIELDS = (
-    "store",  # of the log; None where the call counts for none
-    "outer",  # the frame around it
-    "inner",  # its `Inner`, or None
-    "context",  # what `current` held when it began
-    "probe",  # remembers the call; None where it is left out
-    "parent",  # the nearest frame around it of the same log
+    "store",  # of the log; None if the call is not recorded
+    "outer",  # the next frame outwards, of any log
+    "inner",  # its `Inner`; None while no recorded call ran inside it
+    "context",  # the value of `current` when the call began
+    "probe",  # records the call; None if it is left out
+    "parent",  # the nearest outer frame of the same log
     "start",  # on the monotonic clock; None until then
-    "args",  # what is remembered of its arguments
+    "args",  # the captured arguments
     "kwargs",
     "references",  # see `Siblings.meet`
-    "siblings",  # the calls of the same handler under its parent, where it is known as one of them
-    "code",  # the code that runs, and
-    "at",  # its frame in the interpreter or, where nobody asked for that, True
-    "others",  # frames of the same call for other logs
-    "token",  # of `current`, which tells of this call until that is reset
-    "reading",  # where the time of its thread had gone when it began; None where nobody asked
+    "siblings",  # the `Siblings` that the call was counted with; None if not yet known
+    "code",  # the code object that runs
+    "at",  # the interpreter's frame or, if that was not looked up, True
+    "others",  # the frames of the same call in other logs
+    "token",  # resets `current`, which holds this frame until then
+    "reading",  # the `ThreadTimes` at its start; None if they were not read
 )
 STORE, OUTER, INNER, CONTEXT, PROBE, PARENT, START, *_REST = range(len(FIELDS))
 ARGS, KWARGS, REFERENCES, SIBLINGS, CODE, AT, OTHERS, TOKEN, READING = _REST
 
 
 def left_out(outer: Frame | None) -> Frame:
-    """Return the frame of a call inside of ``outer`` that counts for no log."""
+    """Return the frame of a call inside ``outer`` that no log records."""
     frame: Frame = [None] * len(FIELDS)
     frame[OUTER] = outer
     return frame
 
 
 SUSPENDED = left_out(None)
-"""The frame while a value's own ``repr`` runs: handlers that it calls are not recorded."""
+"""The current frame while the ``repr`` of a value runs: calls that it makes are not recorded."""
 
 current: ContextVar[Frame | None] = ContextVar("smartcollect_frame", default=None)
-"""The innermost call that a layer or a coroutine told the context of.
+"""The innermost call of a layer or a coroutine in this context.
 
-Tasks, and threads that are given a copy of the context, know by it what they were started from.
+Tasks, and threads that run in a copy of the context, find in it the call that started them.
 """
 
 
 class _Running(_local):
-    """What runs in each thread.
+    """The running calls of each thread.
 
     Attributes:
-        stack: the calls of this thread that are seen by events, the innermost last. The first is
-            no call: see `_new_stack`.
+        stack: the calls of this thread that are recorded through events, the innermost last. The
+            first frame is not a call: see `_new_stack`.
     """
 
     stack: list[Frame]
 
     def __init__(self) -> None:
-        # In the dict itself: where greenlet is loaded, a property of the class hides it.
+        # Stored in the dict: once greenlet is loaded, a property of the class hides the attribute.
         vars(self)["stack"] = _stacks[get_ident()] = _new_stack()
 
 
 def _new_stack() -> list[Frame]:
-    """Return a stack without calls: what is at its bottom tells the identity of the thread."""
+    """Return a stack without calls; the frame at its bottom holds the identity of the thread."""
     bottom = left_out(None)
     bottom[CONTEXT], bottom[AT] = _NO_CONTEXT, get_ident()
     return [bottom]
@@ -83,19 +83,19 @@ def _new_stack() -> list[Frame]:
 
 _NO_CONTEXT = object()
 GONE = object()
-"""The context of a call that nobody watches any more."""
+"""The context of a call whose probes have left."""
 _stacks: dict[int, list[Frame]] = {}
 running = _Running()
 _of_greenlets: dict[int, tuple[list[Frame], weakref.ref[Any]]] = {}
 
 
 def all_stacks() -> list[list[Frame]]:
-    """Return the stack of each thread, and of each greenlet."""
+    """Return the stacks of all threads and greenlets."""
     return [*list(_stacks.values()), *(stack for stack, _ in list(_of_greenlets.values()))]
 
 
 def notice_greenlets() -> None:
-    """Keep a stack for each greenlet from now on, where greenlet is loaded."""
+    """Keep a stack for each greenlet from now on, if greenlet is loaded."""
     module = sys.modules.get("greenlet")
     getcurrent = getattr(module, "getcurrent", None)
     if getcurrent is None or "stack" in vars(_Running):
@@ -106,38 +106,38 @@ def notice_greenlets() -> None:
         key = id(greenlet)
         known = _of_greenlets.get(key)
         if known is None:
-            # The first one of a thread is what the thread was until now.
+            # The first greenlet of a thread takes over the stack of the thread.
             own = _new_stack() if greenlet.parent is not None else vars(self)["stack"]
             reference = weakref.ref(greenlet, lambda _: _of_greenlets.pop(key, None))
             known = _of_greenlets[key] = own, reference
         return known[0]
 
-    # It hides the attributes of that name.
+    # The property hides the instance attributes of the same name.
     _Running.stack = property(stack)  # type: ignore[assignment]
 
 
 def innermost(context: Frame | None) -> Frame | None:
-    """Return the frame of the call that runs now, however it is seen.
+    """Return the frame of the call that runs now, recorded through events or by a layer.
 
     Args:
-        context: what `current` holds.
+        context: the value of `current`.
     """
     stack = without_ended(running.stack)
-    # A call is inside of the last one of its thread, unless it runs in another context than that
-    # began in: in a task, say, which an event loop runs that a recorded call started.
+    # The last call of the thread is the innermost one, unless the current context is another one
+    # than that call began in, such as a task in an event loop that a recorded call started.
     last = stack[-1]
     return last if last[CONTEXT] is context else context
 
 
 def without_ended(stack: list[Frame]) -> list[Frame]:
-    """Return ``stack`` without calls at its end that nobody watches any more: see `dismiss`."""
+    """Return ``stack`` after removing dismissed calls from its end; see `dismiss`."""
     while stack[-1][AT] is None:
         del stack[-1]
     return stack
 
 
 def dismiss(probes: Collection[object]) -> None:
-    """Forget the running calls of ``probes``, which watch no longer: they do not count."""
+    """Drop the running calls of ``probes``, which no longer record; these calls do not count."""
     for stack in all_stacks():
         for entry in stack[1:]:
             frames = (*(entry[OTHERS] or ()), entry)
@@ -145,12 +145,12 @@ def dismiss(probes: Collection[object]) -> None:
                 if frame[PROBE] in probes:
                     frame[PROBE] = frame[STORE] = frame[CODE] = None
             if all(frame[PROBE] is None for frame in frames):
-                # Nothing may tell of its end, and its frame is not to be kept until then.
+                # The end of the call may not be reported, so release its frame now.
                 entry[AT], entry[CONTEXT] = None, GONE
 
 
 def suspended(function: Callable[[Any], Any], value: Any) -> Any:
-    """``function(value)``, with the handlers that it calls left out of every recording."""
+    """Return ``function(value)`` without recording any calls that it makes."""
     token = current.set(SUSPENDED)
     try:
         return function(value)
@@ -159,7 +159,7 @@ def suspended(function: Callable[[Any], Any], value: Any) -> Any:
 
 
 def parent_of(frame: Frame | None, store: object) -> Frame | None:
-    """The nearest frame of ``store``: collectors that watch other handlers do not break a chain."""
+    """Return the nearest frame of ``store``, from ``frame`` outwards, skipping other logs."""
     while frame is not None and frame[STORE] is not store:
         frame = frame[OUTER]
     return frame
@@ -169,18 +169,18 @@ _ids = itertools.count(1)
 
 
 class Inner:
-    """The recorded calls inside of one call.
+    """The recorded calls inside one call.
 
-    They are counted and not only summed because those of a coroutine overlap: `gather` of two
-    one-second handlers keeps their parent waiting for one second.
+    Calls inside a coroutine may overlap, and overlapping time counts once: with `gather` of two
+    one-second handlers, the parent waits for one second. So the running calls are counted.
 
     Attributes:
-        id: number of the call that they are inside of, which they tell as their parent.
-        calls: how many of them ended.
-        running: how many of them run now.
-        since: when the first of these began.
-        spent: seconds in them.
-        siblings: those of each handler, by the probe that records it.
+        id: the number of the outer call; the calls inside report it as their parent.
+        calls: the number of calls that ended.
+        running: the number of calls that run now.
+        since: the time from which at least one call has been running.
+        spent: seconds during which at least one call ran.
+        siblings: the calls of each handler, by its probe.
     """
 
     __slots__ = ("calls", "id", "running", "siblings", "since", "spent")
@@ -194,13 +194,13 @@ class Inner:
         self.siblings: dict[Any, Siblings] = {}
 
     def started(self, at: float) -> None:
-        """Notes that a call began to run at ``at``."""
+        """Note that a call began to run at ``at``."""
         if self.running == 0:
             self.since = at
         self.running += 1
 
     def stopped(self, at: float) -> None:
-        """Notes that a call stopped to run at ``at``."""
+        """Note that a call stopped running at ``at``."""
         self.running -= 1
         if self.running == 0:
             self.spent += at - self.since
@@ -213,18 +213,17 @@ class Inner:
         kwargs: Any,
         references: Sequence[Reference] = (),
     ) -> Siblings:
-        """Return the calls of the handler of ``probe``, of which none was met yet.
+        """Return new `Siblings` for the first call of a handler inside this call.
 
         Args:
-            probe: records them.
-            caller: the probe of the call that they are inside; ``None`` if nobody watches that any
-                more.
-            args, kwargs, references: what is remembered of the arguments of this one.
+            probe: the probe of the handler.
+            caller: the probe of the outer call; ``None`` if that is no longer recorded.
+            args, kwargs, references: the captured arguments of the first call.
         """
         caller = None if caller is None else caller.times
         counted = probe.inside.get(caller) or probe.made_inside(caller)
         new = Siblings(args, kwargs, probe.capture.serialize, references, counted)
-        # Another thread may have been first.
+        # Another thread may have added some in the meantime.
         siblings = self.siblings.setdefault(probe, new)
         if siblings is not new:
             siblings.meet(args, kwargs, new.by_value, references)
@@ -238,38 +237,38 @@ class Inner:
 
 
 def inner_of(frame: Frame) -> Inner:
-    """What runs inside of the call of ``frame``."""
+    """Return the `Inner` of ``frame``, and create it if needed."""
     inner: Inner | None = frame[INNER]
     if inner is None:
-        # Threads may share a context, and meet here: the one that was appended first is the one.
+        # Threads may share a context and meet here. All of them use the `Inner` appended first.
         frame.append(Inner())
         inner = frame[INNER] = frame[len(FIELDS)]
     return inner
 
 
 def ended(frame: Frame, at: float) -> None:
-    """Notes that the call of ``frame`` ended at ``at``, whatever runs on that it started."""
+    """Note that the call of ``frame`` ended at ``at``; calls inside it may still run."""
     inner: Inner | None = frame[INNER]
     if inner is not None and inner.running:
         inner.spent += at - inner.since
         inner.since = at
-    # A task that was started inside keeps the frame: it is not to keep all those around it.
+    # A task that was started inside keeps this frame; it must not keep the outer ones.
     frame[OUTER] = None
 
 
 def stopped(frame: Frame, parent: Frame | None, at: float) -> None:
-    """Note that the call of ``frame`` does not run any more: it is over, or waits."""
+    """Note that the call of ``frame`` ended or was suspended."""
     ended(frame, at)
     if parent is not None:
         inner_of(parent).stopped(at)
 
 
 Made = tuple[int, Counted]
-"""The number of the call that made another one, and where such calls are counted."""
+"""The number of the parent call, and the `Counted` of the calls that its handler makes."""
 
 
 def called(probe: Any, frame: Frame, parent: Frame) -> Made:
-    """Note with ``parent`` that ``probe`` has the call of ``frame``."""
+    """Count the call of ``frame`` among the calls inside ``parent``."""
     around, siblings = inner_of(parent), frame[SIBLINGS]
     if siblings is None:
         args, kwargs, references = frame[ARGS], frame[KWARGS], frame[REFERENCES]
@@ -284,12 +283,12 @@ def called(probe: Any, frame: Frame, parent: Frame) -> Made:
 
 
 class Siblings:
-    """The calls of one handler under one call of another.
+    """The calls of one handler inside one call of another.
 
     Attributes:
-        calls: those that ended.
-        same: whether the arguments of all were alike.
-        counted: where those are counted of which nobody wants more than the time.
+        calls: the number of calls that ended.
+        same: whether all calls had equal arguments.
+        counted: the `Counted` for calls of which only the time is kept.
     """
 
     __slots__ = ("args", "by_value", "calls", "counted", "kwargs", "references", "same")
@@ -317,10 +316,11 @@ class Siblings:
         by_value: bool,
         references: Sequence[Reference],
     ) -> None:
-        """Note that there is another one, with such arguments.
+        """Compare the arguments of another call with those of the first.
 
-        Plain data is compared by value, objects by identity: their own ``__eq__`` could do
-        anything. ``references`` are to those of which the plain data tells nothing but the type.
+        Plain data is compared by value and objects by identity, because an ``__eq__`` of the
+        application may do anything. ``references`` refer to the objects that ``args`` and
+        ``kwargs`` show only by type.
         """
         if self.same:
             self.same = self._like(args, kwargs, by_value, references)
@@ -348,10 +348,10 @@ class Siblings:
 
 
 def task_name() -> str | None:
-    """Return the name of the asyncio task that runs now, if one does."""
+    """Return the name of the running asyncio task, or ``None``."""
     try:
         task = current_task()
-    except RuntimeError:  # no event loop of asyncio's
+    except RuntimeError:  # no asyncio event loop runs here
         return None
-    # A subclass may have a `get_name` of its own.
+    # A subclass may override `get_name`.
     return Task.get_name(task) if isinstance(task, Task) else None

@@ -1,4 +1,4 @@
-"""Which functions are watched by events, through which code, and who records their calls."""
+"""Functions that are watched through events: their code objects, and who records them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from .probe import Probe
 from .steps import STEPPING, unfinished
 
 observations: dict[int, weakref.ref[Observation]] = {}
-"""By the identity of a code object: copies of one are equal. Weak, for the collector's sake: what
-records a function may hold what the function holds."""
+"""Observations by the ``id`` of their code object, because a code object equals its copies.
+
+The references are weak so that the garbage collector finds cycles through a function's probes.
+"""
 hots: dict[int, tuple[Any, Any, Parameters, bool]] = {}
-"""By the same, what a call that starts needs first: the probe that records it, its store, the
-parameters of the function, and whether that is a coroutine. Where more is to do, there is no probe.
+"""The data for the start of a call, by the ``id`` of its code object.
+
+The probe that records the call, its store, the parameters of the function, and whether the function
+is a coroutine function. The probe is ``None`` if the start of the call needs the slow path.
 """
 
 
@@ -28,22 +32,22 @@ class Observation:
     """The calls of one code object.
 
     Args:
-        code: whose calls are seen.
+        code: the code object.
 
     Attributes:
         code: see above.
-        is_coroutine: whether it is that of a coroutine.
-        parameters: of the function that it is the code of.
-        probes: record the calls, the innermost last.
-        followed: observations of what its functions returned: coroutines and generators that are
-            the rest of their calls.
+        is_coroutine: whether it is the code of a coroutine function.
+        parameters: the parameters of the function.
+        probes: the probes that record the calls, the innermost last.
+        followed: observations of coroutines and generators that the function returned. Their steps
+            belong to the calls that returned them.
     """
 
     __slots__ = ("__weakref__", "code", "followed", "is_coroutine", "parameters", "probes")
 
     def __init__(self, code: CodeType) -> None:
         self.code = code
-        # It is like any other call until it waits, which most never do.
+        # Handled like a plain call until it first waits, which most calls never do.
         self.is_coroutine = bool(code.co_flags & CO_COROUTINE)
         self.parameters = Parameters(code)
         self.followed: dict[int, Observation] = {}
@@ -63,14 +67,14 @@ class Observation:
             _dismiss(gone)
 
     def settle(self) -> None:
-        """Decide whether there is more to do when a call starts than it takes mostly."""
+        """Decide whether the start of a call takes the hot path or the slow path."""
         plain = self.is_coroutine or not self.code.co_flags & STEPPING
         while True:
             probes, probe, store = self.probes, None, None
             if plain and len(probes) == 1 and not probes[0].reads:
                 probe, store = probes[0], probes[0].store
             hots[id(self.code)] = probe, store, self.parameters, self.is_coroutine
-            # A call that ends in another thread may decide the same meanwhile.
+            # A call that ends in another thread may run this method at the same time.
             if probes is self.probes:
                 return
 
@@ -85,14 +89,14 @@ class Observation:
 
 
 def observation_of(code: CodeType) -> Observation:
-    """Return the observation of ``code``, a new one where there is none."""
+    """Return the observation of ``code``, and create it if needed."""
     known = observations.get(id(code))
     found = None if known is None else known()
     return Observation(code) if found is None else found
 
 
 def _dismiss(probes: Collection[Probe]) -> None:
-    """Forget the running calls of ``probes``, which watch no longer: they do not count."""
+    """Drop the running calls of ``probes``, which no longer record; these calls do not count."""
     dismiss(probes)
     for steps in list(unfinished.values()):
         steps.calls = [call for call in steps.calls if call.probe not in probes]
@@ -101,10 +105,10 @@ def _dismiss(probes: Collection[Probe]) -> None:
 
 
 class Observer:
-    """Watches one function by events.
+    """Watches one function through events.
 
     Args:
-        function: what is watched.
+        function: the function to watch.
     """
 
     __slots__ = ("_function", "_observation", "_own")
@@ -115,7 +119,7 @@ class Observer:
         self._observation: Observation | None = None
 
     def record(self, probes: Sequence[Probe]) -> bool:
-        """Let ``probes`` record the calls from now on; that always works."""
+        """Let ``probes`` record the calls from now on; always return true."""
         observation, function = self._observation, self._function()
         if function is None:
             return True
@@ -124,14 +128,14 @@ class Observer:
             shared = _references(function) > _ALONE
             self._own = code = function.__code__
             if shared:
-                # Other functions run the same code or may do so, such as those of a factory.
+                # Other functions may share the code, such as closures made by the same factory.
                 code = function.__code__ = code.replace()
             observation = self._observation = observation_of(code)
         observation.record(probes)
         return True
 
     def leave(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         observation, self._observation = self._observation, None
         if observation is not None:
             function = self._function()
@@ -149,7 +153,7 @@ def _references(function: FunctionType) -> int:
 
 
 def _alone() -> int:
-    """Return how many references there are to code that nothing but a function has."""
+    """Return the reference count of code that belongs to a single function."""
     namespace: dict[str, Any] = {}
     exec("def function(): pass", namespace)
     return _references(namespace["function"])

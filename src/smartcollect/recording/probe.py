@@ -1,4 +1,4 @@
-"""``Probe``: what the hot path leaves to others."""
+"""`Probe`: records the calls of one handler in one log."""
 
 from __future__ import annotations
 
@@ -40,45 +40,44 @@ from .settings import LogSettings
 from .spending import A_READING, COST_SHARE, LONG
 
 _frame = sys._getframe
-# Not the application's own generator: a suite that seeds `random` must draw the same numbers.
+# A separate generator, so that suites which seed `random` draw the same numbers.
 _draw = _random.Random().random
 
 Bound = tuple[Any, ...]
-"""What the hot path begins with: probe, store, target, clock, and two ways to the pending calls."""
+"""Values for the hot path: probe, store, target, clock, ``pending.extend`` and ``pending``."""
 
 
 _MOST = 100
-"""Readings that may be made up for: after a few long calls some short ones are read too."""
+"""The largest credit, in readings: after a few long calls some short ones are read too."""
 _CALLERS = 1_000
 
 
 class Observed(Protocol):
-    """What sees the calls of a function."""
+    """The observation of a function, from the point of view of its probes."""
 
     def settle(self) -> None: ...
 
 
 class Probe:
-    """One handler as one log records it.
+    """Records the calls of one handler in one log.
 
     Args:
-        store: where its calls go.
-        name: what they are called there.
-        subject: the function that was registered, for the names of its parameters.
+        store: the store of the log.
+        name: the name of the handler in the log.
+        subject: the registered function, for the names of its parameters.
 
     Attributes:
         store, name: see above; the name may change at any time.
-        share: of the calls, those that are recorded, from 0.0 to 1.0; it may change at any time.
-        sampled: whether not all are.
-        draw: a number from 0.0 to 1.0, by which it is decided.
-        capture: what is remembered of values; it may change at any time.
-        times: what is known of the times of its calls.
-        alone: counts the calls of which nothing but the time is kept, and that no recorded call
-            made.
-        inside: the same by caller, by the times of its handler; ``alone`` is that of ``None``.
-        reads: whether the next call reads where its time goes, as long as that is cheap.
-        subject: returns the function that was registered; ``None`` once it is gone.
-        observed: returns what is to be told when that changes, if anything is.
+        share: the share of calls to record, from 0.0 to 1.0; it may change at any time.
+        sampled: whether ``share`` is below 1.0.
+        draw: a function that returns a random number from 0.0 to 1.0, to compare with ``share``.
+        capture: the capture of arguments and results; it may be replaced at any time.
+        times: the times of the handler's calls.
+        alone: the `Counted` for calls without a recorded caller of which only the time is kept.
+        inside: the `Counted` for each caller, by the caller's times; ``alone`` is under ``None``.
+        reads: whether the next call reads the clocks of its thread, while that is cheap enough.
+        subject: a function that returns the registered function; ``None`` once that is gone.
+        observed: a function that returns the observation to settle when ``reads`` changes.
     """
 
     __slots__ = (
@@ -108,32 +107,32 @@ class Probe:
         self.reads = False
         self.observed: Callable[[], Observed | None] = lambda: None
         self._credit = 0.0
-        # What is watched may come to its end meanwhile.
+        # Weak, so that the probe does not keep a watched function alive.
         own = type(subject) is FunctionType
         self.subject: Callable[[], Any] = weakref.ref(subject) if own else lambda: subject
 
     def bound(self, target: Callable[..., Any]) -> Bound:
-        """Return what `hot_path.RECORD` needs to record the calls of ``target``."""
+        """Return the values that `hot_path.RECORD` needs to record calls of ``target``."""
         store = self.store
         pending = store.pending
         return self, store, target, store.clock.monotonic, pending.extend, pending
 
     def configure(self, rules: Rules, settings: LogSettings) -> None:
-        """Set which calls are recorded, and what is remembered of values."""
+        """Apply ``settings``: sampling, and the capture of values."""
         self.share = settings.sample_rate if settings.enabled else 0.0
         self.sampled = self.share < 1.0
         self.capture = ValueCapture(
             rules.snapshot, rules.redactor, settings.serialize, self.subject
         )
 
-    # -- what the hot path asks -----------------------------------------------------------------
+    # -- called by the hot path -----------------------------------------------------------------
 
     def returned(self, result: Any) -> Any:
-        """Return what is remembered of a result; the probe where that is still to do its work.
+        """Return the captured result, or the probe itself if the call goes on.
 
-        Whether a handler is a coroutine, a generator or an asynchronous generator is decided by
-        what it returns, so that decorated ones and those bridged between sync and async are timed
-        as what they are.
+        A call goes on if it returned a coroutine, a generator or an async generator. The type of
+        the result decides, not the type of the function, so that decorated functions and bridges
+        between sync and async code are timed correctly.
         """
         kind = type(result)
         if kind is CoroutineType or kind is GeneratorType or kind is AsyncGeneratorType:
@@ -141,28 +140,28 @@ class Probe:
         return self.capture.result(result)
 
     def parent(self, outer: Frame) -> Frame | None:
-        """Return the frame of the call that a call in ``outer`` counts to."""
+        """Return the parent, in this log, of a call made in ``outer``."""
         return outer if outer[STORE] is self.store else parent_of(outer, self.store)
 
     def made_inside(self, caller: Times) -> Counted:
-        """Return where the calls are counted that calls of another handler make."""
+        """Return the `Counted` for calls that are made by the handler of ``caller``."""
         if len(self.inside) >= _CALLERS:
-            # Handlers may come and go. What is counted there is known to the store.
+            # Handlers may come and go. The store still has the old `Counted` and folds them.
             self.inside = {None: self.alone}
         return self.inside.setdefault(caller, Counted(self.times, caller))
 
     def started(self, parent: Frame, at: float) -> None:
-        """Note that a call inside of that of ``parent`` began."""
+        """Note that a call inside ``parent`` began."""
         inner_of(parent).started(at)
 
     def left(self, frame: Frame, at: float, call_site: Place | None, task: str | None) -> Row:
-        """Return the `Details` of the call of ``frame``, which is over.
+        """Note that the call of ``frame`` ended, and return its `Details`.
 
         Args:
-            frame: the call.
-            at: when, on the monotonic clock.
-            call_site: the line that made it.
-            task: name of the asyncio task.
+            frame: the frame of the call.
+            at: the end of the call, on the monotonic clock.
+            call_site: the line that made the call.
+            task: the name of the asyncio task.
         """
         parent, reading = frame[PARENT], frame[READING]
         elapsed = at - frame[START]
@@ -183,7 +182,7 @@ class Probe:
         call_site: Place | None,
         task: str | None,
     ) -> None:
-        """Remember the call of ``frame``, which raised ``error``; see `left`."""
+        """Store the call of ``frame``, which raised ``error``; see `left`."""
         details = Details._make(self.left(frame, at, call_site, task))
         details = details._replace(failure=self.capture.failure(error))
         start, kept, keywords = frame[START], frame[ARGS], frame[KWARGS]
@@ -192,11 +191,11 @@ class Probe:
         )
 
     def deferred(self, frame: Frame, at: float, result: Any) -> Any:
-        """Return what does the same as ``result``, the rest of the call of ``frame``, recorded."""
+        """Return a wrapper of ``result`` that records its steps in the call of ``frame``."""
         seen = type(result) is GeneratorType
         return driver(DeferredCall(frame, self, at, self.call_site(), seen), result)
 
-    # -- what a call leaves ---------------------------------------------------------------------
+    # -- the details of a call ------------------------------------------------------------------
 
     def details(
         self,
@@ -207,7 +206,7 @@ class Probe:
         task: str | None,
         span: float | None = None,
     ) -> Row:
-        """Return the `Details` of the call of ``frame``, and note what it repeated."""
+        """Return the `Details` of the call of ``frame``, and note repeated calls inside it."""
         inner: Inner | None = frame[INNER]
         self_time, number = elapsed, None
         if inner is not None:
@@ -221,20 +220,20 @@ class Probe:
         caller = None if counted.caller is None else counted.caller.name
         return self_time, None, call_site, parent, number, task, span, caller
 
-    # -- where the time of its thread went ------------------------------------------------------
+    # -- readings of the thread's clocks --------------------------------------------------------
 
     def took(self, elapsed: float) -> None:
-        """Decide whether the next call reads, after one that took ``elapsed`` seconds."""
+        """Decide, after a call of ``elapsed`` seconds, whether the next call reads the clocks."""
         self._credit = min(self._credit + COST_SHARE * elapsed, _MOST * A_READING)
         self._let_read(self._credit > 0.0)
 
     def read(self, elapsed: float, spent: Spent, readings: int = 2) -> None:
-        """Note where the time of a call went, whose thread spent it so.
+        """Note the processor and waiting time of a call.
 
         Args:
-            elapsed: its seconds.
-            spent: where they went.
-            readings: how many that took.
+            elapsed: seconds of the call.
+            spent: the processor and waiting time.
+            readings: the number of readings that this took.
         """
         self.store.note_reading(self.alone, elapsed, spent)
         self._credit -= readings * A_READING
@@ -248,10 +247,10 @@ class Probe:
                 observed.settle()
 
     def call_site(self) -> Place | None:
-        """Return the line that made the call which runs now, where the log asks for that."""
+        """Return the line that made the running call, if the log records call sites."""
         return call_site(_frame(1)) if self.store.call_sites else None
 
 
 UNWATCHED = Probe(Store(0), HandlerName("", ""), None)
-"""Records nothing."""
+"""A probe that records no calls."""
 UNWATCHED.share, UNWATCHED.sampled = 0.0, True

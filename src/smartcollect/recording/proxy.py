@@ -1,4 +1,4 @@
-"""A callable that is recorded and shows whatever the original shows."""
+"""A proxy for a callable: it records calls and has all attributes of the original."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from contextlib import suppress
 from types import MethodType
 from typing import Any, Protocol
 
-# Looked up on the instance by those who call them; the rest is the target's.
+# Attributes that the proxy answers itself, because callers look them up on the instance. All others
+# are those of the original.
 _OWN = frozenset({"__reduce_ex__", "__copy__", "__deepcopy__", "__mro_entries__"})
 
 
 class Handle(Protocol):
-    """What a proxy calls, and what it shows.
+    """The callables behind a proxy.
 
     Attributes:
-        original: the callable.
-        recorded: does what it does, and records that.
+        original: the callable that the proxy represents.
+        recorded: a callable that calls ``original`` and records the call.
     """
 
     recorded: Any
@@ -27,7 +28,7 @@ class Handle(Protocol):
 
 
 class Proxy:
-    """A callable in place of another that shows whatever that one shows, its class included."""
+    """A callable that replaces another one and has all of its attributes, the class included."""
 
     __slots__ = ("__weakref__", "_handle")
 
@@ -42,7 +43,7 @@ class Proxy:
         if name in _OWN:
             return object.__getattribute__(self, name)
         if name == "__signature__":
-            # `inspect` reads the parameters of an object's call off its type, which is another one.
+            # `inspect` would take the parameters from the type of the proxy.
             with suppress(TypeError, ValueError, NameError):
                 return inspect.signature(_target(self))
         return getattr(_target(self), name)
@@ -56,7 +57,7 @@ class Proxy:
     def __dir__(self) -> list[str]:
         return dir(_target(self))
 
-    # A copy, and what a pickle brings back, is not watched: it is the original.
+    # Copying or unpickling a proxy gives the original, which is not watched.
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return _itself, (_target(self),)
@@ -90,9 +91,9 @@ class Proxy:
 
 
 class BindingProxy(Proxy):
-    """A proxy that becomes a method of the instance that it is looked up on.
+    """A proxy that binds as a method when it is looked up on an instance.
 
-    A class of its own: to `inspect`, whatever has a ``__get__`` is a routine.
+    It is a separate class because `inspect` takes everything with a ``__get__`` for a routine.
     """
 
     __slots__ = ()
@@ -102,7 +103,7 @@ class BindingProxy(Proxy):
 
 
 def proxy_for(handle: Handle) -> Proxy:
-    """Return a proxy that shows ``handle.original`` and calls ``handle.recorded``."""
+    """Return a proxy for ``handle.original`` that calls ``handle.recorded``."""
     binds = hasattr(type(handle.original), "__get__")
     return (BindingProxy if binds else Proxy)(handle)
 

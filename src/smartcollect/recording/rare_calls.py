@@ -1,4 +1,4 @@
-"""Calls out of the ordinary: of several logs, step by step, or that end with an exception."""
+"""The slow path: calls with several logs, calls in steps, and calls that raise."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _FOLLOWED = 100
 
 
 def _steps(code: CodeType, frame: FrameType) -> Steps | None:
-    """Return what is known of the coroutine or generator that runs in ``frame``."""
+    """Return the `Steps` of the coroutine or generator that runs in ``frame``, if known."""
     steps = unfinished.get(id(frame))
     return steps if steps is not None and steps.code is code else None
 
@@ -78,14 +78,14 @@ def _entries(observation: Observation, frame: FrameType, outer: Frame | None) ->
 
 
 def _index_of(stack: Sequence[Frame], frame: FrameType) -> int | None:
-    """Return where on ``stack`` the call is that runs in ``frame``."""
+    """Return the index in ``stack`` of the call that runs in ``frame``."""
     for index in range(len(stack) - 1, 0, -1):
         entry = stack[index]
         if entry[AT] is frame or (entry[AT] is True and entry[CODE] is frame.f_code):
             return index
         if _is_inside(frame, entry):
-            break  # it began when nobody watched
-    return None  # what was above has ended unseen
+            break  # the call began before the function was watched
+    return None
 
 
 def _is_inside(frame: FrameType, entry: Frame) -> bool:
@@ -107,12 +107,12 @@ def _leave_context(top: Frame) -> None:
 
 
 def _frames_of(entry: Frame) -> Sequence[Frame]:
-    """Return the frames of the call that an entry of the stack is of, the outermost first."""
+    """Return the frames of the call of ``entry`` in all logs, the outermost first."""
     return (*(entry[OTHERS] or ()), entry)
 
 
 def started(observation: Observation, frame: FrameType) -> None:
-    """A call starts that several logs record, or one that works step by step."""
+    """Handle the start of a call with several logs, or of one that works in steps."""
     context = current.get()
     outer = innermost(context)
     entries = _entries(observation, frame, outer)
@@ -121,7 +121,7 @@ def started(observation: Observation, frame: FrameType) -> None:
     if code.co_flags & STEPPING and not is_coroutine:
         _first_step(code, frame, entries)
         return
-    # One that no log draws is known all the same: it may call others.
+    # Even if no log samples the call it goes on the stack, because it may call recorded functions.
     top = entries[-1] if entries else left_out(outer)
     top[CONTEXT], top[AT] = context, frame
     top[OTHERS] = tuple(entries[:-1])
@@ -141,7 +141,7 @@ def started(observation: Observation, frame: FrameType) -> None:
 def _first_step(code: CodeType, frame: FrameType, entries: Sequence[Frame]) -> None:
     steps = unfinished.get(id(frame))
     if steps is not None and (steps.begun or steps.is_gone or steps.code is not code):
-        # The frame of one that is gone was here before.
+        # The entry belongs to a generator that is gone, whose frame had the same address.
         steps.give_up()
         steps = None
     calls = [
@@ -153,7 +153,7 @@ def _first_step(code: CodeType, frame: FrameType, entries: Sequence[Frame]) -> N
         if not calls:
             return
         steps = unfinished[id(frame)] = Steps(code, id(frame))
-        made = getattr(frame, "f_generator", None)  # from Python 3.14 on
+        made = getattr(frame, "f_generator", None)  # Python 3.14 and newer
         if made is not None:
             steps.refer(made)
     steps.calls += calls
@@ -161,7 +161,7 @@ def _first_step(code: CodeType, frame: FrameType, entries: Sequence[Frame]) -> N
 
 
 def paused(observation: Observation, frame: FrameType, value: object) -> None:
-    """A coroutine or generator yielded ``value``, and waits."""
+    """Handle a coroutine or generator that yields ``value``."""
     code = observation.code
     steps = _steps(code, frame) or _first_pause(code, frame)
     if steps is not None:
@@ -171,18 +171,18 @@ def paused(observation: Observation, frame: FrameType, value: object) -> None:
 def resumed(
     observation: Observation, frame: FrameType, thrown: BaseException | None = None
 ) -> None:
-    """A coroutine or generator runs on, perhaps with an exception that was thrown into it."""
+    """Handle a coroutine or generator that is resumed, with ``thrown`` if that was thrown in."""
     steps = _steps(observation.code, frame)
     if steps is not None:
         steps.resume(thrown)
 
 
 def _first_pause(code: CodeType, frame: FrameType) -> Steps | None:
-    """A coroutine waits for the first time."""
+    """Begin the `Steps` of a coroutine that waits for the first time."""
     stack = running.stack
     index = _index_of(stack, frame)
     if index is None:
-        return None  # it began when nobody watched
+        return None  # the call began before the function was watched
     top = stack[index]
     for entry in _frames_of(top):
         if entry[PROBE] is not None:
@@ -200,7 +200,7 @@ def _first_pause(code: CodeType, frame: FrameType) -> Steps | None:
 
 
 def returned(code: CodeType, frame: FrameType, result: object) -> None:
-    """A call returned that is not the last one of its thread's stack, or not a plain one."""
+    """Handle a return that does not belong to a plain call on top of the thread's stack."""
     if code is tool.IMPORT:
         nesting.notice_greenlets()
         return
@@ -211,7 +211,7 @@ def returned(code: CodeType, frame: FrameType, result: object) -> None:
     stack = running.stack
     index = _index_of(stack, frame)
     if index is None:
-        return  # it began when nobody watched
+        return  # the call began before the function was watched
     entries = _frames_of(stack[index])
     _leave_context(stack[index])
     for entry in reversed(entries):
@@ -223,7 +223,7 @@ def returned(code: CodeType, frame: FrameType, result: object) -> None:
                 if is_foreign(failure):
                     raise
                 probe.capture.snapshot.failures += 1
-    # What is above has ended unseen.
+    # The calls above it ended without an event.
     stack[index][AT] = None
     del stack[index:]
 
@@ -256,7 +256,7 @@ def _return(entry: Frame, probe: Probe, code: CodeType, result: object, frame: F
 
 
 def failed(observation: Observation, frame: FrameType, error: BaseException) -> None:
-    """A call ended with an exception."""
+    """Handle a call that ends with an exception."""
     steps = _steps(observation.code, frame)
     if steps is not None:
         steps.end(error=error)
@@ -269,7 +269,7 @@ def failed(observation: Observation, frame: FrameType, error: BaseException) -> 
     elif _came_from_start(error):
         entries = _entries(observation, frame, innermost(current.get()))
     else:
-        return  # it began when nobody watched
+        return  # the call began before the function was watched
     for entry in reversed(entries):
         probe = entry[PROBE]
         if probe is not None:
@@ -291,7 +291,7 @@ def failed(observation: Observation, frame: FrameType, error: BaseException) -> 
 
 
 def read_late(entry: Frame, probe: Probe, code: CodeType, frame: FrameType) -> None:
-    """Read the arguments of a call that somebody wants after all."""
+    """Capture the arguments of a call if that was put off until its end."""
     if entry[ARGS] is LATE:
         hot = hots.get(id(code))
         parameters = Parameters(code) if hot is None else hot[2]
@@ -308,7 +308,7 @@ def follow(
     made: Stepping,
     frame: FrameType,
 ) -> None:
-    """Time a call to the end of the coroutine or generator that it returned."""
+    """Time a call until the coroutine or generator that it returned ends."""
     read_late(entry, probe, code, frame)
     call = DeferredCall(entry, probe, returned, place(probe.store, frame))
     inside, made_code = frame_and_code(made)
@@ -332,7 +332,7 @@ def follow(
 
 
 def _came_from_start(error: BaseException) -> bool:
-    """Tell whether an interrupt came in the callback of the start, `events._started`."""
+    """Return whether ``error`` was raised by an interrupt during `events._started`."""
     found = error.__traceback__
     inner = None if found is None else found.tb_next
     if inner is None:
@@ -342,5 +342,5 @@ def _came_from_start(error: BaseException) -> bool:
 
 
 def place(store: Store, frame: FrameType) -> Place | None:
-    """Return the line that called what runs in ``frame``, where the log asks for that."""
+    """Return the line that called the function of ``frame``, if the log records call sites."""
     return call_site(frame.f_back) if store.call_sites else None

@@ -1,4 +1,4 @@
-"""``Recorder``: what one log shares with everything that feeds it and everybody who asks it."""
+"""`Recorder`: the shared state of a log."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ def _none(_: Probe) -> Mapping[str, Any]:
 
 
 class Closable(Protocol):
-    """Something to close at the end."""
+    """An object with a ``close`` method."""
 
     def close(self) -> None: ...
 
 
 class Recorder:
-    """The one state of a log: sources feed it, and each copy of a plugin asks it.
+    """The state of a log. Sources add calls to it, and all copies of a plugin share it.
 
     Args:
-        settings: how it records.
-        top: how many of the slowest calls are kept, whatever the history forgets.
-        clock: what calls are timed with.
+        settings: the settings of the log.
+        top: the number of slowest calls to keep, independent of the history.
+        clock: the clock that times the calls.
 
     Attributes:
-        store: where calls go.
-        rules: the settings in force.
-        overrides: tells the settings that a handler has of its own.
-        subscriptions: what is closed when the log ends.
+        store: the store for calls.
+        rules: the current settings.
+        overrides: a function that returns the settings of a single handler.
+        subscriptions: the subscriptions to close at the end of the log.
     """
 
     def __init__(self, settings: LogSettings, top: int, clock: Clock) -> None:
@@ -49,7 +49,7 @@ class Recorder:
         self.store.call_sites = settings.call_sites
 
     def change(self, settings: LogSettings) -> None:
-        """Put other settings in force."""
+        """Apply new settings."""
         self.rules.change(settings)
         self.store.resize(settings.max_history)
         self.store.call_sites = settings.call_sites
@@ -57,12 +57,12 @@ class Recorder:
             self.configure(probe)
 
     def locate(self, wanted: bool) -> None:
-        """Note from now on which line made a call, or do so no longer."""
+        """Turn the recording of call sites on or off."""
         self.rules.settings = replace(self.rules.settings, call_sites=wanted)
         self.store.call_sites = wanted
 
     def configure(self, probe: Probe) -> None:
-        """Let ``probe`` record by the settings in force and those of its handler."""
+        """Configure ``probe`` by the current settings and those of its handler."""
         settings, own = self.rules.settings, self.overrides(probe)
         probe.configure(self.rules, replace(settings, **own) if own else settings)
 
@@ -70,8 +70,8 @@ class Recorder:
         """Return a probe that records the calls of one handler.
 
         Args:
-            name: what the handler is called here.
-            subject: the function that was registered, for the names of its parameters.
+            name: the name of the handler in this log.
+            subject: the registered function, for the names of its parameters.
         """
         self.store.register(name)
         probe = Probe(self.store, name, subject)
@@ -81,21 +81,21 @@ class Recorder:
         return probe
 
     def sample_rates(self) -> dict[HandlerName, float]:
-        """Return the share of its calls that is recorded, of each handler that is watched now."""
+        """Return the share of recorded calls for each handler that is being watched."""
         while True:
             try:
                 return {probe.name: probe.share for probe in self._probes}
-            except RuntimeError:  # another thread made a probe meanwhile
+            except RuntimeError:  # another thread has just added a probe
                 continue
 
     def rename(self, probe: Probe, name: HandlerName) -> None:
-        """Call the handler of ``probe`` ``name`` from now on."""
+        """Rename the handler of ``probe`` to ``name``."""
         self.store.rename(probe.name, name)
         probe.name = probe.times.name = name
         self.rules.learn(name, probe.subject())
         self.configure(probe)
 
     def close(self) -> None:
-        """Give all subscribers what they are to have, and let them go."""
+        """Close all subscriptions, which flushes them."""
         for subscription in list(self.subscriptions):
             subscription.close()

@@ -1,13 +1,14 @@
-"""The registry of watched functions: who records each, under which name, and how calls get there.
+"""The registry of watched functions: their probes, their names, and how they are recorded.
 
-People hold a function in many places: by its name, as a method, in a switcher, in tables of their
-own. So a watched function is not replaced; it is given other code for as long as somebody watches.
-It stays the very object it was, and a function that nobody watches is untouched and costs nothing.
+An application may refer to a function from many places: modules, classes, switchers, its own
+tables. So a watched function is never replaced. It stays the same object, and its calls are
+recorded through events or through stand-in code. An unwatched function is untouched and costs
+nothing.
 
-There is one `Watched` for each function, whoever asks for it. A log may reach the function in more
-than one way, such as two entries of switchers: each way is a `Handle`, which gives it a name. A
-call counts once for each log: under the name of the way that it took or, where the function was
-called by its own name, under the first name that the log knows it by.
+There is one `Watched` for each function. A log may reach the function in several ways, such as two
+entries of switchers. Each way is a `Handle`, which gives it a name. A call counts once in each
+log: under the name of the handle that it went through or, if the function was called directly,
+under the first name that the log has for it.
 """
 
 from __future__ import annotations
@@ -27,29 +28,29 @@ from .probe import Probe
 from .proxy import proxy_for
 
 lock = RLock()
-"""Held by whoever changes what is watched."""
-# A fork while another thread attaches would leave a lock in the child that nobody opens.
+"""Held while the set of watched functions changes."""
+# A fork while another thread holds the lock would leave it locked in the child.
 at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
-# By the identity of a function, which lives as long as what watches it.
+# By the ``id`` of the function, which may be reused: see `_watched_for`.
 _watched: weakref.WeakValueDictionary[int, Watched] = weakref.WeakValueDictionary()
 
 _Probes = dict[Store, Probe]
 
 
 class Handle:
-    """One way to reach a watched callable, and what each log calls it there.
+    """One way to reach a watched callable, with a probe for each log that watches it there.
 
     Args:
         original: the callable as it was registered.
-        expose: is given what callers are to find there: ``original`` itself, unless its calls
-            could not be told apart then, or it has no code that could be exchanged.
-        secondary: whether another way to the same callable names it, where there is one for the
-            same log.
+        expose: a function that installs the object for callers. It receives ``original`` itself,
+            or a proxy if calls through this handle need their own record or ``original`` is not a
+            Python function.
+        secondary: whether the name of another handle of the same callable wins within a log.
 
     Attributes:
         secondary: see above.
-        probes: those of the logs that watch it this way, the first one first.
-        recorded: does what ``original`` does, and records that.
+        probes: the probes of the logs that watch this handle, in the order in which they joined.
+        recorded: a callable that calls ``original`` and records the call.
     """
 
     __slots__ = (
@@ -64,7 +65,7 @@ class Handle:
         secondary: bool = False,
     ) -> None:
         self.secondary = secondary
-        # A function that is held elsewhere comes to its end as if nobody watched it.
+        # A secondary handle must not keep the function alive.
         self._held = None if secondary else original
         self._original = weakref.ref(original) if secondary else None
         self._expose = expose
@@ -75,28 +76,28 @@ class Handle:
 
     @property
     def original(self) -> Any:
-        """The callable; ``None`` where that is gone."""
+        """The callable, or ``None`` once it is gone."""
         return self._held if self._original is None else self._original()
 
     def watch(self, probe: Probe) -> None:
-        """Let ``probe`` record from now on."""
+        """Add ``probe``, which records from now on."""
         self.probes.append(probe)
         self.watched.update()
 
     def leave(self, probe: Probe) -> None:
-        """Let ``probe`` record no longer; the last one to leave leaves no trace."""
+        """Remove ``probe``; without probes the callable is as if it had never been watched."""
         self.probes.remove(probe)
         self.watched.update()
 
     def update(self, first: _Probes, entered: bool) -> None:
-        """Let those record who watch now.
+        """Install the recording of the current probes.
 
         Args:
-            first: the probes of calls by the callable's own name.
-            entered: whether the callable's own code records these.
+            first: the probes that record direct calls of the callable.
+            entered: whether its function already records these.
         """
         mine = first | {probe.store: probe for probe in reversed(self.probes)}
-        # What cannot be called is refused as it was: a bare classmethod, say.
+        # An object that is not callable, such as a bare classmethod, must still fail when called.
         if not mine or (entered and mine == first) or not callable(self.original):
             self._expose(self.original)
             return
@@ -105,37 +106,37 @@ class Handle:
 
 
 class Observer(Protocol):
-    """Watches one function."""
+    """Records the calls of one function."""
 
     def record(self, probes: Sequence[Probe], /) -> bool:
-        """Let ``probes`` record the calls from now on; tell whether that works."""
+        """Let ``probes`` record the calls from now on; return whether that works."""
 
     def leave(self) -> None:
-        """Watch no longer."""
+        """Stop recording."""
 
 
 class Watched:
-    """One callable under observation. Nothing changes it but `update`.
+    """One watched callable. Only `update` changes it.
 
     Attributes:
-        handles: the ways to reach it that are in use.
+        handles: weak references to the handles in use.
     """
 
     __slots__ = ("__weakref__", "_function", "_observer", "handles")
 
     def __init__(self, function: FunctionType | None) -> None:
         self.handles: list[weakref.ref[Handle]] = []
-        # Those who watch it for its own sake hold it.
+        # Weak: the handles that should keep the function alive do so.
         self._function = None if function is None else weakref.ref(function)
         self._observer: Observer | None = None
 
     @property
     def function(self) -> Any:
-        """The function whose code records; ``None`` for another callable, and once it is gone."""
+        """The watched function; ``None`` for any other callable, and once it is gone."""
         return None if self._function is None else self._function()
 
     def update(self) -> None:
-        """Let those record who watch now."""
+        """Install the recording of the current probes of all handles."""
         handles = [handle for one in self.handles if (handle := one()) is not None]
         self.handles = [weakref.ref(handle) for handle in handles]
         first: _Probes = {}
@@ -143,7 +144,7 @@ class Watched:
             for probe in handle.probes:
                 known = first.setdefault(probe.store, probe)
                 if handle.secondary and known is not probe:
-                    # One function, and one name: its own was registered for nothing.
+                    # Another handle of the log already names the function.
                     probe.store.rename(probe.name, known.name)
         entered = False
         if not first:
@@ -164,7 +165,7 @@ class Watched:
             observer.leave()
 
     def __del__(self) -> None:
-        # All that reached it are gone, such as their switcher; the function may live on.
+        # All handles are gone, for example with their switcher, but the function may live on.
         self._leave()
 
 

@@ -1,4 +1,4 @@
-"""How one log records: its settings, and what they make of values."""
+"""The current settings of a log, and the capture of values that follows from them."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _UNKNOWN = UNKNOWN.rstrip(">")
 
 
 class Rules:
-    """The settings of a log in force, which may change while it records.
+    """The current settings of a log, which may change while it records.
 
     Args:
-        settings: those to begin with.
+        settings: the initial settings.
 
     Attributes:
-        settings: those in force.
-        redactor: tells secret names.
-        snapshot: makes plain data of values; it counts those that failed.
+        settings: the current settings.
+        redactor: recognizes secret names.
+        snapshot: turns values into plain data, and counts failures.
     """
 
     def __init__(self, settings: LogSettings) -> None:
-        # Of handlers that nobody watches any more too: most logs are asked afterwards.
+        # Also kept for handlers that are no longer watched: most logs are read afterwards.
         self._parameters: dict[HandlerName, tuple[tuple[str, ...], ...]] = {}
         self.snapshot = Snapshot()
         self.change(settings)
 
     def change(self, settings: LogSettings) -> None:
-        """Put other settings in force."""
+        """Apply new settings."""
         self.settings = settings
         self.redactor = Redactor(settings.redact)
         failures = self.snapshot.failures
@@ -45,12 +45,12 @@ class Rules:
         self.snapshot.failures = failures
 
     def new_snapshot(self) -> Snapshot:
-        """Return a snapshot of the same rules that counts failures of its own."""
+        """Return a new `Snapshot` with the current settings and its own count of failures."""
         settings = self.settings
         return Snapshot(settings.serializers, self.redactor, settings.objects, suspended)
 
     def learn(self, name: HandlerName, function: Any) -> None:
-        """Note what the handler ``name``, which is ``function``, calls its arguments."""
+        """Note the parameter names of ``function``, the handler ``name``."""
         if len(self._parameters) >= MAX_HANDLERS:
             return
         try:
@@ -61,16 +61,16 @@ class Rules:
             self.snapshot.note_failure(error)
 
     def named(self, call: Call) -> Call:
-        """Return ``call`` with all arguments by name, where all names are known: for people."""
+        """Return ``call`` with its positional arguments as keywords, if all names are known."""
         return Call.of(self.named_row(call))
 
     def named_row(self, row: Row) -> Row:
-        """Return the same of a call that is a plain tuple."""
+        """Return the same for a call that is a plain tuple; see `named`."""
         args, kwargs = row[ARGS], row[KWARGS]
         known = self._parameters.get(row[NAME], ())
         if len(args) == 1 and type(only := args[0]) is str and only.startswith(_UNKNOWN):
-            return row  # it stands for all arguments
-        # Of a decorated function, the first one that names them all: ``*args`` names none.
+            return row  # the text stands for all arguments
+        # A decorated function has several codes. Use the first that names all the arguments.
         names = next((one for one in known if len(one) >= len(args)), ())
         by_name = dict(zip(names, args, strict=False))
         if not by_name or not kwargs.keys().isdisjoint(by_name):
@@ -79,7 +79,7 @@ class Rules:
 
 
 def serialized(row: Row, snapshot: Snapshot) -> Row:
-    """Return the call with plain data in place of objects, where the log keeps these."""
+    """Return the call with plain data in place of objects, if the log keeps objects."""
     if type(row[KWARGS]) is not Raw:
         return row
     call = Call.of(row)

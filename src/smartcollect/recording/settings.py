@@ -1,4 +1,4 @@
-"""The settings of a log: their names, their defaults, and what each accepts."""
+"""The settings of a log: names, defaults and checks."""
 
 from __future__ import annotations
 
@@ -10,66 +10,66 @@ from ..checks import whole_number
 from ..values.redaction import SECRET_NAMES
 
 OBJECTS = ("repr", "type")
-"""How objects can be shown that are neither scalars nor builtin containers."""
+"""The ways to show objects that are neither scalars nor builtin containers."""
 OBJECTS_ACCEPTED = " or ".join(map(repr, OBJECTS))
 
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise TypeError(f"{name}: {value!r} is not accepted; accepted: True or False")
+        raise TypeError(f"{name} must be True or False, not {value!r}")
     return value
 
 
 def _share(name: str, value: Any) -> float:
     accepted = "a number from 0.0 (no call) to 1.0 (every call)"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name}: {value!r} is not accepted; accepted: {accepted}")
+        raise TypeError(f"{name} must be {accepted}, not {value!r}")
     if not 0 <= value <= 1:
-        raise ValueError(f"{name}: {value!r} is not accepted; accepted: {accepted}")
+        raise ValueError(f"{name} must be {accepted}, not {value!r}")
     return float(value)
 
 
 def _serializers(name: str, value: Any) -> dict[type, Callable[[Any], Any]]:
-    accepted = "a dict of type to function, such as {Decimal: str}"
+    accepted = "a dict that maps types to functions, such as {Decimal: str}"
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise TypeError(f"{name}: {value!r} is not accepted; accepted: {accepted}")
+        raise TypeError(f"{name} must be {accepted}, not {value!r}")
     for kind, function in value.items():
         if not isinstance(kind, type) or not callable(function):
-            raise TypeError(f"{name}: {kind!r}: {function!r} is not accepted; accepted: {accepted}")
+            raise TypeError(f"{name} must be {accepted}; it has {kind!r}: {function!r}")
     return dict(value)
 
 
 def _objects(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{name}: {value!r} is not accepted; accepted: {OBJECTS_ACCEPTED}")
+        raise TypeError(f"{name} must be {OBJECTS_ACCEPTED}, not {value!r}")
     if value not in OBJECTS:
-        raise ValueError(f"{name}: {value!r} is not accepted; accepted: {OBJECTS_ACCEPTED}")
+        raise ValueError(f"{name} must be {OBJECTS_ACCEPTED}, not {value!r}")
     return value
 
 
 def _names(name: str, value: Any) -> tuple[str, ...]:
-    accepted = 'names of parameters, such as ("password", "pin"); () redacts nothing'
+    accepted = 'a tuple of parameter names, such as ("password", "pin"), or () to redact nothing'
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise TypeError(f"{name}: {value!r} is not accepted; accepted: {accepted}")
+        raise TypeError(f"{name} must be {accepted}, not {value!r}")
     names = tuple(value)
     for one in names:
         if not isinstance(one, str):
-            raise TypeError(f"{name}: {one!r} is not accepted; accepted: {accepted}")
+            raise TypeError(f"{name} must be {accepted}; it has {one!r}")
         if not any(character.isalpha() for character in one):
-            raise ValueError(f"{name}: {one!r} is not accepted; accepted: {accepted}")
+            raise ValueError(f"{name} must be {accepted}; {one!r} has no letters")
     return names
 
 
 def _setting(default: Any, check: Callable[[str, Any], Any], handler: bool = False) -> Any:
-    """Define a setting; ``handler`` tells whether a single handler may have its own."""
+    """Return a field for a setting; ``handler`` says whether it can be set for one handler."""
     return field(default=default, metadata={"check": check, "handler": handler})
 
 
 @dataclass(frozen=True)
 class LogSettings:
-    """The way a log records; see `CollectPlugin` for what each setting means."""
+    """The settings of a log; see `CollectPlugin` for the meaning of each."""
 
     max_history: int = _setting(1000, whole_number)
     serialize: bool = _setting(True, _flag, handler=True)
@@ -94,9 +94,9 @@ class LogSettings:
 _FIELDS = {one.name: one.metadata for one in fields(LogSettings)}
 DEFAULTS = LogSettings()
 HANDLER_SETTINGS = tuple(name for name, setting in _FIELDS.items() if setting["handler"])
-"""The settings that may differ from handler to handler."""
+"""The settings that can be set for a single handler."""
 FLAGS = tuple(name for name, setting in _FIELDS.items() if setting["check"] is _flag)
-"""The settings that are on or off."""
+"""The settings that are either true or false."""
 
 
 def changed(settings: LogSettings, changes: Mapping[str, Any]) -> LogSettings:
@@ -111,18 +111,18 @@ def changed(settings: LogSettings, changes: Mapping[str, Any]) -> LogSettings:
 
 
 def check(name: str, value: Any, accepted: Iterable[str] | None = None) -> Any:
-    """Return ``value`` as the setting ``name`` keeps it.
+    """Return ``value`` checked, and converted to the type of the setting ``name``.
 
     Args:
-        name: the setting.
-        value: what was passed for it.
-        accepted: the settings that may be given here; all of them when left out.
+        name: the name of the setting.
+        value: the value that was passed.
+        accepted: the names of the settings that can be used here; all by default.
 
     Raises:
-        TypeError: there is no such setting, or the value has the wrong type.
+        TypeError: ``name`` is not one of these settings, or the value has the wrong type.
         ValueError: the value is out of range.
     """
     names = tuple(_FIELDS if accepted is None else accepted)
     if name not in names:
-        raise TypeError(f"{name}: no such setting here; accepted: {', '.join(names)}")
+        raise TypeError(f"setting {name!r} is not available here; choose from {', '.join(names)}")
     return _FIELDS[name]["check"](name, value)

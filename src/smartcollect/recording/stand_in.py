@@ -1,7 +1,7 @@
-"""Other code in place of a watched function's own, where no events tell of its calls.
+"""Stand-in code: code that replaces a watched function's code where events are not available.
 
-That is Python 3.11; and newer ones where other tools have taken all that `sys.monitoring` has. Of
-the package only `registry` knows this module: the day that 3.11 goes, it goes.
+That is on Python 3.11, and on newer versions if other tools use all tool ids of `sys.monitoring`.
+Only `registry` imports this module, so it can be deleted together with support for Python 3.11.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from .probe import Probe
 
 
 class StandIn:
-    """Watches one function by other code in its place.
+    """Watches one function by replacing its code.
 
     Args:
-        function: what is watched.
+        function: the function to watch.
 
     Attributes:
-        bound: what `hot_path.RECORD` begins with: probe, store, target, clock and pending calls.
-        recorded: does what the function does, and records that.
+        bound: the values for `hot_path.RECORD`: probe, store, target, clock and pending calls.
+        recorded: a callable that does what the function does and records the call.
     """
 
     __slots__ = ("__weakref__", "_code", "_function", "_own", "bound", "recorded")
 
     def __init__(self, function: FunctionType) -> None:
         self._function = function
-        # The function's own code, and the code that records in its place.
+        # The function's original code, and its stand-in code.
         self._own: CodeType | None = None
         self._code: CodeType | None = None
 
@@ -47,7 +47,7 @@ class StandIn:
         """Let ``probes`` record the calls from now on.
 
         Returns:
-            Whether they do; not where something else has exchanged the function's code.
+            Whether they do; false if something else replaced the function's code.
         """
         self.bound = bound_for(probes, self._function)
         receiver = Parameters(original_code(self._function.__code__)).receiver
@@ -55,7 +55,7 @@ class StandIn:
         return self._enter(self._function)
 
     def _enter(self, function: FunctionType) -> bool:
-        """Exchange the function's code; false where something else has done so."""
+        """Replace the function's code; return false if something else replaced it."""
         code = function.__code__
         if code is self._code:
             return True
@@ -68,25 +68,27 @@ class StandIn:
         return True
 
     def leave(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         function = self._function
         if self._own is not None and function.__code__ is self._code:
             function.__code__ = self._own
 
 
 class _Reference(weakref.ref[Any]):
-    """How code finds what watches: weak, because the collector does not see what code holds.
+    """A weak reference from stand-in code to its `StandIn`.
+
+    It is weak because the garbage collector does not follow references from code objects.
 
     Args:
-        stand_in: records the calls.
+        stand_in: the object that records the calls.
     """
 
     __slots__ = ()
 
     def recorded(self, closure: tuple[CellType, ...] | None) -> Callable[..., Any]:
-        """What records the calls of the function whose code asks.
+        """Return the callable that records the calls of the function that runs.
 
-        Where nothing does any more, that is the function as it was, made of what is left of it.
+        If the `StandIn` is gone, return the unwatched function, rebuilt from the stand-in code.
         """
         stand_in: StandIn | None = self()
         if stand_in is not None:
@@ -96,8 +98,8 @@ class _Reference(weakref.ref[Any]):
         return FunctionType(code, frame.f_globals, code.co_name, None, closure)
 
 
-# What the code calls by name. Its globals are those of the application, which may have a `type` of
-# its own.
+# Builtins that the stand-in code uses. Its globals are those of the application, which may define a
+# different `type`.
 _NAMES: dict[str, Any] = {
     name: getattr(builtins, name)
     for name in (
@@ -106,8 +108,8 @@ _NAMES: dict[str, Any] = {
     )
 }
 _NAMES.update(NO_ROOM=NO_ROOM, is_foreign=is_foreign)
-# What watches is gone where the collector has just found its switcher: it clears weak references
-# first, and then runs the destructors, which may call the handlers of the switcher.
+# The `StandIn` may be gone while the garbage collector frees a switcher: it clears weak references
+# before it runs destructors, and these may call the handlers of the switcher.
 _OF_WATCHED = """
     NAMES = '<names>'
     reference = '<reference>'
@@ -159,7 +161,7 @@ _COROUTINE = filled(_REPLACING, **ASYNC)
 
 
 def _code_for(function: FunctionType, stand_in: StandIn) -> CodeType:
-    """Return code for ``function`` that lets ``stand_in`` record each call."""
+    """Return stand-in code for ``function`` whose calls ``stand_in`` records."""
     own = original_code(function.__code__)
     flags = own.co_flags
     if flags & inspect.CO_ASYNC_GENERATOR:
@@ -191,7 +193,8 @@ def _code_for(function: FunctionType, stand_in: StandIn) -> CodeType:
     return code.replace(
         co_consts=(*map(meant, code.co_consts), WATCHED, own),
         co_flags=code.co_flags | flags & inspect.CO_ITERABLE_COROUTINE,
-        # Names of its own are no identifiers: debuggers write what they read back by name.
+        # Debuggers write variables back by name. Names that are not identifiers keep them away from
+        # the variables of the stand-in code.
         co_varnames=(
             *own.co_varnames[:count],
             *(f"<{name}>" for name in code.co_varnames[count:]),
@@ -206,14 +209,14 @@ def _code_for(function: FunctionType, stand_in: StandIn) -> CodeType:
 
 @functools.lru_cache(maxsize=1_000)
 def _template(text: str, free: int, signature: tuple[int, ...], receiver: bool) -> CodeType:
-    """Return the code of ``text``, for functions of one shape.
+    """Return the compiled ``text`` for functions of one shape.
 
     Args:
-        text: what it does.
-        free: how many free variables the function has.
-        signature: how many parameters it has that are positional only, positional and keyword only,
-            and whether it has ``*args`` and ``**kwargs``.
-        receiver: whether the first one is ``self`` or ``cls``.
+        text: the source text.
+        free: the number of free variables.
+        signature: the numbers of positional-only, positional and keyword-only parameters, and
+            whether there are ``*args`` and ``**kwargs``.
+        receiver: whether the first parameter is ``self`` or ``cls``.
     """
     names = [f"_{number:03}" for number in range(free)]
     cells = f"(lambda: ({', '.join(names)},)).__closure__" if names else "None"
@@ -227,7 +230,7 @@ def _template(text: str, free: int, signature: tuple[int, ...], receiver: bool) 
     }
     body = "\n".join(f"    {line}" for line in filled(text.strip(), **words).splitlines())
     tree = ast.parse(f"def outer({', '.join(names)}):\n{body}\n    return code")
-    # All on one line, the first of the function: coverage is not to see lines that did not run.
+    # All on the first line of the function, so that coverage sees no lines that did not run.
     for node in ast.walk(tree):
         if isinstance(node, (ast.expr, ast.stmt, ast.excepthandler, ast.arg)):
             node.lineno = node.end_lineno = 1
@@ -239,13 +242,13 @@ def _template(text: str, free: int, signature: tuple[int, ...], receiver: bool) 
 def _parameters(
     positional_only: int, positional: int, keyword_only: int, variable: int, keywords: int
 ) -> tuple[str, str]:
-    """Return parameters as text, and the statement that makes ``args`` and ``kwargs`` of them."""
+    """Return the text of the parameters, and of the statement that sets ``args`` and ``kwargs``."""
     names = [f"p{number}" for number in range(positional)]
     only = [f"k{number}" for number in range(keyword_only)]
     shown = [*names[:positional_only], *["/"][:positional_only], *names[positional_only:]]
     shown += ["*pv"] if variable else ["*"][:keyword_only]
     shown += [*only, *(["**pk"] if keywords else [])]
     args = ", ".join([*names, *(["*pv"] if variable else [])])
-    # The names of keywords come with the function's own code: it is known only there.
+    # Placeholders: `_code_for` fills in the names of the keyword-only parameters.
     kwargs = ", ".join([f"'<{name}>': {name}" for name in only] + (["**pk"] if keywords else []))
     return ", ".join(shown), f"args, kwargs = ({args}{',' if args else ''}), {{{kwargs}}}"

@@ -1,7 +1,7 @@
-"""Coroutines and generators as they are seen by events: calls that work step by step.
+"""Coroutines and generators recorded through events: calls that work in steps.
 
-A frame of theirs is told by its identity, which is the same from its first step to its end. What is
-known of it here keeps neither the frame nor what it holds.
+A coroutine or generator is identified by the ``id`` of its frame, which stays the same from its
+first step to its end. Nothing here keeps the frame or its values alive.
 """
 
 from __future__ import annotations
@@ -24,44 +24,44 @@ Stepping: TypeAlias = (
     "CoroutineType[Any, Any, Any] | GeneratorType[Any, Any, Any] | AsyncGeneratorType[Any, Any]"
 )
 STEPPING = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
-"""Flags of code that runs step by step."""
-# From 3.13 on one that is dropped outside of any `try` just vanishes.
+"""Flags of code that runs in steps."""
+# From 3.13 on, a generator that is dropped while suspended outside any `try` ends without an event.
 _VANISH = sys.version_info >= (3, 13)
-# What an asynchronous generator yields comes in this type; what it awaits does not.
+# The type that wraps the items of an async generator, but not the values that it awaits.
 _ITEM = "async_generator_wrapped_value"
 
 unfinished: dict[int, Steps] = {}
-"""Those that began, and those that are to be seen when they begin, by the identity of a frame."""
+"""Coroutines and generators that began or are expected to begin, by the ``id`` of their frame."""
 
 
 _PREFIXES: dict[type, str] = {CoroutineType: "cr", GeneratorType: "gi", AsyncGeneratorType: "ag"}
 
 
 def frame_and_code(made: Stepping) -> tuple[Any, CodeType]:
-    """Return the frame of a coroutine or generator, ``None`` once it has ended, and its code."""
+    """Return the frame (``None`` once it ended) and the code of a coroutine or generator."""
     prefix = _PREFIXES[type(made)]
     return getattr(made, f"{prefix}_frame"), getattr(made, f"{prefix}_code")
 
 
 def has_begun(made: Stepping) -> bool:
-    """Tell whether a coroutine or generator has made its first step."""
+    """Return whether a coroutine or generator took its first step."""
     prefix = _PREFIXES[type(made)]
     return bool(getattr(made, f"{prefix}_suspended") or getattr(made, f"{prefix}_running"))
 
 
 class Steps:
-    """What is recorded of one coroutine or generator.
+    """The recorded steps of one coroutine or generator.
 
     Args:
-        code: what it runs.
-        id: identity of its frame.
+        code: its code object.
+        id: the ``id`` of its frame.
 
     Attributes:
-        calls: that it is the work of, the outermost first: those of functions that returned it, and
-            that of its own function.
-        begun: whether it ever ran.
+        calls: the calls whose work it does, the outermost first: calls of functions that returned
+            it, and the call of its own function.
+        begun: whether it took its first step.
         vanished: whether it is known to be gone.
-        observation: keeps its events coming.
+        observation: the observation of its code, kept alive so that its events keep coming.
     """
 
     __slots__ = (
@@ -84,7 +84,7 @@ class Steps:
         self.calls: list[DeferredCall] = []
         self.observation: object = None
         self.begun = self.vanished = False
-        # Those of the calls that run, or wait while they are counted as running.
+        # The calls that run, or that await something, which counts as running.
         self._entered: list[DeferredCall] = []
         self._entry: Frame | None = None
         self._context: Token[Frame | None] | None = None
@@ -92,13 +92,13 @@ class Steps:
         self._reference: weakref.ref[Stepping] | None = None
 
     def refer(self, made: Stepping) -> None:
-        """Learn when ``made``, which is this one, is gone."""
+        """Watch for the end of ``made``, the coroutine or generator of these steps."""
         if self._reference is None:
             self._reference = weakref.ref(made, self._vanish)
 
     @property
     def is_gone(self) -> bool:
-        """Whether it has come to its end without a word."""
+        """Whether it ended without an event."""
         if self.vanished or self._entry is not None or self._reference is None:
             return self.vanished
         made = self._reference()
@@ -106,18 +106,18 @@ class Steps:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it waits, and may be gone without a word."""
+        """Whether it is suspended and may end without an event and without a reference."""
         waits = self.begun and self._entry is None
         return waits and self._reference is None and not self.code.co_flags & CO_COROUTINE
 
     def _vanish(self, _: object) -> None:
-        # What it has left to do, such as a `finally`, it does after this.
+        # Its remaining code, such as a `finally`, runs after this.
         self.vanished = True
         if not self.begun:
             self.give_up()
 
     def resume(self, thrown: BaseException | None = None) -> None:
-        """Note that it runs on, or begins to."""
+        """Note that it begins or continues."""
         self.begun = True
         self._thrown = None if thrown is None else id(thrown)
         stack = running.stack
@@ -142,24 +142,24 @@ class Steps:
         return not self.code.co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR)
 
     def adopt(self, entry: Frame, calls: list[DeferredCall]) -> None:
-        """Go on with ``calls``, which run; ``entry`` is what the stack has of them."""
+        """Take over ``calls``, which run already; ``entry`` is their frame on the stack."""
         self.begun = True
         self.calls, self._entered = calls, list(calls)
         self._entry, self._context = entry, entry[TOKEN]
         entry[TOKEN], entry[CODE], entry[AT] = None, None, self
 
     def pause(self, value: object) -> None:
-        """Note that it yielded ``value``, and waits."""
+        """Note that it yielded ``value`` and is suspended."""
         self._leave_stack()
         flags = self.code.co_flags
         if flags & CO_COROUTINE or (flags & CO_ASYNC_GENERATOR and name_of(type(value)) != _ITEM):
             for call in self._entered:
                 call.wait()
-            return  # its time goes on while it awaits
+            return  # awaiting counts as running
         self._stop()
 
     def end(self, result: object = None, error: BaseException | None = None) -> None:
-        """Note that it ended, and remember its calls."""
+        """Note that it ended, and store its calls."""
         self._forget()
         self._leave_stack()
         self._stop()
@@ -169,24 +169,24 @@ class Steps:
             call.end(result, error)
 
     def give_up(self) -> None:
-        """Note that it is gone: remember its calls, unless it never ran."""
+        """Note that it is gone: store its calls, unless it never ran."""
         if self.begun:
             self.end()
         else:
             self._forget()
 
     def _forget(self) -> None:
-        # Its frame's identity may be that of another one by now.
+        # Another frame may have the same ``id`` by now.
         if unfinished.get(self.id) is self:
             del unfinished[self.id]
 
     def _is_left(self, error: BaseException) -> bool:
-        """Tell whether ``error`` only says that the consumer of a generator had enough."""
+        """Return whether ``error`` only means that the consumer of a generator stopped early."""
         if self.code.co_flags & CO_COROUTINE:
             return False
         if issubclass(type(error), GeneratorExit):
             return True
-        # Thrown at a yield, where it did nothing: the loop of the consumer ended.
+        # Thrown in at a yield, while it was suspended: the consumer was cancelled.
         return (
             id(error) == self._thrown
             and issubclass(type(error), CancelledError)
@@ -206,12 +206,12 @@ class Steps:
             stack = running.stack
             index = index_of(stack, self)
             if index is not None:
-                del stack[index:]  # what is above has ended unseen
+                del stack[index:]  # the calls above it ended without an event
             entry[AT] = None
 
 
 def index_of(stack: list[Frame], at: object) -> int | None:
-    """Return where on ``stack`` the call is that runs in the frame ``at``."""
+    """Return the index in ``stack`` of the entry that runs in ``at``."""
     for index in range(len(stack) - 1, 0, -1):
         if stack[index][AT] is at:
             return index
@@ -219,7 +219,7 @@ def index_of(stack: list[Frame], at: object) -> int | None:
 
 
 def find_vanished() -> None:
-    """Remember the calls of generators that are gone without a word."""
+    """Store the calls of generators that ended without an event."""
     if not unfinished:
         return
     _look_for_lost()

@@ -12,16 +12,16 @@ from . import nesting
 
 _monitoring: Any = getattr(sys, "monitoring", None)
 IDENTITIES = (4, 3, 5, 2)
-"""Those that are tried, in this order: debuggers have 0, coverage has 1, cProfile has 2."""
+"""The tool ids to try, in order. Debuggers use 0, coverage 1, and cProfile 2."""
 NONE_FREE = (
-    "smartcollect: other tools use all identities of sys.monitoring that it can take (4, 3, 5, 2), "
-    "so watched functions run other code in place of their own, as on Python 3.11; the page "
-    "'Watching is invisible' of the documentation lists what that changes"
+    "smartcollect: other tools use all tool ids of sys.monitoring that it can take (4, 3, 5, 2), "
+    "so it replaces the code of watched functions, as on Python 3.11; see the page 'Watching is "
+    "invisible' in the documentation for what that changes"
 )
 STEPS = ("PY_START", "PY_RETURN", "PY_YIELD", "PY_RESUME")
-"""Events that are sent for single code objects."""
+"""Events that can be turned on for single code objects."""
 EVERYWHERE = ("PY_UNWIND", "PY_THROW")
-"""Events that are sent for all code or for none."""
+"""Events that can only be turned on for all code."""
 
 _identity: int | None = None
 _callbacks: Mapping[str, Callable[..., object]] = {}
@@ -29,9 +29,12 @@ _warned = False
 
 
 def acquire(callbacks: Mapping[str, Callable[..., object]]) -> bool:
-    """Have ``callbacks`` called, by the names of their events; tell whether that works.
+    """Take a tool id and register ``callbacks``, by the names of their events.
 
-    The first time that it does not, warn.
+    Warns the first time that no tool id is free.
+
+    Returns:
+        Whether smartcollect has a tool id.
     """
     global _identity, _warned, _callbacks
     if _monitoring is None:
@@ -57,7 +60,7 @@ def acquire(callbacks: Mapping[str, Callable[..., object]]) -> bool:
 
 
 def release() -> None:
-    """Leave no trace."""
+    """Turn all events off and give the tool id back."""
     global _identity
     identity, _identity = _identity, None
     if identity is None:
@@ -71,9 +74,9 @@ def release() -> None:
 
 
 def listen(code: CodeType, *events: str) -> None:
-    """Have these events sent for ``code`` from now on, and no others of `STEPS`."""
+    """Turn on ``events`` for ``code``, and turn off all other events of `STEPS`."""
     if events and _identity is None:
-        # The collector has just found the last code that was listened to, after `acquire`.
+        # After `acquire`, the garbage collector freed the last observation and released the tool.
         acquire(_callbacks)
     if _identity is not None:
         _monitoring.set_local_events(_identity, code, _flag(*events))
@@ -90,4 +93,4 @@ def _import_code() -> CodeType | None:
 
 
 IMPORT = _import_code()
-"""Code that runs when a module is imported for the first time."""
+"""The code that runs when a module is imported for the first time."""

@@ -100,7 +100,7 @@ CALLER: Final = Details._fields.index("caller")
 
 
 def failed(row: Row) -> bool:
-    """Tell whether the call raised."""
+    """Return whether the call raised."""
     details = row[DETAILS]
     return details is not None and details[FAILURE] is not None
 

@@ -160,7 +160,7 @@ class Store:
         self._set_slow()
 
     def wants(self, times: Times, elapsed: float) -> bool:
-        """Tell whether somebody wants more of a call than its time.
+        """Return whether somebody wants more of a call than its time.
 
         Args:
             times: those of its handler.
@@ -288,7 +288,7 @@ class Store:
             self._fold()
 
     def _has_more(self) -> bool:
-        """Tell whether calls ended that are not folded."""
+        """Return whether calls ended that are not folded."""
         for add in unseen:
             add()
         return bool(self.pending or self._counting or self._pending_repeats)
@@ -476,7 +476,7 @@ class Store:
             return None if self._folding else take()
 
     def folds_here(self) -> bool:
-        """Tell whether this thread is in the middle of a fold, and so must not wait for another."""
+        """Return whether this thread is in the middle of a fold and so must not wait."""
         if not self._lock.acquire(blocking=False):
             return False
         try:

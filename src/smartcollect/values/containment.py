@@ -18,12 +18,12 @@ _STANDARD = (sysconfig.get_path("stdlib"), "<frozen ")
 
 
 def is_own(code: CodeType) -> bool:
-    """Tell whether ``code`` is the recorder's."""
+    """Return whether ``code`` is the recorder's."""
     return original_code(code) is not code or code.co_filename.startswith((_PACKAGE, FILE))
 
 
 def is_foreign(error: BaseException) -> bool:
-    """Tell whether somebody else raised ``error`` while the recorder worked: a signal handler.
+    """Return whether somebody else raised ``error`` while the recorder worked: a signal handler.
 
     That may be the time limit of a test or of the application: it goes on to where it belongs.
     """

@@ -35,18 +35,18 @@ _SCALARS = (type(None), bool, int, float, str, bytes)
 
 
 def is_told_by_type(kind: type) -> bool:
-    """Tell whether no value of a class is known to `known_text`."""
+    """Return whether no value of a class is known to `known_text`."""
     return id(kind) not in _WRITERS and not issubclass(kind, (Enum, type))
 
 
 def is_scalar(value: object) -> bool:
-    """Tell whether ``value`` is of a builtin type whose values refer to nothing else."""
+    """Return whether ``value`` is of a builtin type whose values refer to nothing else."""
     kind = type(value)
     return any(kind is one for one in _SCALARS)
 
 
 def is_made_in_python(kind: type) -> bool:
-    """Tell whether Python code made a class."""
+    """Return whether Python code made a class."""
     return bool(_flags_of(kind) & _MADE_IN_PYTHON)
 
 

@@ -19,7 +19,7 @@ _MOST = 10_000
 
 
 def is_referable(kind: type) -> bool:
-    """Tell whether there may be references to objects of a class without their noticing.
+    """Return whether there may be references to objects of a class without their noticing.
 
     Types of C code may look at their weak references: numpy resizes no array that has one.
     """
@@ -48,7 +48,7 @@ def made_reference(value: object) -> Reference:
 
 
 def is_same(one: Reference, other: Reference) -> bool:
-    """Tell whether both refer to one object, which still lives."""
+    """Return whether both refer to one object, which still lives."""
     if one is None or other is None:
         return False
     value = one()

@@ -368,7 +368,7 @@ def _definer(kind: type, method: str) -> type:
 
 
 def _holds(value: object, depth: int = MAX_DEPTH) -> bool:
-    """Tell whether ``value`` is a builtin that may be large, or an exception that has one."""
+    """Return whether ``value`` is a builtin that may be large, or an exception that has one."""
     kind = type(value)
     if issubclass(kind, (list, tuple, dict, bytes, bytearray)):
         return True
