@@ -1,1 +1,1 @@
-"""Where calls are kept: rows, their ring, statistics."""
+"""Storage of calls: rows, the ring that keeps the history, and statistics."""

@@ -1,4 +1,4 @@
-"""Calls that wait to be drawn, bounded."""
+"""A bounded buffer of calls for a trace."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from .ring import Columns
 from .store import Store
 
 _UNTAKEN = 5_000
-"""How many calls a fork keeps until it takes some."""
+"""The number of calls that a forked process keeps before its first `Buffer.take`."""
 
 
 class Buffer:
-    """A `Subscriber` of a store that keeps each call until it is taken.
+    """A `Subscriber` of a store that keeps calls until they are taken.
 
     Args:
-        store: where the calls are.
-        limit: how many calls it keeps in all; once it has had as many, it asks for no more.
+        store: the store to subscribe to.
+        limit: the number of calls to keep in total; the buffer unsubscribes once it reaches it.
     """
 
     def __init__(self, store: Store, limit: float) -> None:
@@ -27,9 +27,10 @@ class Buffer:
             store.subscribe(self)
 
     def forget(self) -> None:
-        """Drop everything: this is a fork, and its parent has it too.
+        """Drop everything in a forked process, whose parent has the same calls.
 
-        Most forks take no calls, a few run a test. So there is little room until one takes some.
+        Most forks never take calls; only a few run a test. So there is little room until the first
+        `take`.
         """
         self._clear()
         room = self._room + self._closed
@@ -41,17 +42,17 @@ class Buffer:
         self._waiting: list[Packed] = []
 
     def put(self, calls: Columns) -> None:
-        """Keep calls, as many as there is room for."""
+        """Keep as many of the calls as there is room for."""
         number = int(min(len(calls.columns[0]), self._room))
         if number:
             self._room -= number
             self._waiting.append(Packed(calls, number))
 
     def take(self, wanted: bool = True) -> list[Packed]:
-        """Return the calls since the last time; for `Store.settle`.
+        """Return the calls since the last `take`; for `Store.settle`.
 
         Args:
-            wanted: whether somebody draws them; those that nobody does need no room.
+            wanted: whether the calls are needed. If not, they are dropped and free their room.
         """
         waiting = self._waiting
         self._clear()

@@ -1,8 +1,8 @@
-"""The table of statistics: what each is called, what kind of number it is, and what it means.
+"""The table of statistics: the name, kind of number and description of each.
 
-Limits of budgets, what a comparison takes, `Stats.sort_by`, the columns of the summary, the schema
-of a report and the help of the marker all come from here. A new statistic is one entry of
-`Statistics` and its computation in `HandlerStats.statistics`.
+The limits of budgets, the fields of comparisons, `Stats.sort_by`, the columns of the summary, the
+schema of reports and the help of the marker are all derived from it. To add a statistic, add an
+entry to `Statistics` and compute it in `HandlerStats.statistics`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..units import duration, moment, percent, seconds, share
 
 
 class Kind(Enum):
-    """What kind of number a statistic is, and its unit."""
+    """The kind of number of a statistic; the value is its unit."""
 
     COUNT = ""
     TIME = "seconds"
@@ -27,9 +27,9 @@ class Statistic(NamedTuple):
     """One statistic of a handler.
 
     Attributes:
-        kind: what kind of number it is; the kind's value is the unit.
-        description: what it means.
-        column: its heading in tables; ``""`` where they leave it out.
+        kind: the kind of number; the value of the kind is the unit.
+        description: the meaning of the statistic.
+        column: the heading in tables; ``""`` if tables leave it out.
         sums: whether it grows with the number of calls.
     """
 
@@ -44,7 +44,7 @@ class Statistic(NamedTuple):
         return self.kind is not Kind.MOMENT
 
     def text(self, value: float | None) -> str:
-        """Return ``value`` as people read it, with its unit.
+        """Return ``value`` formatted for people, with its unit.
 
         Example:
             >>> STATISTICS["avg_time"].text(0.0123), STATISTICS["calls"].text(1200)
@@ -59,24 +59,24 @@ class Statistic(NamedTuple):
         return moment(value) if self.kind is Kind.MOMENT else f"{value:,.0f}"
 
     def limit(self, name: str, value: Any) -> float:
-        """Return what was given as the most that the statistic may be.
+        """Return the upper limit of a budget as a number.
 
         Args:
-            name: the statistic; errors begin with it.
-            value: a count, a time as seconds or text such as ``"100ms"``, a share as a number from
-                0 to 1 or text such as ``"10%"``.
+            name: the name of the statistic; errors begin with it.
+            value: for a count, an integer; for a time, seconds or text such as ``"100ms"``; for a
+                share, a number from 0 to 1 or text such as ``"10%"``.
 
         Raises:
-            TypeError, ValueError: ``value`` is none of these.
+            TypeError, ValueError: ``value`` is not such a limit.
         """
         if self.kind is Kind.TIME:
             return seconds(value, name)
         if self.kind is Kind.SHARE:
             return share(value, name)
-        # Text is read as a count, but a count is not text: "3" and 3, not "3.0" or 3.5.
+        # Accept "3" and 3, but neither "3.0" nor 3.5.
         number = int(value) if isinstance(value, str) and value.isdecimal() else value
         if not is_whole_number(number):
-            raise ValueError(f"{name}: {value!r} is no count; accepted: {WHOLE_NUMBER}")
+            raise ValueError(f"{name} must be {WHOLE_NUMBER}, not {value!r}")
         return int(number)
 
 
@@ -88,30 +88,30 @@ class Statistics(TypedDict):
 
     calls: Annotated[int, Statistic(_COUNT, "calls that ended", "calls", sums=True)]
     errors: Annotated[int, Statistic(_COUNT, "calls that raised", "errors", sums=True)]
-    error_rate: Annotated[float, Statistic(_SHARE, "share of the calls that raised")]
-    total_time: Annotated[float, Statistic(_TIME, "time in all calls", "total", sums=True)]
+    error_rate: Annotated[float, Statistic(_SHARE, "share of calls that raised")]
+    total_time: Annotated[float, Statistic(_TIME, "total time of all calls", "total", sums=True)]
     self_time: Annotated[
         float,
-        Statistic(_TIME, "the same without the time in other recorded handlers", "self", sums=True),
+        Statistic(_TIME, "total time without the time in other handlers", "self", sums=True),
     ]
-    avg_time: Annotated[float, Statistic(_TIME, "mean time of a call", "avg")]
+    avg_time: Annotated[float, Statistic(_TIME, "mean time per call", "avg")]
     steady_time: Annotated[
         float,
         Statistic(
             _TIME,
-            "median of the time without waiting for a processor; that of all time where calls "
-            "take less than half a millisecond",
+            "median time without waiting for a processor; the plain median for calls below half "
+            "a millisecond",
             "steady",
         ),
     ]
-    min_time: Annotated[float, Statistic(_TIME, "shortest call")]
-    p50_time: Annotated[float, Statistic(_TIME, "median, within 2 %")]
+    min_time: Annotated[float, Statistic(_TIME, "time of the shortest call")]
+    p50_time: Annotated[float, Statistic(_TIME, "median time, within 2 %")]
     p95_time: Annotated[float, Statistic(_TIME, "95th percentile, within 2 %", "p95")]
     p99_time: Annotated[float, Statistic(_TIME, "99th percentile, within 2 %")]
-    max_time: Annotated[float, Statistic(_TIME, "longest call", "max")]
+    max_time: Annotated[float, Statistic(_TIME, "time of the longest call", "max")]
     last_call: Annotated[
         float | None,
-        Statistic(_MOMENT, "when the last call began, in Unix seconds; null before the first"),
+        Statistic(_MOMENT, "start of the last call, in Unix seconds; null before the first"),
     ]
 
 
@@ -121,13 +121,13 @@ def _table() -> dict[str, Statistic]:
 
 
 STATISTICS = _table()
-"""The statistics by name, in the order in which tables show them."""
+"""The statistics by name, in the order of tables."""
 LIMITED = tuple(name for name, one in STATISTICS.items() if one.limited)
 """The statistics that a budget or a comparison can limit."""
 
 
 def named(text: str) -> str:
-    """Return the statistic that ``text`` names: in full, as its column, or without ``_time``.
+    """Return the name of a statistic from its name, its column, or its name without ``_time``.
 
     Example:
         >>> named("avg"), named("errors"), named("p99"), named("speed")

@@ -1,4 +1,4 @@
-"""What is noted of calls beside their numbers: exceptions, repeated calls, who calls whom."""
+"""Findings about calls beside statistics: exceptions, repeated calls, and call graph edges."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Raised(NamedTuple):
     Attributes:
         name: the handler.
         type: the name of the exception's class.
-        message: that of one of them, cut short.
-        calls: how many.
-        test: where it came from: a test's node id, or ``""``.
+        message: the message of one of the exceptions, cut to a maximum length.
+        calls: the number of calls.
+        test: the node id of the test that ``message`` comes from, or ``""``.
     """
 
     name: HandlerName
@@ -25,23 +25,23 @@ class Raised(NamedTuple):
     test: str = ""
 
     def merged(self, other: Raised) -> Raised:
-        """Both together, of the same handler and type."""
-        # Which came first is not known of two processes, so the order of names decides.
+        """Return both together; they have the same handler and type."""
+        # Two processes have no common order in time, so the order of names decides.
         shown = min(self, other, key=lambda one: (one.test, one.message))
         return shown._replace(calls=self.calls + other.calls)
 
 
 class Repeat(NamedTuple):
-    """One handler called again and again under single calls of another: an N+1.
+    """Repeated calls (N+1): one handler called many times inside single calls of another.
 
     Attributes:
         parent: the handler that calls.
         child: the handler that is called.
-        times: how often under one call of the parent, at the most.
-        parents: under how many calls of the parent it was called so often that it is noted.
-        same: whether the arguments were alike each time, so that the answer could be kept;
-            otherwise one call could ask for all at once.
-        test: where it was called most: a test's node id, or ``""``.
+        times: the largest number of calls inside one call of the parent.
+        parents: the number of calls of the parent with enough calls of the child to be noted.
+        same: whether the arguments were equal each time, so that the result could be cached. If
+            not, one call could fetch everything at once.
+        test: the node id of the test with the largest number of calls, or ``""``.
     """
 
     parent: HandlerName
@@ -52,23 +52,23 @@ class Repeat(NamedTuple):
     test: str = ""
 
     def merged(self, other: Repeat) -> Repeat:
-        """Both together, of the same two handlers."""
+        """Return both together; they have the same two handlers."""
         most = min(self, other, key=lambda one: (-one.times, one.test))
         return most._replace(parents=self.parents + other.parents, same=self.same and other.same)
 
 
 class Edge(NamedTuple):
-    """The calls of one handler that calls of another made: an edge of the call graph.
+    """An edge of the call graph: the calls of one handler made by another.
 
-    Each call counts once, when it has ended, for the nearest recorded call around it: in a
-    coroutine or generator that is the call that made its first step, and in a task or thread that
-    was given a copy of the context it is the call that started it, even if that ended long before.
-    So the edges to a handler and its calls that no recorded call made add up to its ``calls``.
+    Each call counts once, when it ends, for the nearest recorded call around it. For a coroutine or
+    generator that is the call that took its first step. In a task, or a thread that runs in a copy
+    of the context, it is the call that started it, even if that ended long before. So the edges to
+    a handler, and its calls without a recorded caller, add up to its ``calls``.
 
     Attributes:
-        parent: the handler that calls; the same as ``child`` where a handler calls itself.
+        parent: the handler that calls; equal to ``child`` if a handler calls itself.
         child: the handler that is called.
-        calls: how many calls of ``child`` the calls of ``parent`` made directly.
+        calls: the number of calls of ``child`` made directly by calls of ``parent``.
         total_time: seconds in these calls, including the calls inside them.
     """
 
@@ -78,7 +78,7 @@ class Edge(NamedTuple):
     total_time: float
 
     def merged(self, other: Edge) -> Edge:
-        """Return both together, which are of the same two handlers."""
+        """Return both together; they have the same two handlers."""
         calls, total_time = self.calls + other.calls, self.total_time + other.total_time
         return Edge(self.parent, self.child, calls, total_time)
 

@@ -15,28 +15,28 @@ STEPS = 32
 _SHIFT = 47  # of a double's 52 mantissa bits, five stay
 
 
-# Where the upper two bytes of each eight are.
+# The positions of the upper two bytes of each double, in 16-bit words.
 _UPPER = slice(3, None, 4) if sys.byteorder == "little" else slice(0, None, 4)
 
 
 def doubles(values: Sequence[float]) -> bytes:
-    """``values`` side by side, 8 bytes for each."""
-    # A third of the time that `array("d", values)` takes.
+    """Return ``values`` as packed doubles, 8 bytes each."""
+    # Takes a third of the time of `array("d", values)`.
     return struct.pack(f"{len(values)}d", *values)
 
 
 def buckets_of(elapsed: bytes) -> Sequence[int]:
-    """The histogram bucket of each of some times.
+    """Return the histogram bucket of each time.
 
-    A double's exponent and the first bits of its mantissa, read as an integer, are a log-linear
-    scale by construction, the one of HdrHistogram (Tene, 2012). A bucket's middle is within
-    1/64 of each value in it.
+    The exponent of a double and the first bits of its mantissa, read as an integer, form a
+    log-linear scale, like that of HdrHistogram (Tene, 2012). The middle of a bucket is within 1/64
+    of each value in it.
 
     Args:
-        elapsed: seconds, zero or more, as `doubles` returns them.
+        elapsed: seconds, zero or more, as returned by `doubles`.
     """
-    # Without the sign, which is the first bit of each, the bucket is the next 16. All are shifted
-    # as one large number: that takes 12 ns for each, to unpack and shift them takes 35.
+    # The bucket is the 16 bits after the sign bit. Shifting all values as one large number takes
+    # 12 ns per value; unpacking and shifting each takes 35 ns.
     shifted = int.from_bytes(elapsed, sys.byteorder) << 1
     raw = shifted.to_bytes(len(elapsed) + 8, sys.byteorder)
     raw = raw[:-8] if sys.byteorder == "little" else raw[8:]
@@ -44,18 +44,18 @@ def buckets_of(elapsed: bytes) -> Sequence[int]:
 
 
 def bucket_of(elapsed: float) -> int:
-    """The histogram bucket of ``elapsed`` seconds."""
+    """Return the histogram bucket of ``elapsed`` seconds."""
     return buckets_of(doubles([elapsed]))[0]
 
 
 def bound_of(bucket: int) -> float:
-    """The lower bound of a bucket, in seconds: the least time that falls into it."""
+    """Return the lower bound of a bucket, in seconds: the smallest time in it."""
     bound: float = _DOUBLE.unpack(_BITS.pack(bucket << _SHIFT))[0]
     return bound
 
 
 def nearest_bound(elapsed: float) -> int:
-    """The bucket whose lower bound is nearest to ``elapsed`` seconds.
+    """Return the bucket whose lower bound is nearest to ``elapsed`` seconds.
 
     Example:
         >>> bound_of(nearest_bound(0.1))
@@ -72,18 +72,19 @@ def _bounds(bucket: int) -> tuple[float, float]:
 
 
 def middle_of(bucket: int) -> float:
-    """The middle of a bucket, in seconds."""
+    """Return the middle of a bucket, in seconds."""
     return sum(_bounds(bucket)) / 2 if bucket else 0.0
 
 
 def quantile(histogram: Mapping[int, int], share: float = 0.5) -> float:
-    """The nearest-rank quantile of the values in a histogram, spread evenly in each bucket.
+    """Return the nearest-rank quantile of a histogram, with values spread evenly in each bucket.
 
-    Finer than a bucket, which is up to 3 % wide: quantiles that are compared differ by less.
+    The result is finer than a bucket, which is up to 3 % wide, because comparisons need smaller
+    differences.
 
     Args:
-        histogram: calls by bucket; one at least.
-        share: of the values, that are not larger; from 0 to 1.
+        histogram: the number of calls by bucket; at least one call.
+        share: the share of values that are not larger than the quantile, from 0 to 1.
 
     Example:
         >>> from collections import Counter
@@ -102,5 +103,5 @@ def quantile(histogram: Mapping[int, int], share: float = 0.5) -> float:
 
 @lru_cache(maxsize=4096)
 def rounded_middle(bucket: int) -> float:
-    """The middle of a bucket to four figures: enough to find the bucket again."""
+    """Return the middle of a bucket to four figures, which are enough to find the bucket again."""
     return float(f"{middle_of(bucket):.4g}")

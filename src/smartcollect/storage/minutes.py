@@ -1,4 +1,4 @@
-"""What calls came to, minute by minute."""
+"""Tallies of calls, minute by minute."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ def minute_of(moment: float) -> int:
 class Minutes:
     """Tallies of calls by the Unix minute in which they began.
 
-    At most 60 minutes are told apart, however long nobody asks: the oldest ones are counted
-    together.
+    Keeps at most 60 minutes, however long they are not read; the oldest are merged into one.
 
     Args:
-        top: how many of the slowest calls of a minute are kept.
-        minute: what counts for things that do not tell their time until the first call does.
+        top: the number of slowest calls to keep for each minute.
+        minute: the minute for findings without a time, until the first call sets it.
     """
 
     def __init__(self, top: int, minute: int) -> None:
@@ -55,15 +54,15 @@ class Minutes:
         return self._of(self._latest).stats_of(name)
 
     def note_repeat(self, repeat: Repeat) -> None:
-        """Note, in the latest minute, a handler that one call called again and again."""
+        """Note repeated calls in the latest minute."""
         self._of(self._latest).note_repeat(repeat)
 
     def note_edge(self, edge: Edge) -> None:
-        """Count, in the latest minute, calls of one handler that calls of another made."""
+        """Add an edge to the latest minute."""
         self._of(self._latest).note_edge(edge)
 
     def merge(self, other: Minutes) -> None:
-        """Add what ``other`` counted, which is left as it is."""
+        """Add the tallies of ``other``, which stays unchanged."""
         for minute, tally in other.tallies.items():
             self._of(minute).merge(tally)
 

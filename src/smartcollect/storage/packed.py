@@ -1,4 +1,4 @@
-"""Calls that wait for somebody, in few objects."""
+"""Calls that wait to be read, stored in few objects."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .rows import ARGS, ELAPSED, START, Row
 
 
 class Packed:
-    """Calls that followed one another, kept so that the garbage collector has little to look at.
+    """Consecutive calls, stored so that the garbage collector has few objects to visit.
 
-    A tuple of arguments for each of a hundred thousand calls would set it off again and again: that
-    took a third of the time of the calls. So the arguments of all calls stand in one list.
+    With one tuple of arguments for each of a hundred thousand calls, garbage collection took a
+    third of the time of the calls. So one list holds the arguments of all calls.
 
     Args:
         calls: the calls.
-        number: how many of them are kept, the first ones.
+        number: the number of calls to keep, from the first.
     """
 
     __slots__ = ("_after", "_before", "_elapsed", "_lengths", "_start", "_to_wall", "_values")
@@ -31,7 +31,7 @@ class Packed:
             args = columns[ARGS]
         self._values = list(chain.from_iterable(args))
         self._lengths = list(map(len, args))
-        # What stands on both sides of three fields, which are kept in a way of their own.
+        # The columns before and after start, elapsed and args, which are stored differently.
         self._before = [column[:] for column in columns[:START]]
         self._after = [column[:] for column in columns[ARGS + 1 :]]
         self._start, self._elapsed, self._to_wall = calls.start, calls.elapsed, calls.to_wall

@@ -1,4 +1,4 @@
-"""The slowest calls: of all, and of each handler."""
+"""The slowest calls, overall and of each handler."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from ..names import HandlerName
 
 EACH = 5
-"""How many of the slowest calls of each handler are kept, beside the slowest of all."""
+"""The number of slowest calls to keep for each handler, besides the slowest overall."""
 _order = count()
 
 Kept = TypeVar("Kept")
 
 
 class Bounds(Protocol):
-    """How slow a call has to be so that it is worth keeping."""
+    """Bounds that a call must exceed to be kept among the slowest."""
 
     def of_all(self) -> float:
-        """Return the seconds that a call has to exceed to be among the slowest of all."""
+        """Return the seconds that a call must exceed to be among the slowest overall."""
 
     def of(self, name: HandlerName) -> float:
-        """Return the seconds that a call has to exceed to be among the slowest of its handler."""
+        """Return the seconds that a call must exceed to be among the slowest of ``name``."""
 
 
 class Ranked(NamedTuple, Generic[Kept]):
-    """A call in a ranking, in the order of the slowest: of equals the earlier one counts more.
+    """A call in a ranking. The slower call compares larger; of equal calls, the earlier one.
 
     Attributes:
         elapsed: seconds.
-        order: falls with each call, so that no two are equal.
+        order: a number that falls with each call, so that no two are equal.
         name: the handler.
-        kept: what is kept of it.
+        kept: the object to keep for the call.
     """
 
     elapsed: float
@@ -44,10 +44,10 @@ class Ranked(NamedTuple, Generic[Kept]):
 
 
 class Ranking(Generic[Kept]):
-    """The slowest calls of all, and the `EACH` slowest of each handler. Two merge without loss.
+    """The slowest calls overall, and the `EACH` slowest of each handler. Merges without loss.
 
     Args:
-        top: how many of the slowest of all; 0 keeps none at all.
+        top: the number of slowest calls overall; 0 keeps no calls at all.
     """
 
     def __init__(self, top: int) -> None:
@@ -57,38 +57,38 @@ class Ranking(Generic[Kept]):
         self._of: dict[HandlerName, list[Ranked[Kept]]] = {}
 
     def of_all(self) -> float:
-        """Return the seconds that a call has to exceed to be among the slowest of all."""
+        """Return the seconds that a call must exceed to be among the slowest overall."""
         if len(self._all) < self._top:
             return -inf
         return self._all[0].elapsed if self._all else inf
 
     def of(self, name: HandlerName) -> float:
-        """Return the seconds that a call has to exceed to be among the slowest of its handler."""
+        """Return the seconds that a call must exceed to be among the slowest of ``name``."""
         ranked = self._of.get(name)
         if ranked is None:
             return -inf if self._each else inf
         return -inf if len(ranked) < self._each else ranked[0].elapsed
 
     def add(self, name: HandlerName, elapsed: float, kept: Kept) -> bool:
-        """Keep a call if it is among the slowest; of equals the earlier ones.
+        """Keep a call if it is among the slowest; of equal calls, keep the earlier.
 
         Args:
             name: the handler.
             elapsed: seconds.
-            kept: what to keep of it.
+            kept: the object to keep for the call.
 
         Returns:
-            Whether it is among them.
+            Whether the call is among the slowest.
         """
         return self._add(Ranked(elapsed, -next(_order), name, kept))
 
     def merge(self, other: Ranking[Kept]) -> None:
-        """Add the calls that ``other`` keeps, which is left as it is."""
+        """Add the calls of ``other``, which stays unchanged."""
         for ranked in other._ranked():
             self._add(ranked)
 
     def slowest(self) -> list[Kept]:
-        """Return what is kept, slowest first."""
+        """Return the kept objects, slowest call first."""
         return [ranked.kept for ranked in sorted(self._ranked(), reverse=True)]
 
     def _ranked(self) -> Iterator[Ranked[Kept]]:

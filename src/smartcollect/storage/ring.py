@@ -1,4 +1,4 @@
-"""The last calls, bounded, and in less than half the memory of a tuple for each."""
+"""The history of a log: its last calls, in less than half the memory of a tuple for each."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from .rows import DETAILS, ELAPSED, NAME, START, THREAD, Row
 
 
 class Rows(Protocol):
-    """Returns calls, in the order in which they ended."""
+    """A function that returns calls, in the order in which they ended."""
 
     def __call__(self, *, monotonic: bool = False) -> Iterable[Row]:
         """Return the calls.
 
         Args:
-            monotonic: whether they start on the monotonic clock: a double of Unix seconds is good
-                to a quarter of a microsecond only, and the wall clock may be set between two calls.
+            monotonic: whether ``start`` is on the monotonic clock. A double of Unix seconds has a
+                precision of a quarter of a microsecond only, and the wall clock may be set between
+                two calls.
         """
 
 
 class Columns(NamedTuple):
-    """Calls that followed one another, by column.
+    """Consecutive calls, by column.
 
     Attributes:
-        columns: a list for each field of `Call`. ``start`` is on the clock's own scale.
-        start, elapsed: two of them as doubles, 8 bytes for each and not 32.
-        longest: seconds of the slowest of them.
-        to_wall: what to add to ``start`` for Unix time.
+        columns: a list for each field of `Call`. ``start`` is on the monotonic clock.
+        start, elapsed: these two columns as packed doubles, which take 8 bytes and not 32.
+        longest: seconds of the slowest call.
+        to_wall: the difference to add to ``start`` for Unix time.
     """
 
     columns: list[list[Any]]
@@ -43,18 +44,18 @@ class Columns(NamedTuple):
 
     @classmethod
     def of(cls, columns: list[list[Any]], to_wall: float) -> Columns:
-        """Return the calls of some columns; one call at least."""
+        """Return `Columns` of ``columns``, which hold at least one call."""
         start, elapsed = columns[START], columns[ELAPSED]
         return cls(columns, doubles(start), doubles(elapsed), max(elapsed), to_wall)
 
     def at(self, indexes: Sequence[int]) -> Columns:
-        """Return some of the calls; one at least."""
+        """Return the calls at ``indexes``, of which there is at least one."""
         columns = [[column[index] for index in indexes] for column in self.columns]
         return self.of(columns, self.to_wall)
 
 
 class _Nones:
-    """A column that has nothing but ``None``, which takes no memory for each call."""
+    """A column of ``None`` values only, which needs no memory per call."""
 
     __slots__ = ("_length",)
 
@@ -71,17 +72,17 @@ class _Nones:
         self._length -= len(range(self._length)[indexes])
 
     def extend(self, more: Sequence[None]) -> None:
-        """Add as many as ``more`` has."""
+        """Add the values of ``more``."""
         self._length += len(more)
 
 
 class Block:
-    """Calls that followed one another, by column."""
+    """Consecutive calls of a `Ring`, by column."""
 
     __slots__ = ("_longest", "columns", "to_wall")
 
     def __init__(self, calls: Columns) -> None:
-        # The lists that nobody else has are taken, not copied.
+        # Takes over the lists without a copy: `calls` is not used again.
         self.columns: list[Any] = list(calls.columns)
         self.columns[START] = array("d", calls.start)
         self.columns[THREAD] = array("L", calls.columns[THREAD])  # C's type of an identity
@@ -96,7 +97,7 @@ class Block:
 
     @property
     def longest(self) -> float:
-        """Seconds of the slowest of the calls."""
+        """Seconds of the slowest call."""
         if self._longest is None:
             self._longest = max(self.columns[ELAPSED], default=0.0)
         return self._longest
@@ -110,7 +111,7 @@ class Block:
             mine.extend(more)
 
     def forget(self, number: int) -> object:
-        """Drops the first calls, and returns what holds their objects."""
+        """Drop the first ``number`` calls, and return their objects."""
         forgotten = [column[:number] for column in self.columns]
         for column in self.columns:
             del column[:number]
@@ -118,7 +119,7 @@ class Block:
         return forgotten
 
     def rows(self, least: float, monotonic: bool) -> Iterator[Row]:
-        """The calls that took ``least`` seconds or longer; see `Rows`."""
+        """Return the calls that took at least ``least`` seconds; see `Rows`."""
         if least:
             slow = [index for index, one in enumerate(self.columns[ELAPSED]) if one >= least]
             columns = [[column[index] for index in slow] for column in self.columns]
@@ -132,8 +133,8 @@ class Block:
 class Ring:
     """The last ``max_history`` calls, in the order in which they ended.
 
-    They are kept in blocks by column. The longest call of each block is known, so that the
-    slowest of very many calls are found among the few blocks that can have them.
+    Stored in blocks, by column. Each block knows its longest call, so that the slowest of very many
+    calls are found in a few blocks.
     """
 
     _BLOCK = 256
@@ -144,11 +145,11 @@ class Ring:
         self._retained = 0
 
     def extend(self, calls: Columns) -> object:
-        """Adds calls.
+        """Add calls.
 
         Returns:
-            What is forgotten for them. Its destructors may ask the log, which is to be whole by
-            then: let it go last.
+            The objects of dropped calls. Release them last: their destructors may read the log,
+            which must be consistent by then.
         """
         last = self._blocks[-1] if self._blocks else None
         if last is None or len(last) >= self._BLOCK or last.to_wall != calls.to_wall:
@@ -159,7 +160,7 @@ class Ring:
         return self._forget()
 
     def resize(self, max_history: int) -> object:
-        """Keeps at most ``max_history`` calls from now on; returns what is forgotten for that."""
+        """Keep at most ``max_history`` calls from now on; return the objects of dropped calls."""
         self._max_history = max_history
         return self._forget()
 
@@ -177,15 +178,15 @@ class Ring:
         return forgotten
 
     def rows(self, least: float = 0.0, *, monotonic: bool = False) -> Iterator[Row]:
-        """The calls that took ``least`` seconds or longer; see `Rows`.
+        """Return the calls that took at least ``least`` seconds; see `Rows`.
 
-        The tuples are made one after the other: a hundred thousand at a time take longer, and
-        set off collections of garbage. What they are made of does not change meanwhile.
+        The tuples are made one by one, because a hundred thousand at once take longer and trigger
+        garbage collections. They are made from copies, so later calls do not affect them.
         """
         blocks = [block.rows(least, monotonic) for block in self._blocks if block.longest >= least]
         return chain.from_iterable(blocks)
 
     def bound(self, n: int) -> float:
-        """Seconds: the ``n`` slowest calls took so long or longer."""
+        """Return seconds that each of the ``n`` slowest calls took at least."""
         longest = heapq.nlargest(n, (block.longest for block in self._blocks))
         return longest[-1] if 0 < n <= len(longest) else 0.0

@@ -1,4 +1,4 @@
-"""A recorded call: the row that it is kept in, and the entry that people read."""
+"""A recorded call: the row that stores it, and the entry that users read."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from ..names import HandlerName
 from ..values.failure import Failure
 
 Place = tuple[str, int]
-"""A line: file and number."""
+"""A line of code: file and line number."""
 Row = tuple[Any, ...]
-"""The fields of a `Call`, and of its `Details`, as plain tuples."""
+"""A `Call` or its `Details` as a plain tuple."""
 
 
 class Details(NamedTuple):
-    """What most calls do not have. Like a `Call`, it is mostly met as a plain tuple.
+    """Data that most calls do not have. Like a `Call`, mostly stored as a plain tuple.
 
     Attributes:
-        self_time: seconds of the call that it spent in no other recorded call.
-        failure: the exception that ended it.
-        call_site: the line that made it, where the log asks for that.
-        parent: the ``id`` of the recorded call that it was made from, if there was one.
-        id: number that the calls inside it tell as their parent; ``None`` where it had none.
-        task: name of the asyncio task that it ran in, where it is a coroutine or a generator.
-        span: seconds from its start to its end, where it did not run all of them.
+        self_time: seconds of the call outside other recorded calls.
+        failure: the exception that ended the call.
+        call_site: the line that made the call, if the log records call sites.
+        parent: the ``id`` of the recorded call that made this one, if there was one.
+        id: the number that calls inside this one have as their ``parent``; ``None`` without any.
+        task: the name of the asyncio task, for coroutines and generators.
+        span: seconds from start to end, if the call did not run all the time.
         caller: the handler of ``parent``.
     """
 
@@ -38,18 +38,18 @@ class Details(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call that ended. This is the one definition of its fields and their order.
+    """A call that ended; the only definition of its fields and their order.
 
-    Most code meets calls as plain tuples (`Row`) of this order: to make a ``Call`` takes as long as
-    to look at three.
+    Most code uses plain tuples (`Row`) in this order: making a ``Call`` takes as long as reading
+    three rows.
 
     Attributes:
         name: the handler.
         start: Unix seconds; on the monotonic clock until the call is folded.
-        elapsed: seconds that it ran.
-        args, kwargs, result: what is remembered of its values.
-        thread: identity of the thread that it ended in, as ``threading.get_ident()`` returns it.
-        details: what most calls do not have, or ``None``.
+        elapsed: seconds that the call ran.
+        args, kwargs, result: the captured values.
+        thread: the identity of the thread that the call ended in; see ``threading.get_ident()``.
+        details: further data, or ``None``.
     """
 
     name: HandlerName
@@ -63,7 +63,7 @@ class Call(NamedTuple):
 
     @classmethod
     def of(cls, row: Row) -> Call:
-        """Return the call of a plain tuple."""
+        """Return the `Call` of a plain tuple."""
         call = cls._make(row)
         if call.details is None:
             return call
@@ -71,17 +71,17 @@ class Call(NamedTuple):
 
     @property
     def self_time(self) -> float:
-        """Seconds that it spent in no other recorded call."""
+        """Seconds outside other recorded calls."""
         return self.elapsed if self.details is None else self.details.self_time
 
     @property
     def failure(self) -> Failure | None:
-        """The exception that ended it, if one did."""
+        """The exception that ended the call, if any."""
         return None if self.details is None else self.details.failure
 
     @property
     def call_site(self) -> Place | None:
-        """The line that made it, where the log asks for that."""
+        """The line that made the call, if the log records call sites."""
         return None if self.details is None else self.details.call_site
 
 
@@ -106,7 +106,7 @@ def failed(row: Row) -> bool:
 
 
 class RaisedException(TypedDict):
-    """The exception of an `Entry`, all text."""
+    """The exception of an `Entry`, as text."""
 
     type: str
     message: str
@@ -116,9 +116,8 @@ class RaisedException(TypedDict):
 class Entry(TypedDict):
     """A call as `CallLog.history` returns it.
 
-    It has either ``result`` or ``exception``. ``switcher`` and ``timestamp`` (Unix seconds) are
-    left out by ``include_context=False``; ``call_site`` (``file:line``) comes with
-    ``call_sites=True``.
+    It has either ``result`` or ``exception``. ``include_context=False`` leaves out ``switcher`` and
+    ``timestamp`` (Unix seconds). ``call_sites=True`` adds ``call_site`` (``file:line``).
     """
 
     handler: str
@@ -137,7 +136,7 @@ def entry_of(row: Row, context: bool = True) -> Entry:
 
     Args:
         row: the call.
-        context: whether it tells ``switcher`` and ``timestamp``.
+        context: whether to include ``switcher`` and ``timestamp``.
     """
     name, start, elapsed, args, kwargs, result, _, details = row
     entry: Entry = {"handler": name.handler}  # type: ignore[typeddict-item]
@@ -163,12 +162,12 @@ def entry_of(row: Row, context: bool = True) -> Entry:
 
 
 class TracedEntry(Entry):
-    """A call as sinks are given it: an `Entry` that also tells where the call ran.
+    """A call as sinks receive it: an `Entry` with more context.
 
-    ``end`` is in Unix seconds; between ``timestamp`` and ``end`` a generator did not run all the
-    time. ``thread`` is the identity of the thread that it ended in, ``task`` the name of a
-    coroutine's asyncio task. ``parent`` is the ``id`` of the recorded call that made it; a call
-    that made none has no ``id``.
+    ``end`` is in Unix seconds; between ``timestamp`` and ``end``, a generator did not run all the
+    time. ``thread`` is the identity of the thread that the call ended in, and ``task`` the name of
+    the asyncio task of a coroutine. ``parent`` is the ``id`` of the recorded call that made this
+    call. A call that made no recorded calls has ``None`` as its ``id``.
     """
 
     end: float
@@ -180,7 +179,7 @@ class TracedEntry(Entry):
 
 
 def traced_entry_of(row: Row) -> TracedEntry:
-    """Return the entry of a call with everything that is known of it."""
+    """Return the entry of a call with all of its context."""
     call = Call.of(row)
     details = call.details or Details(call.elapsed)
     span = call.elapsed if details.span is None else details.span

@@ -1,4 +1,4 @@
-"""The statistics of a handler, which merge without loss."""
+"""The statistics of a handler, which can be merged without loss."""
 
 from __future__ import annotations
 
@@ -14,26 +14,30 @@ from ..checks import count, moment, time
 from .fields import Statistics
 from .histogram import bucket_of, buckets_of, doubles, middle_of, quantile, rounded_middle
 
-_FEW = 8  # from so many on `Counter.update` is faster than a loop
+_FEW = 8  # for this many and more, `Counter.update` is faster than a loop
 _ENOUGH = 20
-"""Half so many steady times speak for any number of calls."""
+"""Half of this many steady times are enough for any number of calls."""
 
 
 class HandlerStats:
-    """Running statistics of one handler, which merge without loss.
+    """Running statistics of one handler, which can be merged without loss.
+
+    The steady time of a call is its time without waiting for a processor. Only some calls read the
+    clocks of their thread that it takes.
 
     Attributes:
-        calls: calls that ended.
-        errors: those that raised.
-        total_time: seconds in all calls.
-        self_time: the same without the time in other recorded handlers.
+        calls: the number of calls that ended.
+        errors: the number of calls that raised.
+        total_time: seconds of all calls.
+        self_time: seconds of all calls without the time in other recorded handlers.
         min_time, max_time: seconds of the shortest and the longest call.
-        last_call: when the last call began, in Unix seconds; ``None`` before the first.
-        histogram: how many calls fell into each bucket of `bucket_of`.
-        steady: the same of the steady times, of those calls that read them.
-        steady_total: seconds of these; of calls whose steady time is not known, their time.
-        ran_total: those of them that their threads ran on a processor.
-        read_total: seconds of the same calls, waiting for a processor included.
+        last_call: the start of the last call in Unix seconds; ``None`` before the first call.
+        histogram: the number of calls in each bucket of `bucket_of`.
+        steady: the number of steady times in each bucket.
+        steady_total: the sum of the steady times of the calls with a reading; where a steady time
+            is not known, the time of the call.
+        ran_total: seconds of ``steady_total`` that these calls ran on a processor.
+        read_total: seconds of these calls, including waiting for a processor.
 
     Example:
         >>> from smartcollect.storage.histogram import buckets_of, doubles
@@ -67,11 +71,11 @@ class HandlerStats:
         self.min_time = inf
         self.max_time = 0.0
         self.last_call: float | None = None
-        # Counts a batch in C, in two thirds of the time of a dict and a loop.
+        # `Counter` counts a batch in C, which takes two thirds of the time of a dict and a loop.
         self.histogram: Counter[int] = Counter()
         self.steady: Counter[int] = Counter()
         self.steady_total = self.ran_total = self.read_total = 0.0
-        # What people read, until there are more calls: they ask again and again.
+        # Cached until there are more calls, because they are read again and again.
         self._percentiles: list[float] | None = None
 
     def add(
@@ -82,14 +86,15 @@ class HandlerStats:
         self_time: float | None = None,
         longest: float | None = None,
     ) -> None:
-        """Counts some calls.
+        """Count calls.
 
         Args:
-            elapsed: the seconds of each; one at least.
-            buckets: those of ``elapsed``, as `buckets_of` tells them.
-            last_call: when the last of them began, in Unix seconds.
-            self_time: seconds of all of them without other recorded handlers, where these differ.
-            longest: the largest of ``elapsed``, where that is known already.
+            elapsed: the seconds of each call; at least one.
+            buckets: the buckets of ``elapsed``, from `buckets_of`.
+            last_call: the start of the last call, in Unix seconds.
+            self_time: the total seconds without other recorded handlers, if that differs from the
+                sum of ``elapsed``.
+            longest: the largest of ``elapsed``, if already known.
         """
         self.calls += len(elapsed)
         total = sum(elapsed)
@@ -108,13 +113,13 @@ class HandlerStats:
             histogram.update(buckets)
 
     def add_readings(self, steady: Sequence[float], total: float, ran: float, read: float) -> None:
-        """Counts where the time of some calls went, which are counted already.
+        """Add readings of calls that were counted already.
 
         Args:
-            steady: the steady seconds of those of which they are known.
-            total: these together; of calls whose steady time is not known, their time.
-            ran: seconds that all of them ran on a processor.
-            read: seconds of all of them.
+            steady: the known steady times, in seconds.
+            total: the sum of the steady times; where one is not known, the time of the call.
+            ran: seconds that the calls ran on a processor.
+            read: seconds of the calls, including waiting for a processor.
         """
         self._percentiles = None
         self.steady.update(buckets_of(doubles(steady)))
@@ -123,7 +128,7 @@ class HandlerStats:
         self.read_total += read
 
     def merge(self, other: HandlerStats) -> None:
-        """Adds the calls that ``other`` counted."""
+        """Add the calls that ``other`` counted."""
         self.calls += other.calls
         self.errors += other.errors
         self.total_time += other.total_time
@@ -141,13 +146,13 @@ class HandlerStats:
             self.read_total += other.read_total
 
     def copy(self) -> HandlerStats:
-        """Statistics of their own with the same content."""
+        """Return an independent copy."""
         made = HandlerStats()
         made.merge(self)
         return made
 
     def percentile(self, share: float) -> float:
-        """The nearest-rank percentile: at least ``share`` of the calls took no longer.
+        """Return the nearest-rank percentile: at least ``share`` of the calls took no longer.
 
         Args:
             share: from 0 to 1.
@@ -174,11 +179,11 @@ class HandlerStats:
 
     @property
     def is_steady(self) -> bool:
-        """Whether the steady times of enough calls are known to speak for all."""
+        """Whether enough steady times are known to represent all calls."""
         known = self.steady.total()
         if not known or 2 * known < min(self.calls, _ENOUGH):
             return False
-        # Calls that are read follow long ones: they may be of a kind of their own.
+        # Readings follow long calls, so the calls with readings may not be typical.
         usual = self.total_time / self.calls
         return 2 * known >= self.calls or 0.5 <= self.read_total / known / usual <= 2.0
 
@@ -186,15 +191,15 @@ class HandlerStats:
     def computing(self) -> float | None:
         """The share of its time that the handler runs on a processor, from 0 to 1.
 
-        It is ``None`` where that is not known: calls that are too short are not asked.
+        ``None`` if no call had a reading, such as for very short calls.
         """
         return min(self.ran_total / self.steady_total, 1.0) if self.steady_total else None
 
     def steady_time(self) -> float:
-        """The median steady time of a call, in seconds; where that is not known, the median time.
+        """Return the median steady time in seconds; if that is not known, the median time.
 
-        Calls of half a millisecond and longer tell their steady time: the time without that in
-        which their thread could have run and waited for a processor.
+        The steady time is known for calls of half a millisecond and longer. It is the time without
+        the time in which the thread was ready to run and waited for a processor.
         """
         if self.is_steady:
             return min(quantile(self.steady), self.max_time)
@@ -203,7 +208,7 @@ class HandlerStats:
         return min(max(quantile(self.histogram), self.min_time), self.max_time)
 
     def statistics(self) -> Statistics:
-        """The numbers that people read: times in seconds, ``last_call`` in Unix seconds."""
+        """Return the statistics: times in seconds, ``last_call`` in Unix seconds."""
         if self._percentiles is None:
             self._percentiles = [*self._worked_out((0.50, 0.95, 0.99)), self.steady_time()]
         median, high, highest, steady = self._percentiles
@@ -225,7 +230,7 @@ class HandlerStats:
         }
 
     def pack(self) -> tuple[Any, ...]:
-        """All numbers of statistics that counted a call, for `unpack`."""
+        """Return all numbers as a tuple for `unpack`; there must be at least one call."""
         totals = self.steady_total, self.ran_total, self.read_total
         return (
             self.calls,
@@ -241,7 +246,7 @@ class HandlerStats:
 
     @classmethod
     def unpack(cls, numbers: Iterable[Any]) -> HandlerStats:
-        """The statistics that were packed."""
+        """Return the statistics of a tuple from `pack`."""
         made = cls()
         (
             made.calls,
@@ -261,12 +266,12 @@ class HandlerStats:
         return made
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-able data, from which `from_dict` makes the same statistics.
+        """Return JSON-able data, from which `from_dict` makes the same statistics.
 
         Returns:
-            The fields of `Statistics` and two histograms, lists of pairs: the middle of a bucket in
-            seconds, and how many calls fell into it. ``histogram`` is of all calls, ``steady`` of
-            the steady times of those that read them.
+            The fields of `Statistics` and two histograms. A histogram is a list of pairs: the
+            middle of a bucket in seconds, and the number of calls in it. ``histogram`` counts all
+            calls, ``steady`` the known steady times.
         """
         return {
             **self.statistics(),
@@ -279,10 +284,10 @@ class HandlerStats:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> HandlerStats:
-        """The statistics that `to_dict` wrote.
+        """Return the statistics from the output of `to_dict`.
 
         Raises:
-            KeyError, TypeError, ValueError: ``document`` is something else.
+            KeyError, TypeError, ValueError: ``document`` is not such output.
         """
         made = cls()
         made.calls = count(document["calls"])
@@ -293,14 +298,18 @@ class HandlerStats:
         made.max_time = time(document["max_time"])
         made.last_call = None if document["last_call"] is None else moment(document["last_call"])
         made.histogram = _counted(document["histogram"])
-        # Reports of the first version had none.
+        # Reports of the first version have no steady times.
         if "steady" in document:
             made.steady = _counted(document["steady"])
             made.steady_total = time(document["steady_total"])
             made.ran_total = time(document["ran_total"])
             made.read_total = time(document["read_total"])
-        if made.errors > made.calls or sum(made.histogram.values()) != made.calls:
-            raise ValueError(f"calls: {made.calls} are not those of the errors or the histogram")
+        held = sum(made.histogram.values())
+        if made.errors > made.calls or held != made.calls:
+            raise ValueError(
+                f"'calls' is {made.calls}, but the histogram holds {held} and 'errors' is "
+                f"{made.errors}"
+            )
         return made
 
 
@@ -308,7 +317,7 @@ def _add(mine: Counter[int], other: Mapping[int, int]) -> None:
     if not mine:
         dict.update(mine, other)
         return
-    # A few buckets, mostly: `Counter.update` takes longer to look what it was given.
+    # For the usual few buckets, `Counter.update` would be slower, because it checks its argument.
     for bucket, calls in other.items():
         mine[bucket] = mine.get(bucket, 0) + calls
 
@@ -317,12 +326,12 @@ def _pairs(histogram: Mapping[int, int]) -> list[list[float]]:
     return [[rounded_middle(bucket), histogram[bucket]] for bucket in sorted(histogram)]
 
 
-# Of all handlers of all reports, most middles are the same few.
+# The middles in reports are mostly the same few values.
 _bucket_of = lru_cache(maxsize=4096)(bucket_of)
 
 
 def _counted(pairs: Iterable[Any]) -> Counter[int]:
-    # A dict, not a counter, which calls Python for each new bucket.
+    # A dict, because a counter runs Python code for each new bucket.
     histogram: dict[int, int] = {}
     for middle, calls in pairs:
         bucket = _bucket_of(time(middle))

@@ -1,4 +1,8 @@
-"""What is remembered of the calls of one log: a bounded ring and a tally, behind one lock."""
+"""The store of a log: its history in a bounded ring and a tally of all calls, behind one lock.
+
+To fold is to aggregate pending calls into statistics. It happens for many calls at a time, so that
+the end of a single call costs little.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +29,11 @@ from .tally import Summary, Tally
 from .times import Counted, Times
 
 FOLD_AT = 256
-"""How many calls may be pending until they are folded."""
+"""The number of pending calls at which they are folded."""
 _CROWDED = 32 * FOLD_AT
 _PATIENCE = 0.01
 REPEATED = 10
-"""From how many calls of one handler under one call of another on these are noted."""
+"""The number of calls of one handler inside one call of another from which they are noted."""
 _SAME_TIME = 0.001
 _ROOM = 30
 
@@ -38,58 +42,58 @@ Taken = TypeVar("Taken")
 
 
 class Drained(NamedTuple):
-    """What a store remembered until it was drained: its retained calls, and what all came to."""
+    """The content of a drained store: its history, and a summary of all calls."""
 
     ring: Ring
     summary: Summary
 
 
 class Subscriber(Protocol):
-    """What a store hands calls to, under its lock, in the thread of whoever folds them.
+    """A receiver of the calls of a store.
+
+    The store calls it under its lock, in the thread that folds.
 
     Attributes:
-        minutes: what the calls came to that it was not given yet; the store merges into it.
+        minutes: tallies by minute, into which the store merges the calls until they are taken.
     """
 
     minutes: Minutes
 
     def put(self, calls: Columns) -> None:
-        """Take a copy of calls, without waiting."""
+        """Copy the calls, without waiting."""
 
     def forget(self) -> None:
-        """Drop everything: this is a fork, and its parent has it too."""
+        """Drop everything in a forked process, whose parent has the same calls."""
 
 
 unseen: list[Callable[[], None]] = []
-"""Are called before a store is asked: they add calls that ended without anybody's notice."""
+"""Functions to call before a store is read; they add calls that ended without an event."""
 
 
 class Store:
-    """Calls and statistics, safe to use from any thread.
+    """Calls and statistics of one log, safe to use from any thread.
 
-    A call costs one ``extend`` of ``pending`` by its `Row`, which starts on the monotonic clock.
-    What that changes is worked out for many calls at a time (a fold), under the lock, when enough
-    are pending or somebody asks.
+    Recording a call extends ``pending`` by its `Row`, whose ``start`` is on the monotonic clock.
+    Pending calls are folded under the lock, once there are enough or the store is read.
 
     Args:
-        max_history: how many calls the ring keeps.
-        top: how many of the slowest calls are kept, whatever the ring forgets, beside the slowest
-            of each handler.
-        clock: what calls are timed with.
+        max_history: the number of calls that the ring keeps.
+        top: the number of slowest calls to keep independent of the ring, besides the slowest of
+            each handler.
+        clock: the clock that times calls.
 
     Attributes:
-        pending: the rows of the calls that are not folded yet, one after the other. To extend a
-            list keeps no tuple of each, and its columns are slices: 20 ns for a call, where to
-            take tuples apart costs 50.
-        full: how many items of ``pending`` call for a fold.
-        call_sites: whether calls tell the line that made them.
-        repeat_threshold: from how many calls under one call on repeats are noted.
-        now: its monotonic clock.
-        thread: its clock of the calling thread.
-        slow: seconds; calls that took no longer are only `Counted`, if they took no longer than the
-            ``slow`` of their handler's times either: nobody wants their rows.
-        since: Unix seconds, from which on the statistics count calls.
-        dropped: calls that subscribers were to have and had no room for, of closed ones too.
+        pending: the fields of the pending calls, row after row. Extending a list keeps no tuple per
+            call, and its columns are slices: 20 ns per call instead of 50 ns for unpacking tuples.
+        full: the number of items in ``pending`` at which to fold.
+        call_sites: whether calls record the line that made them.
+        repeat_threshold: the number of calls inside one call from which they are repeated calls.
+        now: the monotonic clock.
+        thread: the clock of the calling thread.
+        slow: seconds; only the time is kept of calls that took longer neither than this nor than
+            the ``slow`` of their handler's `Times`.
+        since: Unix seconds of the last `clear`, `drain` or `take`, from which statistics count.
+        dropped: the number of calls that subscribers, including closed ones, had no room for.
     """
 
     def __init__(self, max_history: int, top: int = 0, clock: Clock = SYSTEM) -> None:
@@ -99,13 +103,13 @@ class Store:
         self.call_sites = False
         self.repeat_threshold = REPEATED
         self._known: Bounds | None = None
-        # Weak: functions come and go in a log that nobody clears.
+        # Weak, because functions may come and go in a log that is never cleared.
         self._raised: weakref.WeakSet[Times] = weakref.WeakSet()
         self.pending: list[Any] = []
         self.full = FOLD_AT * WIDTH
         self._pending_repeats: deque[Repeat] = deque()
         self._counting: set[Counted] = set()
-        # Reentrant: objects that the ring lets go may have destructors that ask this very log.
+        # Reentrant, because destructors of objects that the ring drops may read this log.
         self._lock = RLock()
         self._folding = False
         self._max_history = max_history
@@ -123,48 +127,49 @@ class Store:
         while True:
             try:
                 times = self._raised.pop()
-            except KeyError:  # there are no more; any may have gone just now
+            except KeyError:  # empty; its items may vanish at any time
                 break
             times.slow = -inf if self._known is None else self._known.of(times.name)
             times.in_a_row, times.longest = 0, inf
         self.since = self.clock.wall()
         self._set_slow()
-        # A destructor may clear its log in the middle of a fold, which goes on with what is there.
+        # If a destructor clears the log during a fold, the fold goes on with the current tallies.
         if not (self._folding and self._subscribers):
             self._recent = self._fresh()
 
     def _fresh(self) -> Tally | Minutes:
-        """Return what a fold adds to: the tally of the log, or something apart from that where
-        somebody else has to be told of it too.
+        """Return the object that folds add to.
+
+        That is the tally of the log or, if there are subscribers, separate tallies by minute.
         """
         return self.new_minutes() if self._subscribers else self._tally
 
     def new_minutes(self) -> Minutes:
-        """Return tallies by minute in which nothing is counted yet."""
+        """Return empty tallies by minute."""
         return Minutes(self._top, minute_of(self.clock.wall()))
 
-    # -- what comes in --------------------------------------------------------------------------
+    # -- adding calls ---------------------------------------------------------------------------
 
     def add(self, row: Row) -> None:
-        """Remember a call that ended."""
+        """Add a call that ended."""
         self.pending.extend(row)
         if len(self.pending) >= self.full:
             try:  # noqa: SIM105 - `suppress` needs room too
                 self.fold()
-            except RecursionError:  # a later call has room for it
+            except RecursionError:  # a later call will fold
                 pass
 
     def rank_after(self, known: Bounds) -> None:
-        """Keep calls among the slowest only if they exceed these bounds, which may rise."""
+        """Keep calls among the slowest only if they exceed ``known`` too; its bounds may rise."""
         self._known = known
         self._set_slow()
 
     def wants(self, times: Times, elapsed: float) -> bool:
-        """Return whether somebody wants more of a call than its time.
+        """Return whether more than the time of a call is to be kept.
 
         Args:
-            times: those of its handler.
-            elapsed: its seconds.
+            times: the times of its handler.
+            elapsed: seconds of the call.
         """
         if elapsed > self.slow:
             return True
@@ -177,14 +182,14 @@ class Store:
         return elapsed > times.slow
 
     def note_repeats(self, repeats: Iterable[Repeat]) -> None:
-        """Note handlers that one call called again and again."""
+        """Note repeated calls."""
         self._pending_repeats.extend(repeats)
 
     def fold(self) -> None:
-        """Work out what the pending calls change, unless somebody does so already."""
-        # Who folds takes these calls too, or the next one does. The others wait only where calls
-        # come faster than one thread among many can work them out, and never for long: who folds
-        # may run a destructor that needs what this thread holds.
+        """Fold the pending calls, unless another thread does so already."""
+        # A running fold takes these calls too, or leaves them to the next. Other threads wait only
+        # if calls arrive faster than one thread can fold, and never for long: a destructor that
+        # runs during the fold may need a lock that this thread holds.
         crowded = len(self.pending) >= _CROWDED * WIDTH
         if self._lock.acquire(timeout=_PATIENCE if crowded else 0):
             try:
@@ -196,7 +201,7 @@ class Store:
         if self._folding:
             return
         self._folding = True
-        # Other threads are not to try for each of their calls while this one waits for its turn.
+        # Otherwise the other threads would try to fold after each of their calls.
         self.full = _CROWDED * WIDTH
         try:
             self._fold_pending()
@@ -210,7 +215,7 @@ class Store:
 
     def _fold_pending(self) -> None:
         pending = self.pending
-        # Other threads append meanwhile, at the end: what is taken and what is deleted is the same.
+        # Other threads append meanwhile, but only after `size`.
         size = len(pending)
         if not size:
             return
@@ -226,13 +231,13 @@ class Store:
         del calls, columns, forgotten
 
     def count(self, counted: Counted, start: float, elapsed: float, own: float) -> None:
-        """Note a call of which nobody wants more than the time: see `slow`.
+        """Count a call of which only the time is kept; see `slow`.
 
         Args:
             counted: the calls of its handler from its caller.
-            start: when it began, on the monotonic clock.
-            elapsed: seconds.
-            own: seconds that it spent in no other recorded call.
+            start: the start of the call, on the monotonic clock.
+            elapsed: seconds of the call.
+            own: seconds of the call outside other recorded calls.
         """
         if counted.full == 1:
             self.notice(counted)
@@ -243,19 +248,19 @@ class Store:
             self.notice(counted)
 
     def note_reading(self, counted: Counted, elapsed: float, spent: Spent) -> None:
-        """Note where the time of a call went.
+        """Note the processor and waiting time of a call.
 
         Args:
-            counted: calls of its handler, from whatever caller.
-            elapsed: its seconds.
-            spent: where the time of its thread went meanwhile.
+            counted: calls of its handler, from any caller.
+            elapsed: seconds of the call.
+            spent: the processor and waiting time of its thread during the call.
         """
         counted.times.readings.append((elapsed, spent))
         if counted.full == 1:
             self.notice(counted)
 
     def notice(self, counted: Counted) -> None:
-        """Note that there are calls in ``counted``; fold them where they are many."""
+        """Note that there are calls in ``counted``, and fold if there are many."""
         self._counting.add(counted)
         if counted.full > 1:
             self.fold()
@@ -266,7 +271,7 @@ class Store:
         to_wall = self._measure() if self._counting else 0.0
         while self._counting:
             counted = self._counting.pop()
-            # In this order: a call that ends meanwhile is counted here, or noticed anew.
+            # In this order, a call that ends meanwhile is either taken here or noticed again.
             counted.full = 1
             elapsed, own = counted.take()
             times, caller = counted.times, counted.caller
@@ -288,16 +293,16 @@ class Store:
             self._fold()
 
     def _has_more(self) -> bool:
-        """Return whether calls ended that are not folded."""
+        """Return whether there are calls to fold."""
         for add in unseen:
             add()
         return bool(self.pending or self._counting or self._pending_repeats)
 
     def _measure(self) -> float:
-        """Return what to add to the monotonic clock, for calls that ended just now.
+        """Return the difference from the monotonic clock to the wall clock.
 
-        The wall clock may be set and the monotonic one may stand still while a machine sleeps, so
-        this is measured for each fold; but calls stay in order where it is the same.
+        Measured for each fold, because the wall clock may be set, and the monotonic clock may stop
+        while a machine sleeps. Tiny changes are ignored, so that calls stay in order.
         """
         to_wall = self.clock.wall() - self.clock.monotonic()
         if self._to_wall is None or abs(to_wall - self._to_wall) >= _SAME_TIME:
@@ -305,13 +310,13 @@ class Store:
         return self._to_wall
 
     def register(self, name: HandlerName) -> None:
-        """Note a handler that may be called."""
+        """Add a handler, which may never be called."""
         with self._lock:
             self._is_empty = False
             self._settled().stats_of(name)
 
     def rename(self, old: HandlerName, new: HandlerName) -> None:
-        """Note that a handler has another name from now on; calls that it had keep the old one."""
+        """Rename a handler from now on; earlier calls keep the old name."""
         with self._lock:
             self._is_empty = False
             tally = self._settled()
@@ -333,13 +338,13 @@ class Store:
         wanted = self._max_history or self._subscribers
         self.slow = -inf if wanted else self._tally.bound(self._known)
 
-    # -- what is asked --------------------------------------------------------------------------
+    # -- reading --------------------------------------------------------------------------------
 
     def _settled(self) -> Tally:
-        """Return what all calls came to, and let the subscribers have their share."""
+        """Fold all calls, pass them on to the subscribers, and return the tally of the log."""
         self._complete()
         if self._recent is not self._tally and not self._folding:
-            # A destructor or a signal handler that asks meanwhile is not to merge it once more.
+            # A destructor or a signal handler may read the log meanwhile; it must not merge again.
             self._folding = True
             try:
                 recent, self._recent = self._recent, self._fresh()
@@ -358,7 +363,7 @@ class Store:
             return set(self._tally.handlers)
 
     def rows(self, least: float = 0.0, *, monotonic: bool = False) -> Iterator[Row]:
-        """Return the retained calls that took ``least`` seconds or longer; see `ring.Rows`."""
+        """Return the retained calls that took at least ``least`` seconds; see `ring.Rows`."""
         with self._lock:
             self._complete()
             return self._ring.rows(least, monotonic=monotonic)
@@ -368,41 +373,41 @@ class Store:
         return list(map(Call.of, self.rows()))
 
     def slowest_rows(self, n: int) -> Iterator[Row]:
-        """Return the retained calls among which the ``n`` slowest are."""
+        """Return retained calls that include the ``n`` slowest."""
         with self._lock:
             self._complete()
             return self._ring.rows(self._ring.bound(n))
 
     def statistics(self) -> dict[HandlerName, Statistics]:
-        """Return the numbers of each handler that was called."""
+        """Return the statistics of each handler that was called."""
         with self._lock:
             handlers = self._settled().handlers
             return {name: stats.statistics() for name, stats in handlers.items() if stats.calls}
 
     def handlers(self) -> dict[HandlerName, HandlerStats]:
-        """Return a copy of the statistics of each registered handler."""
+        """Return copies of the running statistics of each registered handler."""
         with self._lock:
             return {name: stats.copy() for name, stats in self._settled().handlers.items()}
 
     def summary(self) -> Summary:
-        """Return what the calls came to."""
+        """Return a summary of all calls."""
         with self._lock:
             return self._settled().summary(copied=True)
 
-    # -- what is taken --------------------------------------------------------------------------
+    # -- taking out -----------------------------------------------------------------------------
 
     def clear(self) -> None:
         """Forget all calls; registered handlers stay known."""
         with self._lock:
-            # Dies when the store is whole again: objects may have destructors that ask it.
+            # Released after the lock, because destructors may read the store.
             forgotten = self._exchanged(known=True)
         del forgotten
 
     def drain(self) -> Drained:
-        """Return all that is remembered, and forget it in the same step.
+        """Return the history and the summary, and clear both in the same step.
 
-        Registered handlers stay known. A destructor that drains its own log in the middle of a fold
-        gets nothing: the calls that are folded come out with the next drain.
+        Registered handlers stay known. A destructor that drains its own log during a fold gets
+        nothing; the folded calls are part of the next drain.
         """
         with self._lock:
             if self._folding:
@@ -411,10 +416,9 @@ class Store:
         return Drained(ring, tally.summary())
 
     def take(self) -> Summary | None:
-        """Return what the calls came to, if there were any, and start afresh.
+        """Return the summary, or ``None`` if there were no calls, and start anew.
 
-        Handlers without a call are among the statistics only when they were registered since the
-        last take.
+        Handlers without calls are included only if they were registered since the last `take`.
         """
         if not self._has_more() and self._is_empty:
             return None
@@ -423,14 +427,14 @@ class Store:
         return tally.summary()
 
     def _exchanged(self, known: bool) -> tuple[Tally, Ring]:
-        """Return what is remembered, and start afresh.
+        """Return the tally and the ring, and replace them by new ones.
 
         Args:
             known: whether the handlers stay registered.
         """
         self._settled()
         before = self._folding
-        # A destructor or a signal handler that drains meanwhile is not to take the same once more.
+        # A destructor or a signal handler may drain meanwhile; it must not take the same calls.
         self._folding = True
         try:
             tally, ring = self._tally, self._ring
@@ -442,10 +446,10 @@ class Store:
             self._folding = before
         return tally, ring
 
-    # -- who is told ----------------------------------------------------------------------------
+    # -- subscribers ----------------------------------------------------------------------------
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Hand the calls that end from now on to ``subscriber`` too."""
+        """Pass on all calls that end from now on to ``subscriber``."""
         with self._lock:
             self._settled()
             self._subscribers.append(subscriber)
@@ -454,7 +458,7 @@ class Store:
                 self._recent = self._fresh()
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
-        """Hand it no more calls; it has all until now."""
+        """Stop passing on calls to ``subscriber``; it has received all until now."""
         with self._lock:
             self._settled()
             if subscriber in self._subscribers:
@@ -462,14 +466,15 @@ class Store:
                 self._set_slow()
 
     def note_dropped(self, calls: int) -> None:
-        """Count calls that a subscriber was to have and never gets."""
+        """Count calls that a subscriber had no room for."""
         with self._lock:
             self.dropped += calls
 
     def settle(self, take: Callable[[], Taken]) -> Taken | None:
-        """Let the subscribers have all calls until now, and return what ``take`` takes of them.
+        """Pass on all calls until now to the subscribers, and return the result of ``take()``.
 
-        In the middle of a fold, where a destructor may ask, nothing is complete: ``None``.
+        Return ``None`` during a fold, in which a destructor may call this, because nothing is
+        complete then.
         """
         with self._lock:
             self._settled()
@@ -486,7 +491,7 @@ class Store:
 
 
 def _make_room(frames: int) -> None:
-    """Raise RecursionError now, and not in the middle of a fold, where room is short."""
+    """Raise RecursionError now if the stack is nearly full, and not in the middle of a fold."""
     if frames:
         _make_room(frames - 1)
 
@@ -495,14 +500,14 @@ _stores: weakref.WeakSet[Store] = weakref.WeakSet()
 _held: list[Store] = []
 
 
-# A fork while another thread folds would leave a lock in the child that nobody opens, and half a
-# batch: so all folds are let finish first.
+# A fork while another thread folds would leave the child with a locked lock and half a batch. So
+# the fork waits for all folds.
 def _before_fork() -> None:
     while True:
         try:
             _held[:] = list(_stores)
             break
-        except RuntimeError:  # another thread made a store meanwhile
+        except RuntimeError:  # another thread has just made a store
             continue
     for store in _held:
         store._lock.acquire()
@@ -517,7 +522,7 @@ def _after_fork() -> None:
 def _after_fork_in_child() -> None:
     for store in _held:
         store.dropped = 0
-        # The parent tells its subscribers of the calls until now, the child of those that come.
+        # The parent passes on the calls until now to its subscribers; the child, later calls.
         if store._subscribers:
             store._settled()
             for subscriber in store._subscribers:

@@ -1,4 +1,4 @@
-"""What calls came to: statistics, the slowest calls, exceptions, repeats and edges."""
+"""Tallies of calls: statistics, slowest calls, exceptions, repeated calls and edges."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .rows import CALLER, DETAILS, ELAPSED, FAILURE, NAME, SELF_TIME, START, Cal
 from .statistics import HandlerStats
 
 MAX_HANDLERS = 10_000
-"""Names with statistics of their own; the calls of any further ones are counted together."""
+"""The number of handlers with separate statistics; the calls of all others count together."""
 OTHERS = HandlerName("(other)", "(handlers)")
 _MAX_MESSAGE = 200
 
 
 class Summary(NamedTuple):
-    """A tally in plain containers: statistics, slowest calls first, exceptions, repeats, edges."""
+    """A tally in plain containers; the slowest call comes first."""
 
     handlers: dict[HandlerName, HandlerStats]
     slowest: list[Call]
@@ -36,15 +36,15 @@ NOTHING = Summary({}, [], [], [], [])
 
 
 class Tally:
-    """What calls came to, beside the calls themselves. Two tallies merge without loss.
+    """Statistics and findings of calls, without the calls. Tallies can be merged without loss.
 
-    It is not safe for threads: a `Store` holds its lock.
+    Not thread-safe: a `Store` uses it under its lock.
 
     Args:
-        top: how many of the slowest calls are kept, beside the slowest of each handler.
+        top: the number of slowest calls to keep, besides the slowest of each handler.
 
     Attributes:
-        handlers: statistics of each known handler, those without a call included.
+        handlers: statistics of each known handler, including handlers without calls.
         ranking: the slowest calls.
     """
 
@@ -56,7 +56,7 @@ class Tally:
         self._edges: dict[tuple[HandlerName, HandlerName], Edge] = {}
 
     def stats_of(self, name: HandlerName) -> HandlerStats:
-        """Return the running statistics of a handler, which is known from now on."""
+        """Return the statistics of a handler, and add the handler if it is new."""
         stats = self.handlers.get(name)
         if stats is None:
             if len(self.handlers) >= MAX_HANDLERS and name != OTHERS:
@@ -68,8 +68,8 @@ class Tally:
         """Count calls.
 
         Args:
-            calls: one at least.
-            known: what a call has to exceed, too, to be among the slowest that are kept.
+            calls: at least one call.
+            known: further bounds that a call must exceed to be kept among the slowest.
         """
         columns = calls.columns
         names, start, elapsed, details = (columns[one] for one in (NAME, START, ELAPSED, DETAILS))
@@ -95,7 +95,7 @@ class Tally:
             bound = self._least(name, known)
             if longest > bound:
                 slow += [index for index in indexes if elapsed[index] > bound]
-        # In the order in which they ended: of equals the earlier ones are kept.
+        # In the order in which the calls ended: of equal calls, the earlier are kept.
         for index in sorted(slow):
             if elapsed[index] > self._least(names[index], known):
                 self._keep(calls, index)
@@ -122,17 +122,17 @@ class Tally:
                 self.note_edge(Edge(caller, name, len(times), sum(times)))
 
     def bound(self, known: Bounds | None) -> float:
-        """Return the seconds that a call has to exceed to be among the slowest of all."""
+        """Return the seconds that a call must exceed to be among the slowest overall."""
         bound = self.ranking.of_all()
         return bound if known is None else max(bound, known.of_all())
 
     def bound_of(self, name: HandlerName, known: Bounds | None) -> float:
-        """Return the seconds that a call has to exceed to be among the slowest of its handler."""
+        """Return the seconds that a call must exceed to be among the slowest of ``name``."""
         bound = self.ranking.of(name if name in self.handlers else OTHERS)
         return bound if known is None else max(bound, known.of(name))
 
     def _least(self, name: HandlerName, known: Bounds | None) -> float:
-        """Return the seconds that a call of a handler has to exceed to be kept."""
+        """Return the seconds that a call of ``name`` must exceed to be kept."""
         return min(self.bound(known), self.bound_of(name, known))
 
     def _keep(self, calls: Columns, index: int) -> None:
@@ -141,15 +141,15 @@ class Tally:
         self.ranking.add(name if name in self.handlers else OTHERS, call.elapsed, call)
 
     def note_repeat(self, repeat: Repeat) -> None:
-        """Note a handler that was called again and again under one call of another."""
+        """Note repeated calls."""
         _note(self._repeats, repeat)
 
     def note_edge(self, edge: Edge) -> None:
-        """Count calls of one handler that calls of another made."""
+        """Add the calls of an edge."""
         _note(self._edges, edge)
 
     def merge(self, other: Tally) -> None:
-        """Add what ``other`` counted, which is left as it is."""
+        """Add the calls that ``other`` counted; ``other`` stays unchanged."""
         for name, stats in other.handlers.items():
             self.stats_of(name).merge(stats)
         self.ranking.merge(other.ranking)
@@ -164,7 +164,7 @@ class Tally:
         """Return the tally in plain containers.
 
         Args:
-            copied: whether the statistics are copies, because the tally goes on.
+            copied: whether to copy the statistics, because the tally is still in use.
         """
         handlers = self.handlers
         if copied:
@@ -184,10 +184,10 @@ def _note(kept: dict[Any, Noted], new: Noted) -> None:
 
 
 def _by_name(names: Sequence[HandlerName]) -> Iterable[Sequence[int]]:
-    """Return, for each handler, where it is among ``names``."""
+    """Return the indexes of each handler in ``names``."""
     if names.count(names[0]) == len(names):
         return [range(len(names))]
-    # By identity, which takes half the time of a hash; equal names meet where they are counted.
+    # Grouped by identity, in half the time of hashing; equal names are counted together later.
     places: defaultdict[int, list[int]] = defaultdict(list)
     for index, key in enumerate(map(id, names)):
         places[key].append(index)
@@ -195,7 +195,7 @@ def _by_name(names: Sequence[HandlerName]) -> Iterable[Sequence[int]]:
 
 
 def _picker(indexes: Sequence[int], size: int) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """Return a function that takes the items at ``indexes`` of ``size`` ones."""
+    """Return a function that selects the items at ``indexes`` from a column of ``size`` items."""
     if len(indexes) == size:
         return lambda column: column
     if len(indexes) > 1:

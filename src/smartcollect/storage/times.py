@@ -1,4 +1,4 @@
-"""Calls of which nobody wants more than the time."""
+"""Calls of which only the time is kept."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..processor import Spent
 
 _MANY = 256
 _COMPUTES = 0.8
-"""The share of its time on a processor from which on a call does nothing but compute."""
+"""A call that runs at least this share of its time on a processor only computes."""
 _OF_CALLS = 0.25
-"""The share of such calls from which on a handler does nothing else."""
+"""A handler with at least this share of such calls only computes."""
 
 
 class Readings(NamedTuple):
-    """What some calls came to that read where their time went; see `HandlerStats.add_readings`."""
+    """The sums of readings; see `HandlerStats.add_readings` for the fields."""
 
     steady: list[float]
     total: float
@@ -25,19 +25,20 @@ class Readings(NamedTuple):
 
 
 class Times:
-    """What is known of the times of all calls of one handler that are only counted.
+    """The times of all calls of one handler of which only the time is kept.
 
     Args:
         name: the handler.
 
     Attributes:
         name: see above.
-        readings: of each call that read them, its seconds and where its time went.
-        in_a_row: how many calls were folded since one that somebody wants more of than the time.
-        longest: seconds of the longest of these; infinite while they are not many. The next call is
-            hardly wanted either, if that is little.
-        slow: seconds; calls that took no longer are not among the slowest of the handler. It may
-            be too little, until `Store.wants` is asked.
+        readings: the seconds, and the processor and waiting time, of each call with a reading.
+        in_a_row: the number of calls folded since the last call of which more than the time was
+            kept.
+        longest: seconds of the longest of the last folded calls; infinite while there are few. If
+            it is small, only the time of the next call is likely to be kept.
+        slow: seconds; calls that took no longer are not among the slowest of the handler. The
+            value may be too small until `Store.wants` updates it.
     """
 
     __slots__ = (
@@ -62,24 +63,24 @@ class Times:
         self._shortest_wait = inf
 
     def note_taken(self, elapsed: list[float]) -> None:
-        """Note that calls are folded that took so many seconds each."""
+        """Note that calls were folded, with the seconds of each."""
         self.in_a_row += len(elapsed)
         if self.in_a_row >= _MANY:
             self.longest = max(elapsed)
 
     def take_readings(self) -> Readings:
-        """Return what the calls came to that were read until now.
+        """Return the sums of the readings since the last time.
 
-        The steady time of a call is its time without that in which its thread waited for a
-        processor. Where nothing tells how long that was, it is what a call ran on one, of a
-        handler that does nothing but compute; of one that waits for something it is not known.
+        The steady time of a call is its time without the time in which its thread waited for a
+        processor. Where the system does not report that time, the steady time of a handler that
+        only computes is its time on a processor, and other handlers have none.
         """
         count = len(self.readings)
         readings = self.readings[:count]
         del self.readings[:count]
         for elapsed, spent in readings:
             self._read += 1
-            # A busy machine takes the processor away from most calls, but not from all.
+            # On a busy machine most calls lose the processor for a while, but not all of them.
             self._computed += spent.ran >= _COMPUTES * elapsed
             if spent.waited:
                 self._shortest_wait = min(self._shortest_wait, spent.waited)
@@ -98,29 +99,30 @@ class Times:
             return own if self._computed >= _OF_CALLS * self._read else None
         delayed = spent.delayed
         if spent.waited:
-            # A timer runs on while its thread is late. What a call awaits takes as long as it took
-            # when it took the least.
+            # A timer goes on while its thread is late, so not all lateness makes the call longer.
+            # The shortest wait of any call is the time that awaiting takes when nothing is late.
             delayed -= spent.late - min(spent.late, spent.waited - self._shortest_wait)
-        # Some kernels count more than there was: it ran at least as long as it ran.
+        # Some kernels report too much delay. The time on a processor is a lower bound.
         return min(max(elapsed - delayed, own), elapsed)
 
 
 class Counted:
-    """The calls of one handler from one caller that are only counted, until they are folded.
+    """The calls of one handler from one caller of which only the time is kept, until the next fold.
 
-    Where a log keeps no history, that is all but the slowest calls, and those that failed. To note
-    a time takes a fifth of what it takes to keep a row.
+    In a log without a history, that is all calls but the slowest and the failed ones. Noting a time
+    takes a fifth of the time of storing a row.
 
     Args:
-        times: what is known of all calls of the handler.
-        caller: the same of the handler that makes these calls; ``None`` if no recorded call does.
+        times: the times of the handler.
+        caller: the times of the calling handler; ``None`` for calls without a recorded caller.
 
     Attributes:
         times, caller: see above.
-        elapsed: seconds of each call that had no other recorded calls inside.
-        nested: the same of those that had, and without these.
-        last: when the last one began, on the monotonic clock.
-        full: how many call for `Store.notice`: one, until the store knows that there are some.
+        elapsed: seconds of each call without recorded calls inside.
+        nested: for each other call, its seconds and its seconds outside the calls inside it.
+        last: the start of the last call, on the monotonic clock.
+        full: the number of calls at which to call `Store.notice`: 1 until the store knows that
+            there are calls.
     """
 
     __slots__ = ("caller", "elapsed", "full", "last", "nested", "times")
@@ -134,7 +136,7 @@ class Counted:
         self.full = 1
 
     def take(self) -> tuple[list[float], float]:
-        """Return the seconds of each call until now, and those that all spent in themselves.
+        """Remove the calls, and return the seconds of each and the total of their self times.
 
         Calls that end meanwhile are left for the next time.
         """
