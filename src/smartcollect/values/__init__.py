@@ -1,1 +1,1 @@
-"""What is remembered of arguments, results and exceptions."""
+"""Capture of arguments, results and exceptions as plain data."""

@@ -1,4 +1,4 @@
-"""A call's arguments as text."""
+"""The arguments of a call as text."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from ..text import one_line
 
 MAX_CELL = 60
-"""Characters of a call's arguments, or of its exception, that the table of a failure shows."""
+"""Maximum length of arguments, or of an exception, in the table of a failed assertion."""
 MAX_ARGUMENTS = 200
-"""Characters that are kept of a call's arguments."""
+"""Maximum length of the text of a call's arguments."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=[>)])")
 _OBJECT = re.compile(r"(\w+=)?<[^<>]*>")
 # A string, an object, a bracket, or what separates two arguments.
@@ -20,22 +20,22 @@ _PIECE = re.compile(
 
 
 def arguments(args: Iterable[object], kwargs: Mapping[str, object]) -> str:
-    """Return a call's arguments as they would be written, cut if they are very long."""
+    """Return arguments as written in a call, cut if they are too long."""
     shown = [_argument(value) for value in args]
     shown += [f"{name}={_argument(value)}" for name, value in kwargs.items()]
-    # Addresses differ from run to run and say nothing.
+    # Addresses differ from run to run.
     return one_line(_ADDRESS.sub("", ", ".join(shown)), MAX_ARGUMENTS)
 
 
 def _argument(value: object) -> str:
-    # Text that stands for an object is its repr already; strings show their quotes.
+    # Text such as <Order> already represents an object; other strings get quotes.
     if type(value) is str and not (value.startswith("<") and value.endswith(">")):
         return repr(value)
     return str(value)
 
 
 def without_objects(text: str) -> str:
-    """Return what `arguments` returned without objects, unless there is nothing else.
+    """Remove objects from the text of `arguments`, unless there is nothing else.
 
     Example:
         >>> without_objects("db=<Connection>, days=3650"), without_objects("<Connection>")
@@ -48,7 +48,7 @@ def without_objects(text: str) -> str:
 
 
 def _each(text: str) -> Iterator[str]:
-    """Yield each argument of a text of several."""
+    """Yield each argument in ``text``."""
     one, depth = "", 0
     for piece in _PIECE.findall(text):
         if piece == ", " and depth <= 0:

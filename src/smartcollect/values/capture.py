@@ -1,4 +1,4 @@
-"""What is remembered of the values of a handler's calls."""
+"""Capture of the arguments, results and exceptions of one handler's calls."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _MAX_PUBLIC = 1_000
 
 
 Bound = tuple[tuple[Any, ...], dict[str, Any], Sequence[Reference]]
-"""Positional and keyword arguments, and references to those that are told by type alone."""
+"""Positional and keyword arguments, and references to the objects shown only by type."""
 
 
 class Raw(dict[str, Any]):
-    """Keyword arguments of a call of which the objects themselves are kept."""
+    """Keyword arguments of a call whose objects are kept (``serialize=False``)."""
 
 
 _NO_KEYWORDS: dict[str, Any] = {}
@@ -28,19 +28,20 @@ _NO_RAW_KEYWORDS = Raw()
 
 
 class ValueCapture:
-    """What one handler's calls leave of their values; replaced as a whole when settings change.
+    """Captures the values of one handler's calls.
 
-    Otherwise a call that began before a change could put back what it knew of secrets.
+    Replaced as a whole when settings change. Otherwise a call that began before the change could
+    restore outdated data about secret parameters.
 
     Args:
-        snapshot: makes plain data of values.
-        secret: tells secret names.
-        serialize: whether values become plain data.
-        subject: returns the function that was registered, for the names of its parameters.
+        snapshot: turns values into plain data.
+        secret: a function that recognizes secret names.
+        serialize: whether to turn values into plain data.
+        subject: a function that returns the registered function, for the names of its parameters.
 
     Attributes:
-        simple: whether small arguments are remembered as they are, wherever they stand.
-        nothing: no keyword arguments.
+        simple: whether small positional arguments can be kept as they are.
+        nothing: the value for calls without keyword arguments.
     """
 
     __slots__ = (
@@ -68,20 +69,20 @@ class ValueCapture:
         self.simple = False
         self._secret = secret
         self._subject = subject
-        # Names of keyword arguments that are known not to be secret.
+        # Names of keyword arguments that are not secret.
         self._public: set[str] = set()
-        # Worked out at the first call: many handlers of a suite are registered and never called.
+        # Computed at the first call, because many registered handlers are never called.
         self._secrets: frozenset[int] | None = None
         self._secret_from: int | None = None
 
     def arguments(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], receiver: bool = False
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What is remembered of a call's arguments.
+        """Return the captured arguments of a call.
 
         Args:
-            args, kwargs: as they were passed, or are bound.
-            receiver: whether the first one is ``self`` or ``cls``, which is shown by its class.
+            args, kwargs: the arguments as passed or as bound.
+            receiver: whether the first argument is ``self`` or ``cls``, which is shown by class.
         """
         if receiver:
             args = (receiver_text(args[0]), *args[1:])
@@ -112,28 +113,28 @@ class ValueCapture:
     def small(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The same, where ``args`` are scalars that need no snapshot."""
+        """Return the same as `arguments`, for ``args`` that are all small scalars."""
         if self.simple and self._public.issuperset(kwargs) and small(kwargs.values()):
             return args, kwargs if self.serialize else Raw(kwargs)
         return self.arguments(args, kwargs)
 
     def bound(self, parameters: Parameters, values: Mapping[str, Any], nested: bool) -> Bound:
-        """What is remembered of the arguments of a call that starts, as they are bound.
+        """Return the captured arguments of a call that starts, as bound to parameters.
 
         Args:
-            parameters: those of the function.
-            values: the locals of its frame.
-            nested: whether the call may be one of several under one other.
+            parameters: the parameters of the function.
+            values: the local variables of its frame.
+            nested: whether the call may be one of several inside another call.
 
         Returns:
-            What is remembered of the positional and the keyword arguments, and `references`.
+            The captured positional and keyword arguments, and `references`.
         """
         args = () if parameters.read is None else parameters.read(values)
         kwargs = self.nothing
         if parameters.rest is not None:
             args, kwargs = parameters.rest(values, args)
         if type(values) is dict:
-            # Before Python 3.13 the frame keeps it, and it all that is in there.
+            # Before Python 3.13 the frame keeps this dict, which keeps the values alive.
             values.clear()
         if self.simple and not kwargs and not self.snapshot.calls_repr:
             return self._shown(args, parameters.receiver, nested)
@@ -146,7 +147,7 @@ class ValueCapture:
         return kept, keywords, self.references(args, kwargs, kept, keywords, parameters.receiver)
 
     def _shown(self, args: tuple[Any, ...], receiver: bool, nested: bool) -> Bound:
-        """Do what `bound` does where objects are shown by type, in a third of the time."""
+        """Return the same as `bound` if objects are shown by type, in a third of the time."""
         kept: list[Any] = []
         references: list[Reference] = []
         snapshot = self.snapshot
@@ -177,12 +178,12 @@ class ValueCapture:
         keywords: dict[str, Any],
         receiver: bool = False,
     ) -> list[Reference]:
-        """Return references to those of a call's arguments of which only the type was kept.
+        """Return references to the arguments of which only the type was captured.
 
         Args:
-            args, kwargs: as they were passed.
-            kept, keywords: what was kept of them.
-            receiver: whether the first one is ``self`` or ``cls``.
+            args, kwargs: the arguments as passed.
+            kept, keywords: the captured arguments.
+            receiver: whether the first argument is ``self`` or ``cls``.
         """
         if self.snapshot.calls_repr or not self.serialize:
             return [reference_to(args[0])] if receiver else []
@@ -194,7 +195,7 @@ class ValueCapture:
         ]
 
     def result(self, result: Any) -> Any:
-        """What is remembered of a call's result."""
+        """Return the captured result of a call."""
         if not self.serialize:
             return result
         try:
@@ -205,7 +206,7 @@ class ValueCapture:
             return self.snapshot.note_failure(error)
 
     def failure(self, error: BaseException) -> Failure:
-        """What is remembered of the exception that ended a call."""
+        """Return the captured exception that ended a call."""
         try:
             return failure(error, self.snapshot)
         except CONTAINED as own:

@@ -1,4 +1,4 @@
-"""Which exceptions are failures of the recorder, and which only passed through it."""
+"""Distinguishes failures of the recorder from exceptions that only pass through it."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from .functions import original_code
 from .known import name_of
 
 NO_ROOM = (RecursionError, MemoryError)
-"""Raised by the interpreter wherever room is short."""
+"""Exceptions of the interpreter when the stack or the memory is full, raised anywhere."""
 FILE = "<smartcollect>"
-"""What tracebacks call the file of code that is made of text."""
+"""The file name of code that is compiled from text, as tracebacks show it."""
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STANDARD = (sysconfig.get_path("stdlib"), "<frozen ")
 
 
 def is_own(code: CodeType) -> bool:
-    """Return whether ``code`` is the recorder's."""
+    """Return whether ``code`` belongs to the recorder."""
     return original_code(code) is not code or code.co_filename.startswith((_PACKAGE, FILE))
 
 
 def is_foreign(error: BaseException) -> bool:
-    """Return whether somebody else raised ``error`` while the recorder worked: a signal handler.
+    """Return whether code outside the recorder, such as a signal handler, raised ``error``.
 
-    That may be the time limit of a test or of the application: it goes on to where it belongs.
+    It may be the time limit of a test or of the application, and must propagate.
     """
     found = error.__traceback__
     if found is None or isinstance(error, NO_ROOM):
         return False
     if name_of(type(error)) == "BdbQuit":
-        return True  # a debugger is to quit, which stepped in here
+        return True  # the user quit a debugger that had stepped into the recorder
     while found.tb_next is not None:
         found = found.tb_next
     code = found.tb_frame.f_code

@@ -1,4 +1,4 @@
-"""Exceptions as text: nothing of them keeps a frame or an object alive."""
+"""Exceptions as text, which keep no frame or object alive."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .known import name_of
 from .snapshot import Snapshot
 
 MAX_FRAMES = 40
-"""Frames kept of a traceback."""
+"""Maximum number of frames to keep of a traceback."""
 MAX_NAME = 200
-"""Characters kept of the name of an exception's class."""
+"""Maximum length of the name of an exception's class."""
 MAX_CHAIN = 5
-"""Exceptions kept of a chain of causes."""
-# A class may have properties of its own by these names.
+"""Maximum number of exceptions to keep of a chain of causes."""
+# An exception class may define properties with these names.
 _cause_of, _context_of, _is_suppressed, _traceback_of = (
     BaseException.__dict__[name].__get__
     for name in ("__cause__", "__context__", "__suppress_context__", "__traceback__")
@@ -26,13 +26,13 @@ _cause_of, _context_of, _is_suppressed, _traceback_of = (
 
 
 class Failure(NamedTuple):
-    """An exception as text: nothing of it keeps a frame or an object alive.
+    """An exception as text, which keeps no frame or object alive.
 
     Attributes:
         type: the name of its class.
-        message: its ``str``, bounded.
-        frames: (file, line, function) of the frames it went through, outermost first.
-        cause: the failure it was raised from, or raised while handling.
+        message: its ``str``, with a maximum length.
+        frames: (file, line, function) of each frame in the traceback, outermost first.
+        cause: the exception that it was raised from, or while handling which it was raised.
         explicit: whether the cause was given with ``raise … from``.
     """
 
@@ -43,7 +43,7 @@ class Failure(NamedTuple):
     explicit: bool = False
 
     def traceback(self) -> str:
-        """The text that Python would print, source lines looked up now."""
+        """Return the text that Python would print; source lines are read now."""
         lines = []
         if self.cause is not None:
             between = (
@@ -62,11 +62,11 @@ class Failure(NamedTuple):
 
 
 def failure(error: BaseException, snapshot: Snapshot) -> Failure:
-    """What is kept of ``error``.
+    """Return ``error`` as text.
 
     Args:
-        error: the exception, while it is handled.
-        snapshot: runs its ``__str__``.
+        error: the exception, while it is being handled.
+        snapshot: turns the message and arguments of the exception into text.
     """
     chain: list[BaseException] = []
     link: BaseException | None = error
@@ -91,7 +91,7 @@ def failure(error: BaseException, snapshot: Snapshot) -> Failure:
 
 
 def _frames(trace: TracebackType | None) -> tuple[tuple[str, int, str], ...]:
-    # The innermost frames say most; the deque forgets the outer ones of a deep recursion.
+    # Keep the innermost frames, which say most; in a deep recursion the outer ones are dropped.
     kept: deque[tuple[str, int, str]] = deque(maxlen=MAX_FRAMES)
     while trace is not None:
         code = trace.tb_frame.f_code

@@ -1,4 +1,4 @@
-"""What a watched function was written as, and what its parameters are called."""
+"""The original code of watched functions, and the names of their parameters."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from types import (
 from typing import Any
 
 _MOST = 100
-# Callables without code, whose types' `__call__` is one of them again.
+# Callables without Python code. The `__call__` of their types has one of these types again.
 _OF_C = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType)
 WATCHED = "<watched>"
-"""Marks code that replaces a function's own, which is the constant after this one."""
+"""A constant that marks stand-in code; the next constant is the original code."""
 
 
 def original_code(code: CodeType) -> CodeType:
-    """Return a function's own code, also where ``code`` replaces it for a while."""
+    """Return ``code`` or, if that is stand-in code, the original code of the function."""
     if code.co_consts[-2:-1] == (WATCHED,):
         original = code.co_consts[-1]
         assert isinstance(original, CodeType)
@@ -32,9 +32,9 @@ def original_code(code: CodeType) -> CodeType:
 
 
 def codes_of(function: Any) -> Iterator[tuple[CodeType, int]]:
-    """Each code that names parameters of ``function``, and how many of them are bound already.
+    """Yield each code that names parameters of ``function``, and the number of bound ones.
 
-    There are several where it is decorated, or a class: which of them a caller goes by is not
+    A decorated function and a class have several codes; which of them a caller has in mind is not
     known.
     """
     waiting: list[tuple[Any, int]] = [(function, 0)]
@@ -44,7 +44,7 @@ def codes_of(function: Any) -> Iterator[tuple[CodeType, int]]:
         if one is None or (id(one), bound) in seen:
             continue
         seen.add((id(one), bound))
-        kind = type(one)  # `isinstance` would ask the object for its class
+        kind = type(one)  # `isinstance` may run code of the object (`__class__`)
         if issubclass(kind, FunctionType):
             yield original_code(one.__code__), bound
         elif issubclass(kind, (staticmethod, classmethod)):
@@ -58,15 +58,15 @@ def codes_of(function: Any) -> Iterator[tuple[CodeType, int]]:
         elif not issubclass(kind, _OF_C):
             waiting.append((_found(kind, "__call__"), bound + 1))
         if not issubclass(kind, (staticmethod, classmethod, MethodType)):
-            # What is wrapped sees the arguments as they were given here.
+            # A wrapped function receives the same arguments.
             waiting.append((_found(one, "__wrapped__"), bound))
 
 
 def parameter_names(function: Any) -> tuple[tuple[str, ...], ...]:
-    """Return what each code of ``function`` calls the positional arguments that it is given."""
+    """Return the names of the positional parameters of ``function``, for each of its codes."""
     return tuple(code.co_varnames[bound : code.co_argcount] for code, bound in codes_of(function))
 
 
 def _found(owner: Any, name: str) -> Any:
-    """Return an attribute as it is stored: no descriptor and no ``__getattr__`` runs for it."""
+    """Return an attribute as stored, without running a descriptor or ``__getattr__``."""
     return inspect.getattr_static(owner, name, None)

@@ -1,8 +1,8 @@
-"""Text of values whose types are known, so that no code of the application runs for it.
+"""Text for values of known types, written without running code of the application.
 
-A ``repr`` may do anything: send SQL, consume an iterator, wait for a lock that the caller holds.
-Types are known by identity here. A subclass is another type, and a type that shows other objects,
-as a bound method shows the object that it is bound to, is not among them.
+A ``repr`` of the application may do anything: send SQL, consume an iterator, or wait for a lock
+that the caller holds. Types are recognized by identity, so subclasses are not known. Types whose
+``repr`` shows other objects are not included, such as bound methods.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
-# A class is asked for its own parts in `type`'s way: a metaclass may lie, raise or take its time.
+# Read from `type` directly, because a metaclass may override these attributes.
 name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
 bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 namespace_of: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
@@ -26,7 +26,7 @@ _flags_of: Callable[[type], int] = type.__dict__["__flags__"].__get__
 _MADE_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
 _MOST = 10_000
-# By the identity of a class: to make the text anew for each object takes three times as long.
+# By the ``id`` of a class. Making the text anew for each object takes three times as long.
 _texts: dict[int, tuple[weakref.ref[type], str]] = {}
 _OS_ERROR = {
     name: OSError.__dict__[name].__get__ for name in ("errno", "strerror", "filename", "filename2")
@@ -35,23 +35,23 @@ _SCALARS = (type(None), bool, int, float, str, bytes)
 
 
 def is_told_by_type(kind: type) -> bool:
-    """Return whether no value of a class is known to `known_text`."""
+    """Return whether `known_text` knows no value of a class."""
     return id(kind) not in _WRITERS and not issubclass(kind, (Enum, type))
 
 
 def is_scalar(value: object) -> bool:
-    """Return whether ``value`` is of a builtin type whose values refer to nothing else."""
+    """Return whether ``value`` has a builtin type whose values contain no other objects."""
     kind = type(value)
     return any(kind is one for one in _SCALARS)
 
 
 def is_made_in_python(kind: type) -> bool:
-    """Return whether Python code made a class."""
+    """Return whether a class was defined by Python code."""
     return bool(_flags_of(kind) & _MADE_IN_PYTHON)
 
 
 def type_text(value: object) -> str:
-    """Return what stands for an object of which nothing but its type is shown.
+    """Return the text for an object that is shown only by type.
 
     Example:
         >>> type_text(object())
@@ -87,7 +87,7 @@ def known_text(value: object) -> str | None:
 
 
 def os_error_text(error: OSError) -> str | None:
-    """Return what an error of the operating system says; ``None`` where that is not known."""
+    """Return the message of an ``OSError``; ``None`` if it has parts of unknown types."""
     parts = {name: get(error) for name, get in _OS_ERROR.items()}
     if not all(map(is_scalar, parts.values())):
         return None
@@ -99,7 +99,7 @@ def os_error_text(error: OSError) -> str | None:
 
 
 def _enum_text(value: Any, kind: type) -> str | None:
-    # A member's name is in its own dict, unless a class has made something else of it.
+    # The name of a member is in its own dict, unless a class defines `_name_`.
     if any("_name_" in namespace_of(base) for base in bases_of(kind)):
         return None
     name = object.__getattribute__(value, "_name_")
@@ -107,7 +107,7 @@ def _enum_text(value: Any, kind: type) -> str | None:
 
 
 def _moment_text(value: Any) -> str:
-    # The offset of an application's own time zone is worked out by its own code.
+    # A time zone class of the application would compute the offset by its own code.
     zone = _zone_of(value)
     if any(type(zone) is known for known in _ZONES):
         return str(value)
@@ -143,4 +143,4 @@ _WRITERS: dict[int, Callable[[Any], str]] = {
     id(types.FunctionType): _function_text,
     id(types.BuiltinFunctionType): lambda value: f"<built-in function {value.__name__}>",
 }
-"""By the identity of a type: what writes its values."""
+"""The function that writes values of a type, by the ``id`` of the type."""

@@ -1,4 +1,4 @@
-"""The arguments of a call, read off its frame when it starts."""
+"""Parameters of functions, and reading of arguments from the frame of a call."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from .snapshot import UNKNOWN
 
 Read = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
-# Opcodes that set or delete local variables; `AND_CLEAR` is what a comprehension does to them.
+# Opcodes that set or delete local variables, including `AND_CLEAR`, which comprehensions use.
 _ASSIGNS = re.compile("(STORE|DELETE)_(FAST|DEREF)|AND_CLEAR")
 RECEIVERS = ("self", "cls")
-"""Names of a first parameter that is shown by its class."""
+"""Names of a first parameter whose argument is shown by its class."""
 LATE = (UNKNOWN,)
-"""The arguments of a call of which nobody is likely to want them; see `Parameters.lasting`."""
+"""Marks arguments that are captured only at the end, if at all; see `Parameters.lasting`."""
 
 
 class Parameters:
     """The parameters of a function.
 
     Args:
-        code: its code.
+        code: the code of the function.
 
     Attributes:
-        only: name of the positional parameter, where there is just one.
-        read: returns the positional arguments from the locals of a frame that has just started;
-            ``None`` where there are none.
-        rest: returns positional and keyword arguments, given the locals and what ``read``
-            returned; ``None`` where there are only positional parameters.
-        some: whether there are any.
-        receiver: whether the first one is ``self`` or ``cls``.
-        known: the class of the last receiver, and what stands for an object of that; ``None``
-            until there was one.
+        only: the name of the positional parameter, if there is exactly one.
+        read: a function that returns the positional arguments from the local variables of a frame
+            that has just started; ``None`` without positional parameters.
+        rest: a function that returns positional and keyword arguments, given the local variables
+            and the result of ``read``; ``None`` if there are only positional parameters.
+        some: whether there are any parameters.
+        receiver: whether the first parameter is ``self`` or ``cls``.
+        known: the class of the last receiver, and the text for its objects; ``None`` before the
+            first.
     """
 
     __slots__ = (
@@ -73,19 +73,18 @@ class Parameters:
         return args, kwargs
 
     def know(self, receiver: object) -> tuple[weakref.ref[type], str]:
-        """Set and return `known`, for ``receiver``."""
+        """Set and return ``known`` for ``receiver``."""
         kind = type(receiver)
-        # A class that is itself the receiver is shown by its own name.
+        # A class as receiver (``cls``) is shown by its own name: see `receiver_text`.
         text = "" if issubclass(kind, type) else type_text(receiver)
         known = self.known = weakref.ref(kind), text
         return known
 
     def lasting(self, code: CodeType, values: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return what is certain of the locals of a call that is about to end, of its parameters.
+        """Return the arguments at the end of a call, as far as they cannot have changed.
 
-        That is scalars, and the text of what cannot change; the content of a list may not be that
-        of the beginning any more, so its type alone is told. ``None`` where the function may have
-        given a parameter another value.
+        Scalars and immutable values are returned. Other objects, such as lists, may have changed,
+        so only their type is. ``None`` if the function may have assigned to a parameter.
         """
         if not _assigned(code).isdisjoint(self._positional):
             return None
@@ -93,11 +92,11 @@ class Parameters:
 
 
 def _assigned(code: CodeType) -> set[str]:
-    """Return the local variables that ``code`` sets or deletes, or a function inside of it may."""
+    """Return the local variables that ``code``, or a function inside it, may set or delete."""
     found = set(code.co_cellvars)
     for instruction in dis.get_instructions(code):
         if _ASSIGNS.search(instruction.opname):
-            # Two in one, as some instructions do.
+            # Some instructions set two variables at once.
             names = instruction.argval
             found.update(names if type(names) is tuple else (names,))
     return found
@@ -120,7 +119,7 @@ def _reader(names: tuple[str, ...]) -> Read | None:
 
 
 def receiver_text(value: object) -> str:
-    """Return what stands for ``self`` or ``cls``: its class, such as ``<Order>``."""
+    """Return the text for ``self`` or ``cls``: its class, such as ``<Order>``."""
     if issubclass(type(value), type):
         return f"<{name_of(value)}>"  # type: ignore[arg-type]
     return type_text(value)

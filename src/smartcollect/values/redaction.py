@@ -1,4 +1,4 @@
-"""Which names are secret, and which arguments have such a name."""
+"""Redaction of secrets: names of parameters and keys, and passwords in URLs."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ SECRET_NAMES = (
     "ssn",
     "token",
 )
-"""The parameter names that are redacted unless ``redact=`` says otherwise."""
+"""The parameter names that are redacted by default; see ``redact=``."""
 
 
 class Redactor:
-    """Tells which names are secret.
+    """Recognizes secret names.
 
-    A name is secret when its words hold the words of one of ``names`` in a row: ``new_password``
-    and ``userApiKey`` are, ``tokenize`` is not.
+    A name is secret if it contains the words of one of ``names`` in sequence. ``new_password`` and
+    ``userApiKey`` are secret, ``tokenize`` is not.
 
     Args:
         names: the secret names, in snake_case.
@@ -64,7 +64,7 @@ class Redactor:
         return f"_{'_'.join(cls._WORDS.findall(name)).lower()}_"
 
     def __call__(self, name: str) -> bool:
-        """Whether ``name`` names a secret."""
+        """Return whether ``name`` is secret."""
         if type(name) is not str:
             name = str.__getitem__(name, slice(None))
         known = self._known.get(name)
@@ -82,7 +82,7 @@ _redactor = Redactor()
 
 
 def without_secrets(text: str) -> str:
-    """Return text with ``***`` for the passwords of the URLs in it.
+    """Replace passwords and other secrets of URLs in ``text`` by ``***``.
 
     Example:
         >>> without_secrets("--db=postgresql://ada:secret@db/runs?sslpassword=secret")
@@ -93,7 +93,7 @@ def without_secrets(text: str) -> str:
 
     def hidden(match: re.Match[str]) -> str:
         key = match[2]
-        # libpq spells it as one word: sslpassword.
+        # The parameter `sslpassword` of libpq is one word.
         is_secret = _redactor(key) or key.lower().endswith("password")
         return f"{match[1]}{REDACTED}" if is_secret else match[0]
 
@@ -103,10 +103,10 @@ def without_secrets(text: str) -> str:
 def secret_positions(
     function: Any, secret: Callable[[str], bool]
 ) -> tuple[frozenset[int], int | None]:
-    """Which positional arguments of ``function`` are secret by their parameter's name.
+    """Return the positional arguments of ``function`` with a secret parameter name.
 
     Returns:
-        The secret positions, and the position from which ``*args`` are secret, if they are.
+        The secret positions, and the position from which ``*args`` are secret or ``None``.
     """
     positions: set[int] = set()
     starts: list[int] = []

@@ -1,4 +1,4 @@
-"""Which object a call was given, without keeping that alive."""
+"""Weak references to arguments, to compare them between calls without keeping them alive."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 from .known import bases_of, is_made_in_python
 
 Reference = weakref.ref[Any] | None
-"""To an object; ``None`` where there is no way to tell it again."""
+"""A reference to an object; ``None`` if the object cannot be referenced."""
 UNTOLD: tuple[Reference, ...] = (None,)
-"""For arguments that nobody is going to compare."""
+"""The references of arguments that will not be compared."""
 
 
-# By the identity of a class: to ask all its bases takes ten times as long.
+# By the ``id`` of a class. Checking all of its bases takes ten times as long.
 _referable: dict[int, tuple[weakref.ref[type], bool]] = {}
 _MOST = 10_000
 
 
 def is_referable(kind: type) -> bool:
-    """Return whether there may be references to objects of a class without their noticing.
+    """Return whether weak references to objects of a class have no side effects.
 
-    Types of C code may look at their weak references: numpy resizes no array that has one.
+    C types may check for weak references: numpy does not resize an array that has one.
     """
     known = _referable.get(id(kind))
     if known is not None and known[0]() is kind:
@@ -35,12 +35,12 @@ def is_referable(kind: type) -> bool:
 
 
 def reference_to(value: object) -> Reference:
-    """Return a reference to ``value``; an address alone may be that of another object by then."""
+    """Return a reference to ``value``. Comparing ``id`` is not enough, because it may be reused."""
     return made_reference(value) if is_referable(type(value)) else None
 
 
 def made_reference(value: object) -> Reference:
-    """Return a reference to ``value``, which is of a class that `is_referable`."""
+    """Return a reference to ``value``, whose class `is_referable`."""
     try:
         return weakref.ref(value)
     except TypeError:
@@ -48,7 +48,7 @@ def made_reference(value: object) -> Reference:
 
 
 def is_same(one: Reference, other: Reference) -> bool:
-    """Return whether both refer to one object, which still lives."""
+    """Return whether both refer to the same object, and it is still alive."""
     if one is None or other is None:
         return False
     value = one()

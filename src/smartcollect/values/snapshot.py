@@ -1,4 +1,4 @@
-"""Values to small plain data at the moment of a call."""
+"""Snapshots: small plain data in place of values, made at the time of a call."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ from .redaction import REDACTED
 from .references import is_referable
 
 MAX_ITEMS = 50
-"""Items kept of one list or dict."""
+"""Maximum number of items to keep of a list or dict."""
 MAX_DEPTH = 6
-"""Containers inside containers that are followed."""
+"""Maximum depth of nested containers."""
 MAX_NODES = 500
-"""Values kept of one argument or result, its nested ones counted."""
+"""Maximum number of values to keep of one argument or result, including nested values."""
 MAX_NODES_BY_TYPE = 60
-"""The same where objects are shown by their type, as they are for suites: these call more often."""
+"""The same if objects are shown by type, as in test suites, which make more calls."""
 LONG = 0.1
-"""Seconds. Where a ``repr`` or serializer takes longer, its type is left alone for a while."""
+"""Seconds. After a longer ``repr`` or serializer, objects of the type are skipped for a while."""
 _SILENCE = 100
 _MAX_CLASSES = 1_000
 
 UNKNOWN = "<not recorded>"
-"""Stands in for what could not be recorded."""
+"""The placeholder for values that could not be recorded."""
 MAX_BITS = 1024
-"""Of the largest int that is kept as it is. CPython refuses to print one of over 4,300 digits."""
-# What may be contained without taking a KeyboardInterrupt or a test's time-out from its owner.
+"""The largest int to keep, in bits. CPython refuses to print more than 4,300 digits."""
+# Exceptions to contain. KeyboardInterrupt and the time-outs of tests must propagate.
 CONTAINED = (Exception, SystemExit, GeneratorExit, CancelledError)
 
 
-# Of an exception, which may have a property of that name.
+# An exception class may define a property named `args`.
 _args_of: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict__["args"].__get__
 
 
 def _atomic(kind: type) -> bool:
-    """Whether all values of a type are small and plain."""
+    """Return whether all values of a type are small and plain."""
     return kind is float or kind is bool or kind is type(None)
 
 
 def small(values: Iterable[Any]) -> bool:
-    """Whether all are scalars that need no snapshot: they are plain data, and not large."""
+    """Return whether all values are small scalars, which need no snapshot."""
     for value in values:
         kind = type(value)
         if not (
@@ -69,11 +69,11 @@ def small(values: Iterable[Any]) -> bool:
 
 
 class ToldByType(NamedTuple):
-    """A class whose objects are told by it alone.
+    """A class whose objects are shown only by type.
 
     Attributes:
         kind: the class.
-        text: what stands for its objects.
+        text: the text for its objects.
         referable: see `is_referable`.
     """
 
@@ -83,19 +83,19 @@ class ToldByType(NamedTuple):
 
 
 class Snapshot:
-    """Turns values into plain data: scalars, lists, dicts, and text for all else.
+    """Turns values into plain data: scalars, lists, dicts, and text for everything else.
 
-    What it returns holds none of the objects it was given but scalars, and is bounded in length,
-    items, depth and number of values, cut visibly. Nothing that a value's own methods do comes
-    out of it: a ``repr`` that raises or exits leaves a note in its place and is counted.
+    The result holds no objects of the input except scalars. Text, items, depth and the number of
+    values are limited, and cuts are visible. Failures of a value's methods are contained: a
+    ``repr`` that raises or exits is replaced by a note and counted.
 
     Args:
         serializers: functions that replace the default for a type and its subclasses.
-        secret: tells which dict keys hide their values.
-        objects: how an object is shown that is neither a scalar nor a builtin container:
-            ``"repr"``, or ``"type"`` for its type alone, so that no code of the application runs.
-        run: calls a function with a value; the recorder passes one that keeps what the value's
-            own methods call out of every recording.
+        secret: a function that recognizes the dict keys whose values are redacted.
+        objects: the way to show objects that are neither scalars nor builtin containers:
+            ``"repr"``, or ``"type"`` for the type only, which runs no code of the application.
+        run: a function that calls a function with a value. The recorder passes one that keeps the
+            calls of the value's methods from being recorded.
     """
 
     def __init__(
@@ -109,57 +109,57 @@ class Snapshot:
         self._by_id = {id(kind): function for kind, function in self._serializers.items()}
         self._secret = secret
         self.calls_repr = objects == "repr"
-        """Whether objects are shown by their ``repr``."""
+        """Whether objects are shown by ``repr``."""
         self._run = run
         self._told_by_type: dict[int, ToldByType] = {}
         self.max_nodes = MAX_NODES if self.calls_repr else MAX_NODES_BY_TYPE
-        # Of so many scalars all are shown.
+        # A list of this many scalars is kept whole.
         self._few = min(MAX_ITEMS, self.max_nodes - 1)
-        # By the identity of a type, when its methods may be called again.
+        # By the ``id`` of a type: the time from which its methods may be called again.
         self._silent: dict[int, tuple[weakref.ref[type], float]] = {}
         self.by_default = not self._serializers
-        """Whether no type has a serializer."""
+        """Whether there are no serializers."""
         self.failures = 0
-        """Values whose own methods, or whose serializer, failed."""
+        """The number of values whose methods or serializer failed."""
 
     def arguments(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Each of ``args`` as plain data."""
+        """Return each of ``args`` as plain data."""
         if not self._serializers and small(args):
             return args
         return tuple([self.value(value) for value in args])
 
     def keywords(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Each value of ``kwargs`` as plain data; secret ones as ``"***"``."""
+        """Return each value of ``kwargs`` as plain data, and secret values as ``"***"``."""
         return {
             cut(name): REDACTED if self._secret(name) else self.arguments((value,))[0]
             for name, value in kwargs.items()
         }
 
     def value(self, value: Any) -> Any:
-        """``value`` as plain data."""
+        """Return ``value`` as plain data."""
         kind = type(value)
         told = self.told_by_type(kind)
         if told is not None:
             return told.text
         if (kind is list or kind is tuple) and self.by_default and len(value) <= self._few:
-            # Another thread may change it meanwhile: so the copy is looked at.
+            # Check the copy, because another thread may change the original.
             items = list(value)
             if len(items) <= self._few and small(items):
                 return items
         return _Walk(self).copy(value, 0)
 
     def told_by_type(self, kind: type) -> ToldByType | None:
-        """Return what stands for objects of a class; ``None`` unless that is known to tell all."""
+        """Return the entry of a class that is known to be shown only by type, or ``None``."""
         known = self._told_by_type.get(id(kind))
         return known if known is not None and known.kind() is kind else None
 
     def serializer(self, kind: type) -> Callable[[Any], Any] | None:
-        """The serializer for ``kind``: its own, or the nearest base's."""
+        """Return the serializer of ``kind`` or of its nearest base, or ``None``."""
         found = (self._by_id[id(base)] for base in bases_of(kind) if id(base) in self._by_id)
         return next(found, None)
 
     def message(self, error: BaseException) -> str:
-        """What an exception says, bounded."""
+        """Return the message of an exception, with a maximum length."""
         args = _args_of(error)
         builtin = not is_made_in_python(_definer(type(error), "__str__"))
         if not self.calls_repr and builtin and issubclass(type(error), OSError):
@@ -167,13 +167,13 @@ class Snapshot:
             if text is not None:
                 return cut(text)
         if not self.calls_repr or (builtin and any(map(_holds, args))):
-            # Nothing large is built whole, and no secret of a dict is told.
+            # Snapshots avoid building large text, and redact secrets in dicts.
             kept = self.arguments(args)
             return cut(str(kept[0] if len(kept) == 1 else kept or ""))
         return cut(self.call(str, error, "str"))
 
     def object_text(self, value: Any) -> str:
-        """Return what an object shows that is neither a scalar nor a builtin container."""
+        """Return the text for an object that is neither a scalar nor a builtin container."""
         if self.calls_repr:
             return cut(self.call(repr, value, "repr"))
         known = known_text(value)
@@ -188,15 +188,15 @@ class Snapshot:
         return type_text(value)
 
     def note_failure(self, error: BaseException) -> str:
-        """Counts a failure of the recorder's own, and returns what stands in for the value."""
+        """Count a failure of the recorder, and return a placeholder for the value."""
         self.failures += 1
         return f"<not recorded: {name_of(type(error))}>"
 
     def call(self, function: Callable[[Any], Any], value: Any, what: str) -> Any:
-        """``function(value)``, or a note of how it failed, or that it takes too long.
+        """Return ``function(value)``, or a note that it failed or takes too long.
 
-        One that takes long is not called again for its type for a hundred times as long: it would
-        stop a handler that is called again and again.
+        After a slow call, the function is not called again with this type for a hundred times as
+        long, because it would block a handler that is called often.
         """
         kind, start = type(value), SYSTEM.monotonic()
         name = name_of(kind)
@@ -217,7 +217,7 @@ class Snapshot:
 
 
 class _Walk:
-    """One value's snapshot: what its nested values share."""
+    """The state that the nested values of one snapshot share."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -237,7 +237,7 @@ class _Walk:
                 return self.copy(done, depth, serialized=True)
         if _atomic(kind):
             return value
-        # `issubclass(type(x), …)`, not `isinstance`: a `__class__` may lie or raise.
+        # Not `isinstance`, because a `__class__` property may lie or raise.
         if kind is str:
             return cut(value)
         if kind is int:
@@ -274,7 +274,7 @@ class _Walk:
     def _dict(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
         length = dict.__len__(value)
         kept: dict[Any, Any] = {}
-        # One call of C code takes the items, so that no other thread changes the dict meanwhile.
+        # A single call of C code takes the items, so no other thread can change the dict meanwhile.
         for key, item in list(islice(dict.items(value), MAX_ITEMS)):
             if self._left <= 0:
                 break
@@ -288,7 +288,7 @@ class _Walk:
         return kept
 
     def text(self, value: Any, depth: int) -> str:
-        """A bounded ``repr`` of ``value``; one of a large builtin is never built whole."""
+        """Return a limited ``repr`` of ``value``, without building that of a large builtin."""
         kind = type(value)
         if issubclass(kind, str):
             return cut(value)
@@ -333,7 +333,7 @@ class _Walk:
                 if self._left <= 0:
                     break
                 if base is _ITEMS:
-                    item = {item[0]: item[1]}  # whose key may name a secret
+                    item = {item[0]: item[1]}  # a dict, so that secret keys are redacted
                 kept = self.copy(item, depth + 1)
                 scalar = type(item) is str or type(item) is int or type(kept) is not str
                 parts.append(repr(kept) if scalar else kept)
@@ -356,24 +356,24 @@ _COLLECTIONS: dict[int, tuple[str, str]] = {
     id(type({}.values())): ("[", "]"),
     id(_ITEMS): ("[", "]"),
 }
-"""Builtins whose ``repr`` would be built whole, and what that puts around their items.
+"""The brackets in the ``repr`` of builtin collections, by the ``id`` of the class.
 
-By identity: to compare or hash another class would run what its metaclass has for that.
+By ``id``, because hashing or comparing other classes could run code of their metaclass.
 """
 
 
 def _definer(kind: type, method: str) -> type:
-    """The class that objects of class ``kind`` have ``method`` from."""
+    """Return the class in the MRO of ``kind`` that defines ``method``."""
     return next(base for base in bases_of(kind) if method in namespace_of(base))
 
 
 def _holds(value: object, depth: int = MAX_DEPTH) -> bool:
-    """Return whether ``value`` is a builtin that may be large, or an exception that has one."""
+    """Return whether ``value`` is a builtin that may be large, or an exception that holds one."""
     kind = type(value)
     if issubclass(kind, (list, tuple, dict, bytes, bytearray)):
         return True
     if issubclass(kind, BaseException):
-        # Deeper than that, such as in one that has itself, it is not looked at and not shown.
+        # Stop at a depth that is not shown anyway, because an exception may contain itself.
         args = _args_of(value)  # type: ignore[arg-type]
         return depth == 0 or any(_holds(one, depth - 1) for one in args)
     written = _definer(kind, "__repr__")
@@ -381,7 +381,7 @@ def _holds(value: object, depth: int = MAX_DEPTH) -> bool:
 
 
 def unused(key: Any, taken: Container[Any]) -> Any:
-    """``key``, or ``key`` with a number after it where ``taken`` has it already."""
+    """Return ``key``, with a number appended if it is in ``taken``."""
     candidate, number = key, 1
     while candidate in taken:
         number += 1
