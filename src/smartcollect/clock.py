@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .processor import ThreadClock, ThreadTimes
 
 
-def _untold(now: float) -> ThreadTimes:
+def _unknown(now: float) -> ThreadTimes:
     return ThreadTimes(0.0, None, 0)
 
 
@@ -26,7 +26,7 @@ class Clock(NamedTuple):
 
     monotonic: Callable[[], float]
     wall: Callable[[], float]
-    thread: Callable[[float], ThreadTimes] = _untold
+    thread: Callable[[float], ThreadTimes] = _unknown
 
 
 def _system() -> Clock:

@@ -76,6 +76,7 @@ class DeferredCall:
     """
 
     __slots__ = (
+        "_begun",
         "_call_site",
         "_made",
         "_resumed",
@@ -83,7 +84,6 @@ class DeferredCall:
         "_spent",
         "_stopped",
         "_task",
-        "_told",
         "frame",
         "probe",
     )
@@ -115,19 +115,19 @@ class DeferredCall:
                 self._spending.leave(returned)
         self._made: Made | None = None
         self._task: str | None = None
-        self._told = False
+        self._begun = False
 
     @classmethod
     def running(cls, frame: Frame, probe: Recording, call_site: Place | None) -> DeferredCall:
         """Return the call of ``frame``, which is in its first stretch."""
         call = cls(frame, probe, None, call_site)
         call._resumed = frame[START]
-        call._tell()
+        call._begin()
         return call
 
-    def _tell(self) -> None:
+    def _begin(self) -> None:
         """Note the task and the parent call, during the first stretch."""
-        self._told, self._task = True, task_name()
+        self._begun, self._task = True, task_name()
         parent = self.frame[PARENT]
         if parent is not None:
             self._made = called(self.probe, self.frame, parent)
@@ -138,8 +138,8 @@ class DeferredCall:
         frame[OUTER], frame[SIBLINGS] = outer, None
         parent = None if outer is SUSPENDED else parent_of(outer, self.probe.store)
         frame[PARENT] = parent
-        if not self._told:
-            self._tell()
+        if not self._begun:
+            self._begin()
         if self._spending is not None:
             self._spending.enter(self.probe.store.now())
         resumed = self._resumed = self.probe.store.now()

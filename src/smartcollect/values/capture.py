@@ -157,11 +157,11 @@ class ValueCapture:
                 if nested:
                     references.append(reference_to(value))
                 continue
-            told = snapshot.told_by_type(type(value))
-            if told is not None:
-                kept.append(told.text)
+            entry = snapshot.shown_by_type(type(value))
+            if entry is not None:
+                kept.append(entry.text)
                 if nested:
-                    references.append(made_reference(value) if told.referable else None)
+                    references.append(made_reference(value) if entry.referable else None)
             elif small((value,)):
                 kept.append(value)
             else:

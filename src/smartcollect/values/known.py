@@ -34,7 +34,7 @@ _OS_ERROR = {
 _SCALARS = (type(None), bool, int, float, str, bytes)
 
 
-def is_told_by_type(kind: type) -> bool:
+def is_shown_by_type(kind: type) -> bool:
     """Return whether `known_text` knows no value of a class."""
     return id(kind) not in _WRITERS and not issubclass(kind, (Enum, type))
 

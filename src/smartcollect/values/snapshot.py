@@ -15,7 +15,7 @@ from ..text import CUT, MAX_TEXT, cut
 from .known import (
     bases_of,
     is_made_in_python,
-    is_told_by_type,
+    is_shown_by_type,
     known_text,
     name_of,
     namespace_of,
@@ -68,7 +68,7 @@ def small(values: Iterable[Any]) -> bool:
     return True
 
 
-class ToldByType(NamedTuple):
+class ShownByType(NamedTuple):
     """A class whose objects are shown only by type.
 
     Attributes:
@@ -111,7 +111,7 @@ class Snapshot:
         self.calls_repr = objects == "repr"
         """Whether objects are shown by ``repr``."""
         self._run = run
-        self._told_by_type: dict[int, ToldByType] = {}
+        self._shown_by_type: dict[int, ShownByType] = {}
         self.max_nodes = MAX_NODES if self.calls_repr else MAX_NODES_BY_TYPE
         # A list of this many scalars is kept whole.
         self._few = min(MAX_ITEMS, self.max_nodes - 1)
@@ -138,9 +138,9 @@ class Snapshot:
     def value(self, value: Any) -> Any:
         """Return ``value`` as plain data."""
         kind = type(value)
-        told = self.told_by_type(kind)
-        if told is not None:
-            return told.text
+        entry = self.shown_by_type(kind)
+        if entry is not None:
+            return entry.text
         if (kind is list or kind is tuple) and self.by_default and len(value) <= self._few:
             # Check the copy, because another thread may change the original.
             items = list(value)
@@ -148,9 +148,9 @@ class Snapshot:
                 return items
         return _Walk(self).copy(value, 0)
 
-    def told_by_type(self, kind: type) -> ToldByType | None:
+    def shown_by_type(self, kind: type) -> ShownByType | None:
         """Return the entry of a class that is known to be shown only by type, or ``None``."""
-        known = self._told_by_type.get(id(kind))
+        known = self._shown_by_type.get(id(kind))
         return known if known is not None and known.kind() is kind else None
 
     def serializer(self, kind: type) -> Callable[[Any], Any] | None:
@@ -180,11 +180,11 @@ class Snapshot:
         if known is not None:
             return cut(known)
         kind = type(value)
-        if self.by_default and is_told_by_type(kind):
-            if len(self._told_by_type) >= _MAX_CLASSES:
-                self._told_by_type.clear()
-            told = ToldByType(weakref.ref(kind), type_text(value), is_referable(kind))
-            self._told_by_type[id(kind)] = told
+        if self.by_default and is_shown_by_type(kind):
+            if len(self._shown_by_type) >= _MAX_CLASSES:
+                self._shown_by_type.clear()
+            entry = ShownByType(weakref.ref(kind), type_text(value), is_referable(kind))
+            self._shown_by_type[id(kind)] = entry
         return type_text(value)
 
     def note_failure(self, error: BaseException) -> str:
@@ -227,9 +227,9 @@ class _Walk:
     def copy(self, value: Any, depth: int, serialized: bool = False) -> Any:
         kind = type(value)
         self._left -= 1
-        told = self._snapshot.told_by_type(kind)
-        if told is not None:
-            return told.text
+        entry = self._snapshot.shown_by_type(kind)
+        if entry is not None:
+            return entry.text
         if self._snapshot._serializers and not serialized:
             serializer = self._snapshot.serializer(kind)
             if serializer is not None:
