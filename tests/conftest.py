@@ -1,4 +1,4 @@
-"""What all tests share: an injected clock, one way to dispatch, and a check that nothing leaks."""
+"""Fixtures of all tests: an injected clock, a log, and a check for leaked watching."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from smartcollect.sources import switchers
 
 pytest_plugins = ["pytester"]
 
-# How long an example takes says something of the machine.
+# The time that an example takes depends on the machine.
 hypothesis.settings.register_profile("smartcollect", deadline=None)
 hypothesis.settings.load_profile("smartcollect")
 
 
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
-    """The time that every log made in this test goes by."""
+    """The fake time of all logs that this test makes."""
     fake = FakeTime()
     original = recorder.Store
     monkeypatch.setattr(recorder, "Store", lambda size, top, clock: original(size, top, fake.clock))
@@ -30,7 +30,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
 
 @pytest.fixture(autouse=True)
 def no_leak() -> Iterator[None]:
-    """Fails a test that leaves a log watching."""
+    """Fail a test that leaves a log watching."""
     before = list(switchers._everywhere)
     yield
     assert list(switchers._everywhere) == before

@@ -1,4 +1,4 @@
-"""Values that do what no value should, each made anew by a function of its name."""
+"""Values that misbehave, each made anew by a function."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGE = 30_000_000
 
 
 class Broken(Exception):
-    """What hostile methods raise."""
+    """The exception that hostile methods raise."""
 
 
 def _raising(*_: Any, **__: Any) -> Any:
@@ -134,7 +134,7 @@ class Record:
 
 
 class Lazy:
-    """Builds what it stands for when somebody looks."""
+    """An object that builds its content on access, which fails."""
 
     def __getattr__(self, name: str) -> Any:
         raise Broken("looked at")

@@ -1,4 +1,4 @@
-"""A clock that tests set, one way to dispatch, and the tables of a summary as rows."""
+"""A fake clock, dispatch for all versions of smartswitch, and the rows of summary tables."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from smartcollect.clock import Clock
 from smartcollect.processor import ThreadTimes
 
 VIA_GET = hasattr(Switcher, "get")
-"""Whether this smartswitch dispatches as ``sw.get("name")``; 0.10 does as ``sw("name")``."""
+"""Whether this smartswitch has ``sw.get("name")``; 0.10 dispatches by ``sw("name")``."""
 needs_get = pytest.mark.skipif(not VIA_GET, reason="this smartswitch has no sw[...]")
 
 
 def dispatch(sw: Any, selector: str) -> Callable[..., Any]:
-    """The handler that ``selector`` dispatches."""
+    """Return the handler for ``selector``."""
     return sw[selector] if VIA_GET else sw(selector)
 
 
 class FakeTime:
-    """A clock that stands still until it is told to go on.
+    """A clock that only moves when a test moves it.
 
-    ``delayed`` is None for a system that does not tell how long threads wait for a processor.
+    ``delayed`` is None for a system that does not report the time of waiting for a processor.
     """
 
     def __init__(self) -> None:
@@ -75,11 +75,11 @@ TIMING = """
 
     clock.SYSTEM = clock.Clock(lambda: Time.now, time.time, thread)
     """
-"""A module of a suite, to be imported by its conftest: time passes as the suite says."""
+"""Source of a module for test suites: it replaces the clock, and the suite moves the time."""
 
 
 def table(result, heading="handler"):
-    """The rows of the first table of the summary with the heading ``heading``, by heading."""
+    """Return the rows, by column, of the first summary table whose first column is ``heading``."""
     lines = iter(result.outlines)
     for line in lines:
         if "= smartcollect =" in line:
@@ -93,7 +93,7 @@ def table(result, heading="handler"):
     columns = [match.span() for match in re.finditer("-+", next(lines))]
     rows = []
     for line in lines:
-        # What is said below a table has letters where columns have gaps.
+        # Text below the table has letters in the gaps between columns.
         if not line or any(line[end : end + 2].strip() for _, end in columns[:-1]):
             break
         rows.append(line)
@@ -103,7 +103,7 @@ def table(result, heading="handler"):
 
 
 class SlowerCallsSeen:
-    """Bounds as in a suite that has seen slower calls, of each handler."""
+    """Bounds of a log that has seen slower calls of each handler."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -1,4 +1,4 @@
-"""Where an interrupt can come in the recorder, on Pythons where nothing can trace it."""
+"""Interrupts at every possible point of the recorder, on Python versions that cannot trace it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from smartcollect.recording import deferred, events, nesting, probe, rare_calls,
 from smartcollect.values import capture
 
 EVENTS = sys.version_info >= (3, 12)
-"""Whether calls are seen through `sys.monitoring`, in callbacks that nothing can trace."""
+"""Whether calls are recorded in callbacks of `sys.monitoring`, which cannot be traced."""
 
 
 class Ticking(ast.NodeTransformer):
-    """Puts a tick after each call, which is where CPython looks for signals."""
+    """Adds a tick after each call, where CPython handles signals."""
 
     def visit_Call(self, node):
         self.generic_visit(node)
@@ -27,10 +27,10 @@ class Ticking(ast.NodeTransformer):
 
 
 def ticking(tick):
-    """Replaces the code of all functions of the recorder: nothing can trace a callback.
+    """Add calls of ``tick`` to all functions of the recorder.
 
     Yields:
-        Each function, and the code that it had.
+        Each function and its original code.
     """
     for module in (capture, deferred, events, nesting, probe, rare_calls, steps):
         tree = Ticking().visit(ast.parse(inspect.getsource(module)))

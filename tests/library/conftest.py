@@ -6,7 +6,7 @@ from smartswitch import Switcher
 
 @pytest.fixture
 def sw():
-    """A collected switcher of three handlers, one of them a child's."""
+    """A plugged switcher with three handlers, one of them in a child switcher."""
     sw = Switcher("api").plug("collect")
 
     @sw

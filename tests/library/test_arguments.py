@@ -1,4 +1,4 @@
-"""Arguments as people read them: by name, without objects."""
+"""The text of arguments: by name, without objects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_objects_are_left_out_and_nothing_else(drawn):
         assert without_objects(text) == (arguments(others, named) or text)
 
 
-def test_a_call_with_nothing_but_objects_shows_these():
+def test_a_call_with_only_objects_shows_them():
     assert without_objects("db=<Connection>, <Order>") == "db=<Connection>, <Order>"
 
 
@@ -39,7 +39,7 @@ class Database: ...
 
 
 def slowest(call, *patterns, objects="type"):
-    """The arguments of a call, as the profile of a log tells them."""
+    """Return the arguments of a call as shown in the profile of a log."""
     with smartcollect.collecting(*patterns, objects=objects) as log:
         call()
     (one,) = log.profile().slowest
@@ -68,7 +68,7 @@ def decorated(function):
     [
         (report, (Database(), 3650), {}, "db=<Database>, days=3650, year=2024"),
         (report, (), {"days": 1, "db": None}, "db=None, days=1, year=2024"),
-        # What `*args` takes has no name, so no argument has one.
+        # Arguments in `*args` have no names, so no argument gets a name.
         (total, (Database(), 1, 2), {}, "<Database>, 1, 2, currency='EUR'"),
         (total, (Database(),), {}, "db=<Database>, currency='EUR'"),
         (of_anything, (1,), {"db": 2}, "1, db=2"),

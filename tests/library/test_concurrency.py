@@ -1,4 +1,4 @@
-"""Exact counts, no deadlock and no crash, whatever calls handlers at the same time."""
+"""Exact counts, no deadlock and no crash with calls from many threads, tasks and processes."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from support import dispatch
 from smartcollect import CallLog, collecting
 from smartcollect.storage.rows import WIDTH
 
-# How many times as long as usual all this goes on.
+# Multiplies the number of calls, for longer runs.
 SOAK = int(os.environ.get("SMARTCOLLECT_SOAK", "1"))
 THREADS = 8
 CALLS = 2_000 * SOAK
-PATIENCE = 60.0 * SOAK  # seconds; what waits for ever fails and does not hang
+PATIENCE = 60.0 * SOAK  # seconds; a deadlock fails the test instead of hanging it
 
 FORKS = [method for method in ("fork", "spawn", "forkserver") if hasattr(os, "fork")]
 
 
 @pytest.fixture(autouse=True)
 def often():
-    """Lets threads take turns a thousand times as often as usual."""
+    """Let threads switch a thousand times as often as usual."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(5e-6)
     yield
@@ -38,7 +38,7 @@ def often():
 
 
 def at_once(work, meanwhile=lambda: None):
-    """Runs ``work`` in eight threads, and ``meanwhile`` again and again until they are done."""
+    """Run ``work`` in eight threads, and repeat ``meanwhile`` until they are done."""
     begin = threading.Barrier(THREADS + 1)
     failures = []
 
@@ -97,7 +97,7 @@ def check_counts(log, calls=THREADS * CALLS, errors=THREADS * CALLS // 10):
     }
 
 
-def test_questions_while_eight_threads_call(api, tmp_path):
+def test_queries_while_eight_threads_call(api, tmp_path):
     with collecting(api, max_history=500) as log:
 
         def ask():
@@ -197,7 +197,7 @@ def test_tasks_and_threads_below_a_coroutine(api, time):
         asyncio.run(root())
     assert log.stats("inner")["calls"] == 18
     (repeat,) = log.recorder.store.summary().repeats or [None]
-    assert repeat is None  # nine children are one too few to be noted
+    assert repeat is None  # nine children are below the threshold
 
 
 def test_a_task_group_that_fails(api):
@@ -235,7 +235,7 @@ def test_a_context_that_two_threads_share(api):
 
 
 def child(log_of, calls):
-    """What a process does that was forked, or started anew, in the middle of collection."""
+    """Run in a process that was forked or spawned while another thread makes calls."""
     sw = Switcher("child").plug("collect")
 
     @sw
@@ -252,7 +252,7 @@ def child(log_of, calls):
 
 @pytest.mark.parametrize("method", FORKS)
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_processes_in_the_middle_of_collection(api, method):
+def test_processes_started_during_calls(api, method):
     context = multiprocessing.get_context(method)
     stop = threading.Event()
 
@@ -266,7 +266,7 @@ def test_processes_in_the_middle_of_collection(api, method):
             thread.start()
         try:
             for _ in range(3):
-                # Only a fork takes the switcher along: functions inside of a test do not pickle.
+                # Only a fork has the switcher: functions inside a test cannot be pickled.
                 given = api if method == "fork" else None
                 process = context.Process(target=child, args=(given, 600))
                 process.start()
@@ -320,7 +320,7 @@ def test_threads_that_register_on_one_switcher():
             assert len(sw._methods) == 20
 
 
-def test_threads_inside_of_one_call(api):
+def test_threads_inside_one_call(api):
     @api
     async def spread():
         begin = threading.Barrier(4)
@@ -364,7 +364,7 @@ def check_ten(log):
         assert len(log.slowest(10)) == 10
 
 
-def test_what_waits_to_be_worked_out_stays_bounded_however_many_threads_call(api):
+def test_pending_calls_stay_bounded_with_many_threads(api):
     @api
     def work(): ...
 

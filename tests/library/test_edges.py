@@ -1,4 +1,4 @@
-"""Which handlers call which: each call counts once, for the call that made it."""
+"""The call graph: each call counts once, for the call that made it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from smartcollect.recording.settings import LogSettings
 from smartcollect.sources import switchers
 from smartcollect.storage.store import FOLD_AT
 
-# A call: its handler, how long it works, whether it raises, and the calls that it makes.
+# A call: its handler, its own work, whether it raises, and the calls that it makes.
 CALL = st.recursive(
     st.tuples(st.sampled_from("abde"), st.integers(0, 3), st.booleans(), st.just(())),
     lambda inner: st.tuples(
@@ -36,7 +36,7 @@ KINDS = {"d": "def {0}(call): yield run(call)", "e": "async def {0}(call): retur
 
 
 class Application:
-    """Handlers that make random calls, and an account of its own of who calls whom."""
+    """Handlers that make random calls, and count callers and callees independently."""
 
     def __init__(self, time):
         self.time = time
@@ -83,12 +83,12 @@ def edges_of(profile):
 
 @given(st.lists(st.tuples(CALL, st.sampled_from(["", "drain", "summary"])), max_size=6))
 @settings(max_examples=80)
-def test_an_account_of_its_own_says_the_same(calls):
+def test_edges_equal_an_independent_count(calls):
     for history in (0, 1_000):
         time = FakeTime()
         application = Application(time)
         log = CallLog(LogSettings(max_history=history), time.clock)
-        # As in a suite that has seen slower calls.
+        # Only the time of most calls is kept, as after slower calls.
         log.recorder.store.rank_after(SlowerCallsSeen(4.0))
         drained = []
         with switchers.everywhere(log.recorder):
@@ -103,10 +103,10 @@ def test_an_account_of_its_own_says_the_same(calls):
         assert edges_of(profile) == {
             pair: (number, application.seconds[pair]) for pair, number in application.calls.items()
         }
-        told = Counter(application.alone)
+        counted = Counter(application.alone)
         for one in profile.edges:
-            told[one.child.handler] += one.calls
-        assert told == {name.handler: one.calls for name, one in profile.called().items()}
+            counted[one.child.handler] += one.calls
+        assert counted == {name.handler: one.calls for name, one in profile.called().items()}
 
 
 @pytest.fixture(params=[0, 1_000], ids=["no history", "history"])
@@ -149,7 +149,7 @@ def test_a_handler_that_calls_itself(api, log_of):
     assert counted(log) == {("countdown", "countdown"): 30, ("countdown", "inner"): 1}
 
 
-def test_a_call_that_nobody_records_is_between_no_two(api, log_of):
+def test_an_unrecorded_call_is_skipped(api, log_of):
     def helper():
         return dispatch(api, "inner")(1)
 
@@ -194,7 +194,7 @@ def test_threads(api, log_of, calls):
     for profile in profiles:
         edges = edges_of(profile)
         inner = profile.handlers[HandlerName("api", "inner")]
-        # Each batch holds a call and who made it, or neither.
+        # Each batch holds both a call and its edge, or neither.
         number, seconds = edges.get(("outer", "inner"), (0, 0.0))
         assert (number, seconds) == (inner.calls, pytest.approx(inner.total_time))
     assert edges_of(merge(profiles))["outer", "inner"][0] == 6 * calls * 3
@@ -216,7 +216,7 @@ def test_tasks_that_run_at_once(api, log_of):
 
 
 def test_a_task_that_goes_on_after_its_caller(api, log_of):
-    """It counts for who started it, and so do the calls that it makes."""
+    """The task counts for the call that started it, and so do the calls that it makes."""
 
     @api
     async def later():
@@ -240,7 +240,7 @@ def test_a_task_that_goes_on_after_its_caller(api, log_of):
     assert counted(log) == {("start", "later"): 1, ("start", "inner"): 1}
 
 
-def test_a_generator_counts_for_who_makes_its_first_step(api, log_of):
+def test_a_generator_counts_for_the_call_that_makes_its_first_step(api, log_of):
     @api
     def numbers(count):
         yield from range(count)
@@ -352,8 +352,8 @@ def test_damaged_edges_are_refused(damage):
         Profile.from_dict(written)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="calls are only counted where events tell")
-def test_nothing_that_was_passed_is_kept(api):
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="only events keep just the time of calls")
+def test_arguments_are_not_kept_alive(api):
     import weakref
 
     class Order: ...
@@ -369,7 +369,7 @@ def test_nothing_that_was_passed_is_kept(api):
     with collecting(api, max_history=0, serialize=False, objects="type") as log:
         log.recorder.store.rank_after(SlowerCallsSeen(60))
         page(None)
-        log.clear()  # by now it is known that nobody wants more of such calls than their time
+        log.clear()  # from now on only the time of such calls is kept
         order = Order()
         reference = weakref.ref(order)
         page(order)

@@ -1,4 +1,4 @@
-"""Calls that are seen by events: every kind of function, however and wherever it runs."""
+"""Calls recorded through events, for every kind of function, thread and process."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Calls(list):
 
 @contextlib.contextmanager
 def traced(*functions):
-    """All that is told of the calls of ``functions``, once the block is left."""
+    """Record the calls of ``functions``; the list is filled at the end of the block."""
     calls = Calls()
     with collecting(switcher_of(*functions)) as log:
         subscription = log.subscribe(calls)
@@ -56,21 +56,21 @@ def summary(log):
 
 
 def family(log_calls):
-    """Which call was made by which, by name."""
+    """Return the name of each call and of the call that made it."""
     names = {call["id"]: call["handler"] for call in log_calls if call["id"] is not None}
     return sorted((call["handler"], names.get(call["parent"])) for call in log_calls)
 
 
-def nobody_watches():
+def tool_is_released():
     gc.collect()
     return "smartcollect" not in map(sys.monitoring.get_tool, range(6))
 
 
 @pytest.fixture(autouse=True)
 def clean():
-    assert nobody_watches()
+    assert tool_is_released()
     yield
-    assert nobody_watches()
+    assert tool_is_released()
 
 
 # -- generators -----------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def test_a_generator_that_waits_does_not_count_yet():
         assert len(log.history()) == 2
 
 
-def test_many_generators_that_vanish_are_told_apart():
+def test_many_generators_that_vanish_are_distinguished():
     with collecting(switcher_of(numbers)) as log:
         kept = [numbers(5) for _ in range(10)]
         for made in kept:
@@ -160,7 +160,7 @@ def test_many_generators_that_vanish_are_told_apart():
         assert log.stats("numbers")["calls"] == 110
 
 
-def test_a_frame_that_vanished_and_one_of_other_code_in_its_place():
+def test_a_vanished_frame_whose_address_another_code_uses():
     def letters():
         yield "a"
         yield "b"
@@ -225,7 +225,7 @@ def test_a_generator_is_timed_while_it_runs():
     assert log.history()[0]["elapsed"] == 3
 
 
-def test_generators_inside_of_generators():
+def test_generators_inside_generators():
     with collecting(switcher_of(nested_generators)) as log:
         assert list(nested_generators(150)) == list(range(151))
     assert log.stats("nested_generators")["calls"] == 151
@@ -295,7 +295,7 @@ def test_calls_of_tasks_know_what_they_were_made_by(function, expected, eager):
     assert family(calls) == expected
 
 
-def test_a_plain_function_that_runs_a_loop_is_what_its_tasks_are_inside_of():
+def test_a_plain_function_that_runs_a_loop_is_the_parent_of_its_tasks():
     def main():
         return asyncio.run(branch(2))
 
@@ -331,7 +331,7 @@ def test_coroutines_that_are_cancelled_closed_or_never_awaited():
     assert summary(log) == [("wait", "CancelledError"), ("wait", "GeneratorExit")]
 
 
-def test_awaits_and_yields_of_an_asynchronous_generator_are_told_apart():
+def test_awaits_and_yields_of_an_asynchronous_generator_differ():
     time = FakeTime()
 
     async def wait(seconds):
@@ -357,7 +357,7 @@ def test_awaits_and_yields_of_an_asynchronous_generator_are_told_apart():
     assert log.history()[0]["elapsed"] == 3
 
 
-def test_asynchronous_generators_that_are_left():
+def test_asynchronous_generators_that_their_consumers_leave():
     async def main():
         async for _ in items(3):
             break
@@ -378,7 +378,7 @@ def test_asynchronous_generators_that_are_left():
         )
 
 
-def test_the_context_is_left_as_it_was():
+def test_the_context_is_unchanged_after_a_call():
     import contextvars
 
     async def main():
@@ -393,7 +393,7 @@ def test_the_context_is_left_as_it_was():
         assert asyncio.run(main()) == 0
 
 
-# -- what returns one -----------------------------------------------------------------------------
+# -- functions that return a coroutine or generator -----------------------------------------------
 
 
 def bridge(made):
@@ -401,7 +401,7 @@ def bridge(made):
 
 
 @pytest.mark.parametrize("watch_both", [False, True])
-def test_what_a_function_returns_is_returned_as_it_is(watch_both):
+def test_a_returned_coroutine_or_generator_is_not_wrapped(watch_both):
     functions = [bridge, *([numbers, leaf, items] if watch_both else [])]
     with collecting(switcher_of(*functions)) as log:
         for made, drive in [
@@ -421,7 +421,7 @@ async def collect(made):
     return [one async for one in made]
 
 
-def test_a_returned_coroutine_s_calls_are_inside_of_the_call_that_returned_it():
+def test_calls_of_a_returned_coroutine_are_inside_the_call_that_returned_it():
     def fetch(number):
         return branch(number)
 
@@ -437,11 +437,11 @@ def test_one_generator_that_several_calls_return():
         next(made)
         assert bridge(made) is made
         list(made)
-        assert bridge(made) is made  # it has ended
+        assert bridge(made) is made  # the generator has ended
         assert summary(log) == [("bridge", "end")] * 3 + [("bridge", None)]
 
 
-def test_a_returned_generator_is_not_closed_by_anybody():
+def test_a_returned_generator_is_not_closed():
     closed = []
 
     def watched_close():
@@ -484,7 +484,7 @@ def adder(step):
     return add
 
 
-def test_closures_count_each_for_itself():
+def test_closures_count_separately():
     one, two, three = adder(1), adder(2), adder(3)
     first, second = Switcher("first"), Switcher("second")
     first("add")(one)
@@ -500,7 +500,7 @@ def test_closures_count_each_for_itself():
     assert one.__code__ is two.__code__ is own
 
 
-def test_a_function_that_is_alone_keeps_its_code():
+def test_a_function_with_unshared_code_keeps_it():
     namespace = {}
     exec("def alone(number): return number", namespace)
     alone = namespace["alone"]
@@ -512,7 +512,7 @@ def test_a_function_that_is_alone_keeps_its_code():
     assert id(alone.__code__) == own
 
 
-def test_decorators_wrappers_count_each_for_itself():
+def test_wrappers_of_decorators_count_separately():
     import functools
 
     def twice(function):
@@ -535,7 +535,7 @@ def test_decorators_wrappers_count_each_for_itself():
     assert [(call["handler"], call["args"]) for call in log.history()] == [("first", (1,))]
 
 
-# -- watching in the middle -----------------------------------------------------------------------
+# -- watching that begins or ends during calls ----------------------------------------------------
 
 
 def test_watching_begins_and_ends_in_the_middle_of_calls():
@@ -558,7 +558,7 @@ def test_watching_begins_and_ends_in_the_middle_of_calls():
         return outer(lambda: inner(2))
 
     outer(begin)
-    assert summary(log) == [("inner", 1), ("outer", 1)]  # not the outer one of them
+    assert summary(log) == [("inner", 1), ("outer", 1)]  # the outer call began earlier
     log.clear()
     outer(end)
     assert log.history() == []
@@ -568,7 +568,7 @@ def test_watching_begins_and_ends_in_the_middle_of_calls():
     assert summary(log) == [("inner", 3), ("outer", 3)]
 
 
-def test_watching_that_ends_and_begins_anew_inside_of_one_call():
+def test_watching_that_ends_and_begins_again_during_a_call():
     log, switcher = CallLog(), Switcher("api")
 
     @switcher
@@ -582,7 +582,7 @@ def test_watching_that_ends_and_begins_anew_inside_of_one_call():
     watch()
     down([leave, watch, lambda: None, lambda: None])
     leave()
-    # Those that began while somebody watched, and whom nobody left meanwhile.
+    # Only calls during which the log watched all the time.
     assert sorted(call["result"] for call in log.history()) == [0, 1, 2]
     log.clear()
     watch()
@@ -592,7 +592,7 @@ def test_watching_that_ends_and_begins_anew_inside_of_one_call():
     assert log.history()[0]["result"] == 0
 
 
-def test_generators_that_began_before_anybody_watched():
+def test_generators_that_began_before_watching():
     made, other = numbers(3), leaf(1)
     next(made)
     other.send(None)
@@ -649,7 +649,7 @@ def test_plug_beside_attach():
 # -- threads and processes ------------------------------------------------------------------------
 
 
-def test_threads_have_stacks_of_their_own():
+def test_threads_have_separate_stacks():
     meet = threading.Barrier(2)
 
     def outer(number):
@@ -667,7 +667,7 @@ def test_threads_have_stacks_of_their_own():
     )
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_fork_in_the_middle_of_a_call():
     def split():
@@ -688,7 +688,7 @@ def test_a_fork_in_the_middle_of_a_call():
 
 @pytest.fixture
 def taken(request):
-    """Identities that other tools have."""
+    """The tool ids that other tools use."""
     identities = [one for one in request.param if sys.monitoring.get_tool(one) is None]
     for identity in identities:
         sys.monitoring.use_tool_id(identity, "other")
@@ -698,15 +698,15 @@ def taken(request):
 
 
 @pytest.mark.parametrize("taken", [(4,), (4, 3), (4, 3, 5)], indirect=True)
-def test_the_first_identity_that_is_free(taken):
+def test_the_first_free_tool_id(taken):
     with collecting(switcher_of(plain)) as log:
         plain(1)
         assert "smartcollect" in map(sys.monitoring.get_tool, range(6))
     assert len(log.history()) == 1
 
 
-def test_no_identity_that_is_free():
-    """In a process of its own: it is told once."""
+def test_no_free_tool_id():
+    """Runs in its own process, because the warning comes only once."""
     script = """
         import sys, warnings
         from smartswitch import Switcher
@@ -732,7 +732,7 @@ def test_no_identity_that_is_free():
     assert "sys.monitoring" in output
 
 
-def test_another_tool_sees_what_it_saw():
+def test_another_tool_sees_the_same_events():
     monitoring, seen = sys.monitoring, []
     monitoring.use_tool_id(3, "other")
     try:
@@ -742,7 +742,7 @@ def test_another_tool_sees_what_it_saw():
         monitoring.set_local_events(3, plain.__code__, monitoring.events.PY_START)
         with collecting(switcher_of(plain)) as log:
             plain(1)
-            # An equal copy may run meanwhile.
+            # An equal copy of the code may run.
             monitoring.set_local_events(3, plain.__code__, monitoring.events.PY_START)
             plain(2)
         plain(3)
@@ -769,7 +769,7 @@ def test_other_interpreters_are_not_watched():
     assert len(log.history()) == 1
 
 
-def test_types_of_what_is_made_stay():
+def test_coroutines_and_generators_keep_their_types():
     with collecting(switcher_of(numbers, leaf, items)):
         made = numbers(1), leaf(1), items(1)
         assert [type(one) for one in made] == [
@@ -781,7 +781,7 @@ def test_types_of_what_is_made_stay():
 
 
 def test_the_last_watcher_goes_while_the_next_one_comes(monkeypatch):
-    """The collector may find the last code that is listened to at any moment."""
+    """The garbage collector may free the last watched code at any time."""
     before, after = Switcher("before"), Switcher("after")
 
     @before

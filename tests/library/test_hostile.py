@@ -1,4 +1,4 @@
-"""Whatever passes through the recorder: the caller sees what it would have seen."""
+"""Hostile values in every position: the caller sees the same as without recording."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from support import dispatch
 
 import smartcollect
 
-SMALL = 40_000  # characters that a few calls may take, whatever they were given
-PATIENCE = 60.0  # seconds: that something takes bounded time, on any machine
+SMALL = 40_000  # maximum characters of a few calls in any output
+PATIENCE = 60.0  # seconds; generous enough for any machine
 
 
 class Api:
-    """A handler that returns, and one that raises, in each of the ways they are recorded."""
+    """A handler that returns and a handler that raises, plugged or watched."""
 
     def __init__(self, plugged: bool, **settings):
         self.sw = Switcher("api")
@@ -48,8 +48,8 @@ class Api:
             self._watching.__exit__(None, None, None)
 
     def goes_through(self, value):
-        """Passes ``value`` through in each position; returns how many calls that took."""
-        watched = type(value) is GeneratorType  # which another one drives
+        """Pass ``value`` in each position, and return the number of calls."""
+        watched = type(value) is GeneratorType  # a wrapper drives it
         assert self.give(1, value) == 1
         assert watched or self.give(value) is value
         assert watched or self.give(value=value) is value
@@ -69,8 +69,8 @@ def raised_by(function, *args):
     raise AssertionError("it did not raise")
 
 
-def check_what_is_told(log, folder, calls, hidden=True):
-    """Each way to look at the log is valid and small."""
+def check_output(log, folder, calls, hidden=True):
+    """Check that every output of the log is valid and small."""
     assert sum(one["calls"] for one in log.stats().values()) == calls
     size = SMALL * calls
     for suffix in ("json", "jsonl", "csv"):
@@ -104,7 +104,7 @@ def printable(text):
 
 
 def positions(name):
-    """Where a value stands; a large one, which takes its time to be made, in fewer places."""
+    """Return the positions to test a value in; large values are slow to make and get fewer."""
     large = name.startswith("long") or name == "repr is huge"
     return ["itself", "in a list", "in an exception"] if large else list(hostile.AROUND)
 
@@ -112,14 +112,14 @@ def positions(name):
 @pytest.mark.parametrize(
     ("name", "around"), [(name, around) for name in hostile.MADE for around in positions(name)]
 )
-def test_the_caller_sees_what_it_would_have_seen(name, around, tmp_path):
+def test_the_caller_sees_the_same_as_without_recording(name, around, tmp_path):
     start = real_time.perf_counter()
     for plugged in (False, True):
         api = Api(plugged)
         try:
             value = hostile.AROUND[around](hostile.MADE[name]())
             calls = api.goes_through(value)
-            check_what_is_told(api.log, tmp_path, calls)
+            check_output(api.log, tmp_path, calls)
         finally:
             api.close()
     assert real_time.perf_counter() - start < PATIENCE
@@ -131,10 +131,10 @@ def test_objects_themselves_are_kept_and_exported(name, tmp_path):
     value = hostile.MADE[name]()
     calls = api.goes_through(value)
     assert api.log.history(first=1)[0]["args"][-1] is value
-    check_what_is_told(api.log, tmp_path, calls)
+    check_output(api.log, tmp_path, calls)
 
 
-# Recipes and not values: hypothesis looks at what it draws.
+# Recipes and not values, because hypothesis inspects what it draws.
 recipes = st.recursive(
     st.sampled_from([name for name in hostile.MADE if positions(name) == list(hostile.AROUND)]),
     lambda inner: st.one_of(
@@ -160,5 +160,5 @@ def made(recipe):
 @given(recipe=recipes)
 def test_hostile_values_in_hostile_values(recipe, tmp_path):
     api = Api(plugged=True)
-    hidden = "in a record" not in str(recipe)  # whose own `repr` tells what it holds
-    check_what_is_told(api.log, tmp_path, api.goes_through(made(recipe)), hidden)
+    hidden = "in a record" not in str(recipe)  # whose `repr` shows its content
+    check_output(api.log, tmp_path, api.goes_through(made(recipe)), hidden)

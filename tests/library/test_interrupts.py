@@ -1,4 +1,4 @@
-"""Interrupts and full machines at any point: they go on as they were, and the log stays usable."""
+"""Interrupts and lack of memory or stack at any point: they propagate, and the log stays usable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = ("standin", "recorder", "snapshot", "store", "ring", "stats", "nesting",
 
 
 class Interrupt:
-    """Raises at the n-th instruction of the recorder at which a signal could interrupt it."""
+    """Raises at the n-th point in the recorder at which a signal could interrupt it."""
 
     def __init__(self, error, at):
         self.error = error
@@ -63,7 +63,7 @@ class Interrupt:
 
 @pytest.fixture(params=[1_000, 0], ids=["history", "no history"])
 def watching(request):
-    """Collects from a switcher, with a history, or so that only the time is kept of most calls."""
+    """Watch a switcher, with a history or so that only the time of most calls is kept."""
 
     @contextlib.contextmanager
     def watch(api):
@@ -91,7 +91,7 @@ def api():
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_an_interrupt_between_any_two_instructions(api, watching, error):
-    """What is interrupted is not recorded, or as an error; each call after it is as ever."""
+    """An interrupted call is an error or not recorded; later calls are recorded as usual."""
     for at in itertools.count(1, STEP):
         with watching(api) as log:
             result, interrupt = 3, Interrupt(error("now"), at)
@@ -105,7 +105,7 @@ def test_an_interrupt_between_any_two_instructions(api, watching, error):
             assert len(nesting.running.stack) == 1
             calls = {name: one["calls"] for name, one in log.stats().items()}
             if EVENTS:
-                # It began, so it counts: once.
+                # The interrupted call began, so it counts once.
                 assert calls in ({"outer": 1}, {"outer": 1, "inner": 1})
             log.clear()
             for _ in range(300):
@@ -118,8 +118,8 @@ def test_an_interrupt_between_any_two_instructions(api, watching, error):
 
 
 @pytest.mark.parametrize("error", [MemoryError, RecursionError])
-def test_no_room_for_the_recorder(api, watching, error):
-    """What fails inside of the recorder alone never reaches the caller."""
+def test_no_memory_or_stack_for_the_recorder(api, watching, error):
+    """Failures inside the recorder never reach the caller."""
     missed = 0
     for at in itertools.count(1, STEP):
         with watching(api) as log:
@@ -142,7 +142,7 @@ def test_no_room_for_the_recorder(api, watching, error):
     assert missed < at / STEP / 2
 
 
-def test_recursion_to_the_end_of_the_stack(api):
+def test_recursion_to_the_limit(api):
     @api
     def down(number):
         return down(number + 1)
@@ -192,7 +192,7 @@ def test_a_coroutine_that_is_closed_and_one_that_is_cancelled(api):
 
 
 @pytest.mark.parametrize("before", range(246, 258))
-def test_a_fold_that_falls_due_where_there_is_no_room(before):
+def test_a_fold_at_the_recursion_limit(before):
     sw = Switcher("api").plug("collect")
 
     @sw
@@ -212,9 +212,9 @@ def test_a_fold_that_falls_due_where_there_is_no_room(before):
     assert stats["down"]["calls"] == len(sw.collect.history(handler="down"))
 
 
-@pytest.mark.skipif(not EVENTS, reason="an interrupt is found by its traceback here")
-def test_what_a_signal_handler_raises_goes_on_to_where_it_belongs(api, watching):
-    """Whichever moment of a call it comes in: it may be a time limit of the application."""
+@pytest.mark.skipif(not EVENTS, reason="only events find an interrupt by its traceback")
+def test_an_exception_of_a_signal_handler_propagates(api, watching):
+    """At any point of a call: the exception may be a time limit of the application."""
     for at in itertools.count(1):
         with watching(api) as log:
             interrupt = Interrupt(TimeoutError("late"), at)
@@ -229,7 +229,7 @@ def test_what_a_signal_handler_raises_goes_on_to_where_it_belongs(api, watching)
     assert at > ENOUGH
 
 
-def test_an_application_with_names_of_its_own_for_what_is_built_in():
+def test_an_application_that_redefines_builtins():
     namespace = {"__name__": "app"}
     exec(
         "def type(_): raise RuntimeError\n"

@@ -1,4 +1,4 @@
-"""A watched function behaves like an unwatched one for everybody who could look."""
+"""A watched function behaves like an unwatched one for callers, tools and the interpreter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from smartswitch import Switcher
 from smartcollect import CallLog, collecting
 
 events = pytest.mark.skipif(
-    sys.version_info < (3, 12), reason="other code takes the place of a function's own"
+    sys.version_info < (3, 12), reason="stand-in code replaces the code of a function"
 )
 
 
@@ -37,7 +37,7 @@ def module_level(first, second=2, *rest, only, more="more", **others):
 
 
 class Shown:
-    """An object whose every way to be looked at is noted."""
+    """An object that notes every way in which it is inspected."""
 
     looks: ClassVar[list[str]] = []
 
@@ -62,7 +62,7 @@ class Shown:
 
 @contextlib.contextmanager
 def watched(*functions, **settings):
-    """Watches functions that were not made for it."""
+    """Watch ``functions`` as handlers of a switcher."""
     switcher = Switcher("watched")
     for number, function in enumerate(functions):
         switcher(f"f{number}")(function)
@@ -70,7 +70,7 @@ def watched(*functions, **settings):
         yield log
 
 
-def test_the_function_is_what_it_was():
+def test_the_function_is_unchanged():
     def everything(function):
         return (
             inspect.signature(function),
@@ -92,7 +92,7 @@ def test_the_function_is_what_it_was():
         now = everything(module_level)
         if sys.version_info >= (3, 12):
             assert now == before
-        # The instructions are other ones before 3.12, and what they refer to.
+        # Before 3.12 stand-in code has other instructions and constants.
         assert now[:3] == before[:3]
         assert now[7:] == before[7:]
         assert (now[4].co_argcount, now[5]) == (before[4].co_argcount, before[5])
@@ -109,18 +109,18 @@ def test_the_function_is_what_it_was():
         lambda f: f(1, 2, only=1, second=3),
     ],
 )
-def test_wrong_arguments_raise_as_bare(call):
+def test_wrong_arguments_raise_as_if_unwatched(call):
     with pytest.raises(TypeError) as bare:
         call(module_level)
     with watched(module_level) as log, pytest.raises(TypeError) as raised:
         call(module_level)
     assert str(raised.value) == str(bare.value)
     assert len(raised.traceback) == len(bare.traceback)
-    assert log.history() == []  # it never began
+    assert log.history() == []  # the call never began
 
 
 @events
-def test_a_traceback_is_as_bare():
+def test_a_traceback_is_as_if_unwatched():
     def fails(number):
         raise ValueError(number)
 
@@ -136,7 +136,7 @@ def test_a_traceback_is_as_bare():
 
 
 @events
-def test_nothing_that_was_passed_is_kept_alive():
+def test_arguments_are_not_kept_alive():
     class Thing: ...
 
     def drop(thing, /, *things, key):
@@ -148,14 +148,14 @@ def test_nothing_that_was_passed_is_kept_alive():
         return Thing()
 
     with watched(drop, hold) as log:
-        left = drop(Thing(), Thing(), key=Thing())  # what is in an `assert` lives until its end
+        left = drop(Thing(), Thing(), key=Thing())  # a value in an `assert` lives until its end
         left.append(weakref.ref(hold())())
     assert left == [None] * 4
     assert log.history()[0]["args"][0].startswith("<")
 
 
 @events
-def test_a_frame_that_is_looked_at_again_is_whole():
+def test_a_frame_that_is_inspected_again_is_complete():
     def look(first, second):
         before = dict(sys._getframe().f_locals)
         third = 3
@@ -205,7 +205,7 @@ def test_no_code_of_a_value_runs():
     assert log.history(last=1, handler="f0")[0]["args"] == ("<Shown>", "<Shown>")
 
 
-def test_self_is_shown_by_its_class_whatever_objects_are_shown_by():
+def test_self_is_shown_by_its_class_with_any_objects_setting():
     class Order(Shown):
         def total(self, tax):
             return tax
@@ -222,7 +222,7 @@ def test_self_is_shown_by_its_class_whatever_objects_are_shown_by():
     assert Shown.looks == []
 
 
-def test_arguments_are_as_they_are_bound():
+def test_arguments_are_shown_as_bound():
     with watched(module_level) as log:
         module_level(1, only=3)
         module_level(1, 5, 6, 7, only=3, more=4, other=8)
@@ -234,7 +234,7 @@ def test_arguments_are_as_they_are_bound():
     ]
 
 
-def test_parameters_that_are_named_as_the_recorder_names_things():
+def test_parameters_with_names_that_the_recorder_uses():
     def names(probe, store, args, kwargs, frame, *context, result, **capture):
         before = sys.gettrace()
         sys.settrace(lambda *_: None)
@@ -248,7 +248,7 @@ def test_parameters_that_are_named_as_the_recorder_names_things():
     assert log.history()[0]["args"] == given[0]
 
 
-def test_another_decorator_s_marks_stay_its_own():
+def test_marks_of_another_decorator_stay_apart():
     def handler(number: int) -> int:
         return number
 
@@ -349,7 +349,7 @@ def test_a_debugger_stops_in_the_body():
     assert "smartcollect" not in text
 
 
-def test_what_reads_the_code_for_the_names_of_parameters():
+def test_libraries_that_read_parameter_names_from_the_code():
     def half(n: int) -> int:
         return n // 2
 
@@ -363,7 +363,7 @@ def test_what_reads_the_code_for_the_names_of_parameters():
 
 
 @events
-def test_frames_of_callers_are_as_bare():
+def test_frames_of_callers_are_as_if_unwatched():
     def caller():
         return sys._getframe(1).f_code.co_name, len(inspect.stack(0))
 
@@ -376,7 +376,7 @@ def test_frames_of_callers_are_as_bare():
 
 
 @events
-def test_a_function_is_called_with_its_stack_as_deep_as_bare():
+def test_the_stack_is_as_deep_as_if_unwatched():
     def down(number):
         return down(number + 1) if number < 900 else number
 
@@ -390,7 +390,7 @@ def test_a_function_is_called_with_its_stack_as_deep_as_bare():
     assert log.stats("f0")["calls"] == 901
 
 
-def test_a_coroutine_is_the_function_s_own():
+def test_a_coroutine_is_not_wrapped():
     async def work():
         return 1
 
@@ -406,7 +406,7 @@ def test_a_coroutine_is_the_function_s_own():
 
 
 @events
-def test_a_warning_is_told_of_the_line_that_made_the_call():
+def test_a_warning_shows_the_line_that_made_the_call():
     def old():
         warnings.warn("old", DeprecationWarning, stacklevel=2)
 
@@ -425,7 +425,7 @@ def test_a_warning_is_told_of_the_line_that_made_the_call():
 
 
 @events
-def test_as_many_references_as_bare():
+def test_as_many_references_as_if_unwatched():
     def count(value, *values, key):
         return sys.getrefcount(value), sys.getrefcount(values[0]), sys.getrefcount(key)
 
@@ -440,7 +440,7 @@ def test_as_many_references_as_bare():
 
 
 @events
-def test_code_that_is_written_and_read_again():
+def test_code_that_is_marshalled_and_loaded_again():
     import marshal
 
     bare = marshal.dumps(module_level.__code__)
@@ -449,7 +449,7 @@ def test_code_that_is_written_and_read_again():
 
 
 @events
-def test_what_leaves_when_the_interpreter_does():
+def test_calls_while_the_interpreter_exits():
     script = """
         import atexit, threading, time
         from smartswitch import Switcher

@@ -1,4 +1,4 @@
-"""Memory stays flat whatever is called; ``SMARTCOLLECT_SOAK`` says how many times as much."""
+"""Memory stays flat with any kind of calls; ``SMARTCOLLECT_SOAK`` multiplies their number."""
 
 from __future__ import annotations
 
@@ -153,11 +153,11 @@ def test_resident_memory_stays_flat(flood):
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    # What a gigabyte of payloads or a few thousand of anything would take is far more.
+    # Keeping the payloads, or an entry for each of the objects, would take far more.
     assert int(done.stdout) < 12_000_000
 
 
-def test_handlers_without_number_count_together():
+def test_too_many_handlers_count_together():
     sw = Switcher("api")
     with collecting(sw) as log:
         for number in range(MAX_HANDLERS + 50):
@@ -168,7 +168,7 @@ def test_handlers_without_number_count_together():
         assert log.stats("(handlers)")["calls"] >= 50
 
 
-def test_nothing_is_left_of_handlers_that_come_and_go_where_nobody_clears_the_log():
+def test_handlers_that_come_and_go_leave_nothing_in_a_log_that_is_never_cleared():
     def alive():
         gc.collect()
         return sum(type(one) is Times for one in gc.get_objects())
@@ -186,7 +186,7 @@ def test_nothing_is_left_of_handlers_that_come_and_go_where_nobody_clears_the_lo
 
 
 @pytest.mark.parametrize("serialize", [True, False])
-def test_what_a_handler_was_given_lives_no_longer_than_the_history(serialize):
+def test_arguments_live_no_longer_than_the_history(serialize):
     class Thing:
         def __init__(self):
             self.handler = None

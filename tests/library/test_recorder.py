@@ -1,4 +1,4 @@
-"""How calls of each kind are timed and nested. Times come from the injected clock."""
+"""Timing and nesting of calls of each kind. Times come from the injected clock."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_call_is_timed_exactly(sw, plugin, time):
     ]
 
 
-def test_a_failed_call_goes_on_as_it_was(sw, plugin, time):
+def test_an_exception_propagates_unchanged(sw, plugin, time):
     @sw
     def fail():
         time.sleep(1)
@@ -73,7 +73,7 @@ def test_a_failed_call_goes_on_as_it_was(sw, plugin, time):
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, GeneratorExit, BaseException])
-def test_exceptions_that_are_no_errors_are_recorded_too(sw, plugin, raised):
+def test_exceptions_that_are_not_errors_are_recorded_too(sw, plugin, raised):
     @sw
     def stop():
         raise raised
@@ -161,7 +161,7 @@ def test_a_cancelled_coroutine_is_an_error(sw, plugin):
     assert plugin.errors()[0]["exception"]["type"] == "CancelledError"
 
 
-def test_a_coroutine_behind_a_plain_function_is_one(sw, plugin, time):
+def test_a_coroutine_returned_by_a_plain_function_is_timed(sw, plugin, time):
     async def work():
         time.sleep(2)
 
@@ -248,7 +248,7 @@ def test_a_generator_is_timed_while_it_runs_and_not_its_consumer(sw, plugin, tim
     assert (entry["elapsed"], entry["result"]) == (3, "done")
 
 
-def test_a_generator_stays_one(sw, plugin):
+def test_a_generator_stays_a_generator(sw, plugin):
     @sw
     def echo():
         received = []
@@ -273,7 +273,7 @@ def test_a_generator_stays_one(sw, plugin):
     assert generator.__name__ == "echo"
 
 
-def test_a_generator_that_its_consumer_leaves_is_no_error(sw, plugin):
+def test_a_generator_that_its_consumer_leaves_is_not_an_error(sw, plugin):
     closed = []
 
     @sw
@@ -303,7 +303,7 @@ def test_a_generator_that_fails(sw, plugin):
     assert plugin.errors()[0]["exception"]["message"] == "broken"
 
 
-def test_what_is_thrown_into_a_generator_comes_out_of_it(sw, plugin):
+def test_an_exception_thrown_into_a_generator_comes_out_of_it(sw, plugin):
     @sw
     def stream():
         yield 1
@@ -358,7 +358,7 @@ def test_an_async_generator_is_timed_while_it_runs(sw, plugin, time):
     assert elapsed(plugin) == {"stream": 3}
 
 
-def test_an_async_generator_stays_one(sw, plugin):
+def test_an_async_generator_stays_an_async_generator(sw, plugin):
     @sw
     async def echo():
         value = None
@@ -514,7 +514,7 @@ def test_repeated_calls_under_one_call(sw, plugin):
     } == {("listing", "product"): (12, 2, False), ("listing", "prices"): (12, 2, True)}
 
 
-def test_repeated_calls_with_objects_are_told_apart_by_identity(time):
+def test_repeated_calls_compare_objects_by_identity(time):
     class Hostile:
         def __eq__(self, other):
             raise RuntimeError
@@ -537,7 +537,7 @@ def test_repeated_calls_with_objects_are_told_apart_by_identity(time):
     assert not plugin.profile().repeats[0].same
 
 
-def test_an_abandoned_async_generator_is_no_error(sw, plugin):
+def test_an_abandoned_async_generator_is_not_an_error(sw, plugin):
     @sw
     async def stream():
         yield 1
@@ -608,7 +608,7 @@ def test_a_task_that_a_handler_starts_keeps_no_chain_of_frames(sw, plugin):
 
 
 @pytest.mark.parametrize("raised", [asyncio.CancelledError, GeneratorExit])
-def test_a_repr_that_raises_what_is_no_error_is_contained(sw, plugin, raised):
+def test_a_repr_that_raises_an_exception_that_is_not_an_error_is_contained(sw, plugin, raised):
     class Hostile:
         def __repr__(self):
             raise raised
@@ -617,7 +617,7 @@ def test_a_repr_that_raises_what_is_no_error_is_contained(sw, plugin, raised):
     assert plugin.recording_failures == 1
 
 
-def test_a_destructor_that_asks_the_log():
+def test_a_destructor_that_reads_the_log():
     sw = Switcher("api").plug("collect", max_history=1, serialize=False)
 
     class Curious:
@@ -661,7 +661,7 @@ def test_a_coroutine_that_ends_in_another_context(sw, plugin, time):
         assert plugin.stats("parent")["self_time"] == 2.0
 
 
-def test_what_a_handler_does_before_it_returns_a_coroutine(sw, plugin, time):
+def test_work_before_a_coroutine_is_returned_counts(sw, plugin, time):
     @sw
     def child():
         time.sleep(1.0)
@@ -688,7 +688,7 @@ async def as_coroutine(awaitable):
     return await awaitable
 
 
-def test_an_exception_that_was_thrown_into_a_generator_is_let_go(sw):
+def test_an_exception_thrown_into_a_generator_is_released(sw):
     @sw
     def numbers():
         yield 1
@@ -710,7 +710,7 @@ def test_an_exception_that_was_thrown_into_a_generator_is_let_go(sw):
         gc.enable()
 
 
-def test_settings_that_change_inside_of_a_call():
+def test_settings_that_change_during_a_call():
     class Array:
         def __eq__(self, other):
             raise ValueError("ambiguous")

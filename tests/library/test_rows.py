@@ -1,4 +1,4 @@
-"""What a recorded call knows of where it ran: its thread, its task, its parent and its end."""
+"""The context of a recorded call: its thread, task, parent, end and call site."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_coroutines_know_their_task(api):
 
     with collecting(api) as log:
         asyncio.run(main())
-        alone = child(False)  # without any loop
+        alone = child(False)  # without an event loop
         alone.send(None)
         alone.close()
     calls = log.drain().calls

@@ -1,4 +1,4 @@
-"""A log without a history: it keeps the time of most calls alone, and tells the same of them."""
+"""A log without a history: it keeps only the time of most calls, but the same statistics."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from smartcollect.sources import switchers
 
 EVENTS = sys.version_info >= (3, 12)
 USUAL = 600
-"""From so many calls on the next one is expected to be like them."""
+"""After this many similar calls, the next is expected to be similar too."""
 
-# A call: its handler, how long it works, whether it raises, and the calls that it makes.
+# A call: its handler, its own work, whether it raises, and the calls that it makes.
 CALL = st.recursive(
     st.tuples(st.sampled_from("abcde"), st.integers(0, 3), st.booleans(), st.just(())),
     lambda inner: st.tuples(
@@ -54,7 +54,7 @@ def application(time, unit):
     return api
 
 
-# One that yields, and one that awaits; `drive` makes them do their work.
+# A generator and a coroutine; `drive` runs them.
 FUNCTIONS = {
     "d": "def {name}(call): yield run(call)",
     "e": "async def {name}(call): return run(call)",
@@ -69,7 +69,7 @@ def drive(made):
             made.send(None)
 
 
-def told(calls, max_history, unit, seen):
+def recorded(calls, max_history, unit, seen):
     time = FakeTime()
     api = application(time, unit)
     log = CallLog(LogSettings(max_history=max_history, objects="type"), time.clock)
@@ -85,19 +85,19 @@ def told(calls, max_history, unit, seen):
     return log.stats(), profile.to_dict(), [call.elapsed for call in profile.slowest]
 
 
-# Calls that take long read where the time of their thread goes, and are seen in another way.
+# Long calls read the clocks of their thread and take another path.
 @pytest.mark.parametrize("seen", [True, False], ids=["slower ones seen", "none seen"])
 @pytest.mark.parametrize("unit", [1.0, 0.00001], ids=["long", "short"])
 @given(calls=st.lists(CALL, min_size=1, max_size=8))
 @example(calls=[(kind, 1, False, [("a", 1, False, [])]) for kind in "ade"])
 @settings(max_examples=50)
-def test_what_is_told_is_the_same_with_and_without_a_history(unit, seen, calls):
-    assert told(calls, 0, unit, seen) == told(calls, 10_000, unit, seen)
+def test_statistics_are_the_same_with_and_without_a_history(unit, seen, calls):
+    assert recorded(calls, 0, unit, seen) == recorded(calls, 10_000, unit, seen)
 
 
 @pytest.fixture
 def log(time):
-    """A log without a history that has seen its slowest calls, each of five seconds."""
+    """A log without a history, whose slowest calls so far took five seconds each."""
     log = CallLog(LogSettings(max_history=0, objects="type"), time.clock)
     api = Switcher("before")
 
@@ -130,7 +130,7 @@ def test_the_arguments_of_a_slow_call_after_many_quick_ones(log, time):
     for _ in range(USUAL):
         work(0.0001, [1, 2], Order())
     work(9, [1, 2], Order())
-    # The list is another one by now: of that nothing but the type is certain.
+    # The list may have changed during the call, so only its type is shown.
     content = "<list>" if EVENTS else "[1, 2]"
     assert slowest(log).arguments == f"seconds=9, items={content}, order=<Order>, name='n'"
     work(10, [1, 2], Order())
@@ -138,8 +138,8 @@ def test_the_arguments_of_a_slow_call_after_many_quick_ones(log, time):
     assert log.stats("work")["calls"] == USUAL + 2
 
 
-@pytest.mark.skipif(not EVENTS, reason="a stand-in has the arguments as they were passed")
-def test_a_parameter_that_has_another_value_by_then(log, time):
+@pytest.mark.skipif(not EVENTS, reason="stand-in code has the original arguments")
+def test_a_parameter_that_was_reassigned(log, time):
     api = Switcher("api")
 
     @api
@@ -206,7 +206,7 @@ def test_a_coroutine_that_waits_after_many_that_did_not(log, time):
     assert log.stats("work")["calls"] == USUAL + 1
 
 
-def test_what_a_quick_function_returned_is_followed(log, time):
+def test_a_generator_that_a_quick_function_returned_is_followed(log, time):
     api = Switcher("api")
 
     async def later(seconds):
@@ -222,7 +222,7 @@ def test_what_a_quick_function_returned_is_followed(log, time):
     assert slowest(log)[1:3] == (9, "seconds=9")
 
 
-def test_whether_repeated_calls_are_alike_is_told_of_quick_ones_too(log):
+def test_repeated_calls_compare_arguments_of_quick_calls_too(log):
     api = Switcher("api")
 
     @api
@@ -243,7 +243,7 @@ def test_whether_repeated_calls_are_alike_is_told_of_quick_ones_too(log):
     assert [repeat[2:5] for repeat in log.profile().repeats] == [(20, 2, False)]
 
 
-def test_no_call_is_lost_or_told_twice_between_threads():
+def test_no_call_is_lost_or_counted_twice_between_threads():
     api = Switcher("api")
 
     @api
@@ -278,11 +278,11 @@ def calls(profile):
     return stats.calls if stats else 0
 
 
-def test_each_batch_has_the_slowest_calls_of_its_own(time):
-    """What was slow in a batch before hides nothing, of all calls and of those of a handler."""
+def test_each_batch_has_its_own_slowest_calls(time):
+    """Slow calls of an earlier batch hide no calls, neither overall nor of a handler."""
     api = Switcher("api")
 
-    # Calls so short that nobody asks where their time went.
+    # Too short for readings.
     @api
     def work(ticks):
         time.now += ticks / 2**20
