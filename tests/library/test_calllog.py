@@ -1,4 +1,4 @@
-"""The questions, against what a plain list answers."""
+"""Queries of a log, compared with those of a plain list."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from smartcollect.storage.rows import Call
 
 
 class Replayed:
-    """Calls made up by a test, both in a log and in a plain list."""
+    """Made-up calls, both in a log and in a plain list."""
 
     def __init__(self, calls, max_history):
         self.time = FakeTime()
@@ -55,7 +55,7 @@ calls = st.lists(
 
 
 @given(calls, st.integers(0, 10), st.integers(0, 12), st.sampled_from([None, "a", "b"]))
-def test_queries_answer_what_a_list_does(made, max_history, count, handler):
+def test_queries_return_the_same_as_a_list(made, max_history, count, handler):
     replayed = Replayed(made, max_history)
     log = replayed.log
     kept = [call for call in replayed.kept if handler in (None, call[0])]
@@ -129,7 +129,7 @@ def test_slowest_refuses(sw, count):
         sw.collect.fastest(count)
 
 
-def test_slower_than_refuses_what_is_no_duration(sw):
+def test_slower_than_refuses_a_threshold_that_is_not_a_duration(sw):
     with pytest.raises(ValueError, match="threshold: 'fast' is not a duration"):
         sw.collect.slower_than("fast")
 
@@ -154,7 +154,7 @@ def test_statistics_of_an_unknown_handler(sw, name, hint):
         sw.collect.stats(name)
 
 
-def test_statistics_where_nothing_is_registered():
+def test_statistics_without_registered_handlers():
     with pytest.raises(KeyError, match="none is registered"):
         CollectPlugin().stats("process")
 
@@ -164,7 +164,7 @@ def test_statistics_of_a_handler_that_was_not_called(sw):
     assert sw.collect.stats() == {}
 
 
-def test_clear_forgets_calls_and_knows_handlers(sw):
+def test_clear_forgets_calls_and_keeps_handlers(sw):
     sw._methods["process"]._wrapped(1)
     assert sw.collect.uncalled() == ["other", "users.show"]
     sw.collect.clear()
@@ -175,7 +175,7 @@ def test_clear_forgets_calls_and_knows_handlers(sw):
     assert sw.collect.stats("process")["calls"] == 1
 
 
-def test_answers_are_the_askers_own(sw):
+def test_results_are_independent_copies(sw):
     sw._methods["process"]._wrapped(1)
     sw.collect.history()[0]["kwargs"]["more"] = 1
     sw.collect.stats()["process"]["calls"] = 7
@@ -228,7 +228,7 @@ def test_frozen_time_does_not_stop_the_clock():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_fork_in_the_middle_leaves_a_child_that_works(sw):
+def test_a_fork_during_calls_leaves_a_working_child(sw):
     process = sw._methods["process"]._wrapped
     reading, writing = os.pipe()
     process(1)
@@ -278,7 +278,7 @@ def test_the_public_names():
 
 @settings(max_examples=30)
 @given(st.integers(), st.integers(0, 2_500), st.integers(0, 1_100))
-def test_the_extremes_of_many_calls_are_those_of_a_sorted_list(seed, calls, n):
+def test_the_slowest_and_fastest_of_many_calls_equal_a_sorted_list(seed, calls, n):
     random = Random(seed)
     log = CallLog(LogSettings(max_history=5_000))
     name = HandlerName("api", "handler")

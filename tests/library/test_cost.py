@@ -1,4 +1,4 @@
-"""Guards of what a recorded call costs: counted and not timed, so a busy machine says the same."""
+"""Limits on the cost of a recorded call, counted and not timed, so that load has no effect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from smartcollect.storage.store import FOLD_AT
 
 
 def instructions(function: Callable[[], Any]) -> int:
-    """How many bytecode instructions ``function`` runs, in all the Python code that it calls."""
+    """Return the number of bytecode instructions of ``function``, including all Python callees."""
     count = 0
 
     def trace(frame: Any, event: str, _: Any) -> Any:
@@ -34,7 +34,7 @@ def instructions(function: Callable[[], Any]) -> int:
 
 
 def calls_of_the_recorder(function: Callable[[], Any]) -> int:
-    """How many calls the recorder makes meanwhile, of functions of C and its own."""
+    """Return the number of calls that the recorder makes during ``function()``."""
     count = 0
 
     def tick(value: Any = None) -> Any:
@@ -52,20 +52,20 @@ def calls_of_the_recorder(function: Callable[[], Any]) -> int:
 
 
 def a_call(call: Callable[[], Any]) -> float:
-    """Instructions of one call of many, what they take to be folded included."""
+    """Return the mean number of instructions of a call, including folding."""
 
     def many() -> None:
         for _ in range(FOLD_AT):
             call()
 
-    # Calls take longer while they are looked at, and would all be among the slowest at first.
+    # Warm up: traced calls are slower, so the first ones would all be among the slowest.
     instructions(many)
     return instructions(many) / FOLD_AT
 
 
 @pytest.fixture
 def handler(time):
-    # A clock of its own: on a busy machine each call in turn would be the slowest yet, which costs.
+    # The fake clock, because with real time any call may be the slowest yet, which costs more.
     api = Switcher("cost")
 
     @api
@@ -75,7 +75,7 @@ def handler(time):
     return api, handler
 
 
-# A tenth more than it takes on CPython 3.11.
+# A tenth above the measurement on CPython 3.11.
 @pytest.mark.parametrize(
     ("call", "limit"),
     [
@@ -93,14 +93,14 @@ def test_a_recorded_call(handler, call, limit):
 
 
 @pytest.mark.skipif(EVENTS, reason="nothing can trace a callback")
-def test_a_call_that_is_not_drawn(handler):
+def test_a_call_that_is_not_sampled(handler):
     api, function = handler
     bare = a_call(lambda: function(1_000))
     with collecting(api, sample_rate=0.0):
         assert 0 < a_call(lambda: function(1_000)) - bare <= 90
 
 
-def test_a_handler_that_nobody_watches_any_more(handler):
+def test_a_handler_that_is_no_longer_watched(handler):
     api, function = handler
     bare = a_call(lambda: function(1_000))
     with collecting(api):
@@ -110,7 +110,7 @@ def test_a_handler_that_nobody_watches_any_more(handler):
 
 @pytest.mark.skipif(not EVENTS, reason="counted by instructions")
 @pytest.mark.parametrize(("share", "limit"), [(1.0, 25), (0.0, 9)])
-def test_a_call_that_is_seen_by_events(handler, share, limit):
+def test_a_call_recorded_through_events(handler, share, limit):
     api, function = handler
     with collecting(api, sample_rate=share):
         function(1_000)

@@ -1,4 +1,4 @@
-"""A stranger's suite stays green: a watched smartswitch looks and does as a bare one."""
+"""A watched smartswitch looks and behaves like a bare one, in any sequence of operations."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from smartcollect.plugin import CollectPlugin
 
 
 def bare_copy() -> ModuleType:
-    """A smartswitch of its own, context variables included, that nobody has hooked."""
+    """Import a separate, unwatched copy of smartswitch with its own context variables."""
 
     def taken() -> dict[str, ModuleType]:
         names = [name for name in sys.modules if name.partition(".")[0] == "smartswitch"]
@@ -52,11 +52,11 @@ def bare_copy() -> ModuleType:
 
 
 BARE = bare_copy()
-# In place of `CollectPlugin`: it is listed where a plugin is unknown.
+# In place of `CollectPlugin`, so that errors about unknown plugins list the same names.
 BARE.Switcher.register_plugin("collect", BARE.BasePlugin)
 
-# One application for each side. It is text, because what is pickled has to be found in a module,
-# and each side needs functions of its own there.
+# The application, executed once for each side. It is text because pickled objects must be found in
+# a module, and each side needs its own functions there.
 _APPLICATION = compile(
     '''
 import collections, contextlib, functools, types
@@ -132,7 +132,7 @@ async def coroutine(value, factor=1):
 async def immediate(value):
     return step(value)
 
-# That no handler is behind them makes it known how many calls are recorded.
+# Copies that are not handlers, so that the number of recorded calls is known.
 def unregistered(function):
     return types.FunctionType(function.__code__, globals(), function.__name__, (1,))
 
@@ -358,7 +358,7 @@ _MODULE_LEVEL = [
     "decorated",
 ]
 _MADE = ["closure", "waiting", "producing", "streaming"]
-# Those whose calls work after they returned, so that wrong arguments may be told later.
+# Handlers that work after their calls return, so that wrong arguments may raise later.
 _WORKS_LATER = {
     "coroutine",
     "immediate",
@@ -373,7 +373,7 @@ _WORKS_LATER = {
 
 
 def plugins_of(package: ModuleType) -> dict[str, type]:
-    """Plugins as somebody may write them, for one side's smartswitch."""
+    """Return typical plugins for the smartswitch of one side."""
 
     class Changing(package.BasePlugin):
         """Counts calls, and changes their arguments and results."""
@@ -391,7 +391,7 @@ def plugins_of(package: ModuleType) -> dict[str, type]:
             return changed
 
     class Describing(package.BasePlugin):
-        """Keeps what it was shown at registration, and lets handlers pass."""
+        """Notes handlers at registration and does not change their calls."""
 
         def on_decore(self, switch, func, entry):
             entry.metadata["described"] = (func.__name__, str(inspect.signature(func)))
@@ -402,7 +402,7 @@ def plugins_of(package: ModuleType) -> dict[str, type]:
             return call_next
 
     class Replacing(package.BasePlugin):
-        """Registers something else than what it was given."""
+        """Registers a wrapper in place of each handler."""
 
         def on_decore(self, switch, func, entry):
             @functools.wraps(func)
@@ -415,7 +415,7 @@ def plugins_of(package: ModuleType) -> dict[str, type]:
         on_decorate = on_decore
 
     class Retrying(package.BasePlugin):
-        """Calls a handler that failed once more."""
+        """Calls a handler again if it fails."""
 
         def wrap_handler(self, switch, entry, call_next):
             def retried(*args, **kwargs):
@@ -427,7 +427,7 @@ def plugins_of(package: ModuleType) -> dict[str, type]:
             return retried
 
     class Refusing(package.BasePlugin):
-        """Admits no handler whose name has an ``n``."""
+        """Refuses handlers whose name contains an ``n``."""
 
         def on_decore(self, switch, func, entry):
             if "n" in entry.name:
@@ -450,7 +450,7 @@ class Side:
         exec(_APPLICATION, vars(self.module))
 
     def pickled(self, value: Any) -> Any:
-        """What comes back of ``value`` from a pickle."""
+        """Pickle and unpickle ``value``."""
         before = sys.modules.get("application")
         sys.modules["application"] = self.module
         try:
@@ -462,20 +462,20 @@ class Side:
 
 
 class Pair(NamedTuple):
-    """What is the same thing on both sides."""
+    """The same object on both sides."""
 
     watched: Any
     bare: Any
 
 
 class Handler(NamedTuple):
-    """What registering a function gave.
+    """The result of registering a function.
 
     Attributes:
-        kind: which of the application's it is.
-        original: the function that was registered.
-        made: what registration returned.
-        switcher, name: where it is.
+        kind: the name of the function in the application.
+        original: the registered function.
+        made: the return value of the registration.
+        switcher, name: the switcher, and the name of the handler in it.
     """
 
     kind: str
@@ -486,17 +486,17 @@ class Handler(NamedTuple):
 
 
 def _key(pair: Pair) -> int:
-    """Tells functions apart, a static method's from that of no other."""
+    """Return a key of a function; a static method has the key of its function."""
     return id(getattr(pair.bare, "__func__", pair.bare))
 
 
-def told(value: Any) -> str:
-    """A value as text that is the same for equal values of both sides."""
+def text_of(value: Any) -> str:
+    """Return text for a value that is the same for equal values of both sides."""
     return re.sub(r"0x[0-9a-fA-F]+", "0x", f"{value.__class__.__name__}: {value!r}")
 
 
 def face(handler: Any) -> dict[str, Any]:
-    """What can be seen of a handler without a call."""
+    """Return everything visible of a handler without calling it."""
     names = ("__name__", "__qualname__", "__module__", "__doc__", "__annotations__")
     names += ("__defaults__", "__kwdefaults__")
     tests = (
@@ -516,14 +516,14 @@ def face(handler: Any) -> dict[str, Any]:
         try:
             return str(read(handler))
         except (TypeError, ValueError) as error:
-            return told(error)
+            return text_of(error)
 
     return {
-        "told": told(handler),
-        "named": [told(getattr(handler, name, None)) for name in names],
+        "text": text_of(handler),
+        "named": [text_of(getattr(handler, name, None)) for name in names],
         "tested": [test(handler) for test in tests],
         "signature": parameters(inspect.signature),
-        # `functools.wraps` copies the signature by which a watched function tells its parameters.
+        # `functools.wraps` copies the `__signature__` of a watched function.
         "arguments": plain and parameters(inspect.getfullargspec),
         "wrapped": wraps,
         "public": [name for name in dir(handler) if not name.startswith("_")],
@@ -531,17 +531,17 @@ def face(handler: Any) -> dict[str, Any]:
 
 
 class Driven(NamedTuple):
-    """What was seen of a result that worked after the call returned."""
+    """Observations of a coroutine or generator that was driven after the call returned."""
 
     seen: list[Any]
 
 
 def driven(result: Any, way: str) -> Any:
-    """What is seen of ``result``, which is driven to its end if it is to work yet.
+    """Return ``result`` or, for a coroutine or generator, drive it and return observations.
 
     Args:
-        way: "end", "throw" an exception in after the first step, "close" it then, or "leave" it
-            before.
+        way: "end" drives it to its end, "throw" throws an exception in after the first step,
+            "close" closes it then, and "leave" closes it before the first step.
     """
     if inspect.isasyncgen(result):
 
@@ -582,12 +582,12 @@ def driven(result: Any, way: str) -> Any:
 
 
 class Outcome:
-    """What an operation did.
+    """The outcome of an operation.
 
     Attributes:
-        value: what it returned.
-        error: what it raised instead.
-        told: what somebody sees of it.
+        value: the return value.
+        error: the exception, if it raised.
+        seen: the observable parts, as text.
     """
 
     def __init__(self, operation: Any, *values: Any) -> None:
@@ -600,11 +600,17 @@ class Outcome:
         except (Exception, SystemExit) as error:
             self.error = error
             cause, context = error.__cause__, error.__context__
-            seen = [told(error), str(error), told(cause), told(context), sorted(vars(error))]
+            seen = [
+                text_of(error),
+                str(error),
+                text_of(cause),
+                text_of(context),
+                sorted(vars(error)),
+            ]
         else:
-            seen = [told(self.value)]
-        self.told = [*(re.sub(r"0x[0-9a-f]+", "0x", text) for text in map(str, seen))]
-        self.told.append(re.sub(r"0x[0-9a-f]+", "0x", printed.getvalue()))
+            seen = [text_of(self.value)]
+        self.seen = [*(re.sub(r"0x[0-9a-f]+", "0x", text) for text in map(str, seen))]
+        self.seen.append(re.sub(r"0x[0-9a-f]+", "0x", printed.getvalue()))
 
 
 NAMES = ["plain", "first", "second", "countdown", "add", "<lambda>", "total"]
@@ -620,7 +626,7 @@ SELECTORS = [
 VALUES = [0, 1, 2, 3, "a", "fail", "stop", "exit", None, (1, "b"), 2.5, [1, [2]], {"key": {1}}]
 aliases = st.none() | st.sampled_from(NAMES)
 values = st.sampled_from(VALUES)
-# Half of them what most handlers take.
+# Most of the time a single value, which most handlers take.
 arguments = st.one_of(
     st.tuples(st.tuples(values), st.just({})),
     st.tuples(st.tuples(values), st.just({})),
@@ -635,7 +641,7 @@ ways = st.sampled_from(["end", "end", "throw", "close", "leave"])
 
 
 def fits(handler: Handler, given: Any) -> bool:
-    """Whether the arguments of a call are those of the handler's parameters."""
+    """Return whether the arguments of a call match the handler's parameters."""
     args, kwargs = given
     try:
         inspect.signature(handler.original.bare, follow_wrapped=False).bind(*args, **kwargs)
@@ -645,7 +651,7 @@ def fits(handler: Handler, given: Any) -> bool:
 
 
 class Suite(RuleBasedStateMachine):
-    """Whatever somebody does with smartswitch, done on both sides."""
+    """Random operations of smartswitch, run on both sides."""
 
     collects = False
 
@@ -656,7 +662,7 @@ class Suite(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        # Not the thread's: what is switched off in one run is not to be off in the next.
+        # A separate context, so that a plugin switched off in one run is not off in the next.
         self.context = Context()
         self.sides = Pair(Side(smartswitch), Side(BARE))
         self.all_switchers: list[Pair] = []
@@ -675,7 +681,7 @@ class Suite(RuleBasedStateMachine):
         if not self.collects:
             for original in self.all_originals:
                 self.both(lambda side, one: self._own(one), original)
-        # Or the next run would watch them too, until the collector comes.
+        # Otherwise the next run would watch them too, until they are garbage collected.
         for switcher in self.all_switchers:
             for side in switcher:
                 side._methods.clear()
@@ -686,7 +692,7 @@ class Suite(RuleBasedStateMachine):
         return list(vars(function)), function.__code__
 
     def both(self, operation: Any, *pairs: Pair, alike: bool = True) -> Pair:
-        """The outcomes of an operation, which is done on each side with its own of each pair."""
+        """Run an operation on each side, with its part of each pair, and return the outcomes."""
         outcomes = Pair(
             *(
                 self.context.run(Outcome, operation, side, *(pair[index] for pair in pairs))
@@ -694,11 +700,11 @@ class Suite(RuleBasedStateMachine):
             )
         )
         if alike:
-            assert outcomes.watched.told == outcomes.bare.told
+            assert outcomes.watched.seen == outcomes.bare.seen
         return outcomes
 
     def made(self, operation: Any, *pairs: Pair) -> Pair | None:
-        """What an operation made, if it did not fail."""
+        """Run an operation on each side, and return the values unless it failed."""
         watched, bare = self.both(operation, *pairs)
         return None if bare.error is not None else Pair(watched.value, bare.value)
 
@@ -739,7 +745,7 @@ class Suite(RuleBasedStateMachine):
         return self._switcher(made)
 
     def _circular(self, parent: Pair, child: Any) -> bool:
-        """Whether ``child`` is above ``parent``: no switcher can be described then."""
+        """Return whether ``child`` is above ``parent``; smartswitch cannot describe such cycles."""
         node = parent.bare.parent
         while node is not None and node is not child:
             node = node.parent
@@ -967,14 +973,14 @@ class Suite(RuleBasedStateMachine):
             return driven(result, way), same, args, kwargs
 
         watched, bare = self.both(called, *pairs, alike=False)
-        # Wrong arguments are told at the first step, which this has not.
+        # Wrong arguments may raise at the first step only, which "leave" does not make.
         if way != "leave" or bare.error is None:
-            assert watched.told == bare.told
+            assert watched.seen == bare.seen
             if handler is not None and self._counts(handler):
                 left = way == "leave" and self._deferred(bare)
                 expected = 0 if left else 1 + again.count("again") - inner
                 counted = self._calls() - before
-                # A call with wrong arguments never starts: a layer alone sees it.
+                # A call with wrong arguments never starts; only a layer records it.
                 assert counted == expected or (counted == 0 and not fits(handler, given))
 
     def _deferred(self, outcome: Outcome) -> bool:
@@ -986,8 +992,8 @@ class Suite(RuleBasedStateMachine):
     def _counts(self, handler: Handler) -> bool:
         return self.registrations[_key(handler.original)] == 1
 
-    def _told_late(self, handler: Handler, given: Any) -> bool:
-        """Whether a plugin might see that wrong arguments are told later than by a bare handler."""
+    def _fails_late(self, handler: Handler, given: Any) -> bool:
+        """Return whether wrong arguments may raise later than for a bare handler."""
         if handler.kind not in _WORKS_LATER or self._counts(handler):
             return False
         try:
@@ -1003,8 +1009,8 @@ class Suite(RuleBasedStateMachine):
 
     @rule(handler=handlers, given=arguments, way=ways)
     def call(self, handler: Handler, given: Any, way: str) -> None:
-        if not self._told_late(handler, given):
-            # What has no code to be exchanged is seen through its switcher only.
+        if not self._fails_late(handler, given):
+            # A callable without Python code is recorded through its switcher only.
             seen = handler if inspect.isfunction(handler.made.bare) else None
             self._call(seen, lambda side, one: one, given, way, handler.made)
 
@@ -1013,13 +1019,13 @@ class Suite(RuleBasedStateMachine):
         def found(side: Side, switcher: Any) -> Any:
             return dispatch(switcher, handler.name)
 
-        # In 0.10 what is called with one callable registers it.
-        if "." not in handler.name and not self._told_late(handler, given):
+        # In 0.10 a call with one callable registers it.
+        if "." not in handler.name and not self._fails_late(handler, given):
             self._call(handler, found, given, way, handler.switcher)
 
     @rule(handler=handlers, given=arguments, way=ways)
     def call_the_plain_function(self, handler: Handler, given: Any, way: str) -> None:
-        if not self._told_late(handler, given):
+        if not self._fails_late(handler, given):
             self._call(None, lambda side, one: one, given, way, handler.original)
 
     @rule(switcher=switchers, selector=st.sampled_from(SELECTORS), value=values)
@@ -1064,7 +1070,7 @@ class Suite(RuleBasedStateMachine):
                 return functools.partial(getattr(type(shop), method), shop)
             return getattr(type(shop) if of_class else shop, method)
 
-        self.both(lambda side, shop: told(found(side, shop)), shop)
+        self.both(lambda side, shop: text_of(found(side, shop)), shop)
         self._call(None, found, given, "end", shop)
 
     @rule(shop=shops, selector=st.sampled_from(["total", "first", "later", "each", "outside"]))
@@ -1074,7 +1080,7 @@ class Suite(RuleBasedStateMachine):
 
         self._call(None, found, ((1,), {}), "end", shop)
 
-    # -- what is seen after each of them ----------------------------------------------------------
+    # -- checks after each operation --------------------------------------------------------------
 
     @invariant()
     def switchers_look_alike(self) -> None:
@@ -1087,7 +1093,7 @@ class Suite(RuleBasedStateMachine):
             switcher.describe(),
             [plugin.name for plugin in plugins],
             [getattr(plugin, "seen", None) for plugin in plugins],
-            # What a child inherits of a collector goes on sharing its configuration.
+            # A child shares the configuration of a collector that it inherits.
             [one.is_enabled_for("first") for one in plugins if one.name != "collect"],
             [entry.metadata.get("described") for entry in switcher._methods.values()],
             sorted(switcher.registered_plugins()),
@@ -1102,7 +1108,7 @@ class Suite(RuleBasedStateMachine):
             self.both(self._found(handler), handler.switcher, handler.original, handler.made)
 
     def _found(self, handler: Handler) -> Any:
-        # What has no code to be exchanged, or two names, has a stand-in in the switcher.
+        # A callable without Python code, or with two names, has a proxy in the switcher.
         itself = self._counts(handler) and inspect.isfunction(handler.original.bare)
 
         def found(side: Side, switcher: Any, original: Any, made: Any) -> Any:
@@ -1132,12 +1138,12 @@ class Suite(RuleBasedStateMachine):
                 handler.original,
                 alike=False,
             )
-            # An instance's reaches for the switcher, of which smartswitch makes no copy.
-            assert bare.error is not None or watched.told == bare.told
+            # A bound method of an instance refers to a switcher, which cannot be copied.
+            assert bare.error is not None or watched.seen == bare.seen
 
 
 class CollectedSuite(Suite):
-    """The same, with collectors that somebody plugs besides."""
+    """The same operations, with explicitly plugged collectors too."""
 
     collects = True
 
@@ -1145,7 +1151,7 @@ class CollectedSuite(Suite):
 RUNS = settings(max_examples=100, stateful_step_count=30, derandomize=True)
 
 
-def test_a_bare_copy_is_another_one():
+def test_a_bare_copy_is_separate():
     assert BARE.Switcher is not smartswitch.Switcher
     assert not hasattr(BARE.Switcher._decorate, "__wrapped__")
     assert BARE.core._activation_ctx is not smartswitch.core._activation_ctx
@@ -1153,11 +1159,11 @@ def test_a_bare_copy_is_another_one():
     assert sys.modules["smartswitch.core"].Switcher is smartswitch.Switcher
 
 
-def test_a_watched_suite_sees_what_a_bare_one_does():
+def test_a_watched_suite_sees_the_same_as_a_bare_one():
     run_state_machine_as_test(Suite, settings=RUNS)
 
 
-def test_a_suite_with_collectors_of_its_own_sees_what_a_bare_one_does():
+def test_a_suite_with_its_own_collectors_sees_the_same_as_a_bare_one():
     run_state_machine_as_test(CollectedSuite, settings=RUNS)
 
 
@@ -1204,7 +1210,7 @@ def test_a_class_that_was_dispatched_lists_its_attributes():
 
 
 @needs_get
-def test_what_cannot_be_called_is_left_alone():
+def test_entries_that_are_not_callable_are_left_alone():
     method = classmethod(lambda cls: None)
     with collecting():
         sw = smartswitch.Switcher("api")

@@ -248,7 +248,7 @@ SAME = {
 
 @pytest.mark.parametrize(("values", "same"), SAME.values(), ids=SAME)
 @pytest.mark.parametrize("kind", ["function", "generator", "coroutine"])
-def test_repeated_calls_are_told_apart_by_identity(values, same, kind):
+def test_repeated_calls_compare_objects_by_identity(values, same, kind):
     sw = Switcher("api")
 
     @sw("function")

@@ -120,7 +120,7 @@ class Item:
 @pytest.mark.parametrize(
     "value", [b"bytes", {1}, frozenset(), set(), 1j, Colour.RED, Item("x"), range(3), UserDict()]
 )
-def test_all_else_becomes_its_repr(value):
+def test_other_objects_become_their_repr(value):
     assert Snapshot().value(value) == repr(value)
 
 
@@ -128,7 +128,7 @@ def test_a_deque_becomes_text():
     assert Snapshot().value(deque([1, "a"])) == "deque([1, 'a'])"
 
 
-def test_what_is_cut_says_so():
+def test_cuts_are_visible():
     snapshot = Snapshot()
     assert snapshot.value("x" * 700) == "x" * 500 + "… (200 more characters)"
     assert snapshot.value(b"x" * 700).endswith("… (200 more bytes)")
@@ -149,7 +149,7 @@ def test_the_number_of_values_is_bounded():
     assert nodes(Snapshot().value([[0] * 50 for _ in range(50)])) <= MAX_NODES + 60
 
 
-def test_cycles_end():
+def test_cycles_are_cut():
     value: list[Any] = [1]
     value.append(value)
     table: dict[str, Any] = {}
@@ -157,7 +157,7 @@ def test_cycles_end():
     assert Snapshot().value([value, table]) == [[1, "<cycle: list>"], {"self": "<cycle: dict>"}]
 
 
-def test_a_value_twice_is_no_cycle():
+def test_a_value_that_occurs_twice_is_not_a_cycle():
     value = [1]
     assert Snapshot().value([value, value]) == [[1], [1]]
 
@@ -189,7 +189,7 @@ def test_a_repr_that_fails_is_contained_and_counted(raised):
     assert snapshot.failures == 1
 
 
-def test_an_interrupt_in_a_repr_goes_on():
+def test_an_interrupt_in_a_repr_propagates():
     class Slow:
         def __repr__(self):
             raise KeyboardInterrupt
@@ -198,7 +198,7 @@ def test_an_interrupt_in_a_repr_goes_on():
         Snapshot().value(Slow())
 
 
-def test_a_class_that_lies_is_not_asked():
+def test_a_class_that_lies_about_its_type():
     class Liar:
         @property
         def __class__(self):
@@ -243,7 +243,7 @@ def test_secret_names(name):
 
 
 @pytest.mark.parametrize("name", ["tokenize", "max_tokens", "key", "author", "passed", "", "x"])
-def test_names_that_are_no_secret(name):
+def test_names_that_are_not_secret(name):
     assert not Redactor()(name)
 
 
@@ -335,7 +335,7 @@ class Key(str):
     __hash__ = str.__hash__
 
 
-def test_secrets_in_dicts_with_keys_that_are_no_plain_text():
+def test_secrets_in_dicts_with_unusual_keys():
     taken = Snapshot(secret=Redactor()).value(
         {Key("api_key"): "x1", Field.PASSWORD: "x2", b"token": "x3", Field.NAME: "kept", 1: "kept"}
     )
@@ -349,7 +349,7 @@ def test_secrets_at_any_depth():
     assert taken.count("***") == 2
 
 
-def test_secrets_in_what_exceptions_hold():
+def test_secrets_in_exceptions():
     secret = Snapshot(secret=Redactor())
     error = ValueError({"password": "hunter2"}, "text")
     assert "hunter2" not in repr(secret.value(error))
@@ -361,7 +361,7 @@ def test_secrets_in_what_exceptions_hold():
     assert failure(ValueError(), secret).message == ""
 
 
-def test_a_repr_that_takes_long_is_left_alone_for_a_while(monkeypatch):
+def test_a_slow_repr_is_skipped_for_a_while(monkeypatch):
     now = 0.0
 
     class Slow:
@@ -396,7 +396,7 @@ def test_builtins_that_may_be_large(value, shown):
     assert Snapshot().value(value) == shown
 
 
-def test_secret_positions_of_all_that_can_be_called():
+def test_secret_positions_of_callables_of_all_kinds():
     def inner(session, user, password): ...
 
     @functools.wraps(inner)
@@ -446,7 +446,7 @@ def test_names_in_other_scripts():
     assert not Redactor(("пароль",))("имя")
 
 
-def test_secrets_in_what_other_exceptions_hold():
+def test_secrets_in_exceptions_of_the_standard_library():
     secret = Snapshot(secret=Redactor())
     for error in (OSError(1, {"password": "hunter2"}), ImportError({"password": "hunter2"})):
         assert "hunter2" not in failure(error, secret).message
@@ -457,7 +457,7 @@ def test_secrets_in_what_other_exceptions_hold():
 
 @pytest.mark.parametrize("objects", ["repr", "type"])
 @pytest.mark.parametrize("depth", [1, 2, 9])
-def test_an_exception_in_an_exception_tells_no_secret(objects, depth):
+def test_an_exception_in_an_exception_shows_no_secret(objects, depth):
     error = ValueError({"password": "hunter2"})
     for _ in range(depth):
         error = ValueError(error)
@@ -467,7 +467,7 @@ def test_an_exception_in_an_exception_tells_no_secret(objects, depth):
     assert "hunter2" not in str(snapshot.value([error]))
 
 
-def test_an_exception_that_has_itself():
+def test_an_exception_that_contains_itself():
     error = ValueError()
     error.args = (error,)
     assert Snapshot().message(error)

@@ -36,7 +36,7 @@ def test_percentiles_are_within_two_percent_of_the_exact_ones(elapsed, share):
 
 
 @given(st.lists(times), st.lists(times))
-def test_merged_statistics_are_those_of_all_calls(one, other):
+def test_merged_statistics_equal_statistics_of_all_calls(one, other):
     merged = stats_of(one)
     merged.merge(stats_of(other))
     together = stats_of([*one, *other])
@@ -73,7 +73,7 @@ def test_statistics():
     }
 
 
-def test_statistics_of_no_call():
+def test_statistics_without_calls():
     empty = HandlerStats().statistics()
     assert empty.pop("last_call") is None
     assert set(empty.values()) == {0}
@@ -107,7 +107,7 @@ def test_the_table_is_sorted_and_readable():
     assert "1.00 µs" in lines[3]
 
 
-def test_the_notebook_gets_html():
+def test_notebooks_show_html():
     stats = Stats({"<b>": stats_of([1.0]).statistics()})
     assert "<table>" in stats._repr_html_()
     assert "&lt;b&gt;" in stats._repr_html_()

@@ -1,4 +1,4 @@
-"""Steady time: the time of a call without that in which its thread waited for a processor."""
+"""Steady time: the time of a call without waiting for a processor."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MS = 0.001
 
 
 class App:
-    """Handlers that compute, sleep and are delayed, each as long as it is told."""
+    """Handlers that compute, sleep and wait for a processor for given times."""
 
     def __init__(self, time: FakeTime, max_history: int = 1000) -> None:
         self.time = time
@@ -48,7 +48,7 @@ class App:
         return self.log.stats()[handler]
 
     def read(self, handler="work"):
-        """How many calls read where the time of their thread went."""
+        """Return the number of calls with readings."""
         found = self.log.profile().to_dict()["handlers"]
         (steady,) = [one["steady"] for one in found if one["handler"] == handler]
         return sum(calls for _, calls in steady)
@@ -78,7 +78,7 @@ def test_the_time_without_waiting_for_a_processor(app):
 def test_it_is_the_median(app):
     for compute in (5, 1, 2, 9, 3, 4):
         app.work(compute=compute * MS)
-    # The first call was not read: nothing was known of the handler.
+    # The first call has no reading, because the handler was not known to be slow.
     assert app.stats()["steady_time"] == about(3 * MS)
 
 
@@ -97,7 +97,7 @@ def test_reading_takes_a_small_share_of_the_time(app):
     assert app.read() == 999
     for _ in range(1_000):
         app.work(compute=0.1 * MS)
-    # What they took less is made up for by some short calls.
+    # The remaining credit is used up by some short calls.
     assert 999 < app.read() < 1_250
     before = app.time.readings
     for _ in range(1_000):
@@ -105,7 +105,7 @@ def test_reading_takes_a_small_share_of_the_time(app):
     assert app.time.readings == before
 
 
-def test_long_and_short_calls_in_turns(app):
+def test_alternating_long_and_short_calls(app):
     for number in range(40):
         app.work(compute=(0.2 if number % 2 else 10) * MS, delay=1 * MS)
     assert app.read() == 39
@@ -113,8 +113,8 @@ def test_long_and_short_calls_in_turns(app):
     assert sorted(times.steady.values()) == [19, 20]
 
 
-def test_calls_of_a_kind_of_their_own_do_not_speak_for_all(app):
-    """A burst of long calls, which alone are read: the median of all calls is what is told."""
+def test_untypical_calls_do_not_represent_all(app):
+    """A burst of long calls has all the readings: the median of all calls is reported."""
     for _ in range(200):
         app.work(compute=0.1 * MS)
     for _ in range(12):
@@ -161,7 +161,7 @@ def test_a_call_that_raises_counts():
     assert app.stats("broken")["steady_time"] == about(1 * MS)
 
 
-def test_calls_inside_of_one_another():
+def test_nested_calls():
     app = App(FakeTime())
 
     @app.api
@@ -176,7 +176,7 @@ def test_calls_inside_of_one_another():
     assert app.stats()["steady_time"] == about(1 * MS)
 
 
-def test_two_logs_read_the_same():
+def test_two_logs_have_the_same_readings():
     time = FakeTime()
     one = App(time)
     other = CallLog(LogSettings(), time.clock)
@@ -188,7 +188,7 @@ def test_two_logs_read_the_same():
     other.detach(one.api)
 
 
-def test_a_kernel_that_counts_too_much(app):
+def test_a_kernel_that_reports_too_much_delay(app):
     for _ in range(5):
         app.time.delayed += 50 * MS
         app.work(compute=2 * MS, delay=1 * MS)
@@ -200,7 +200,7 @@ def test_a_kernel_that_counts_too_much(app):
     assert app.stats()["steady_time"] == about(2 * MS)
 
 
-def test_where_nothing_tells_the_delay_it_is_the_time_on_a_processor(app):
+def test_without_delays_it_is_the_time_on_a_processor(app):
     app.time.delayed = None
     for delay in (0.0, 0.0, 0.0, 3 * MS, 3 * MS, 3 * MS, 3 * MS):
         app.work(compute=2 * MS, delay=delay)
@@ -208,7 +208,7 @@ def test_where_nothing_tells_the_delay_it_is_the_time_on_a_processor(app):
     assert app.stats()["p50_time"] == about(5 * MS)
 
 
-def test_where_nothing_tells_the_delay_what_waits_has_none(app):
+def test_without_delays_a_handler_that_waits_has_none(app):
     app.time.delayed = None
     for _ in range(6):
         app.work(compute=1 * MS, sleep=4 * MS)
@@ -241,7 +241,7 @@ def test_a_generator_counts_while_it_works():
     numbers, _ = generators(app)
     for _ in range(5):
         for _ in numbers():
-            # The consumer's time is not the generator's.
+            # The time of the consumer does not count for the generator.
             app.time.compute(7 * MS)
             app.time.wait_for_a_processor(7 * MS)
     assert app.stats("numbers")["p50_time"] == about(5 * MS)
@@ -272,17 +272,17 @@ def test_a_coroutine_waits_for_what_delays_the_loop():
         await task
 
     asyncio.run(main())
-    # Two steps of the other task run while it waits: their 8 ms on the processor count for it.
+    # Two steps of the other task run while it waits: their 8 ms of processor time count too.
     assert app.stats("later")["p50_time"] == about(22 * MS)
     assert app.stats("later")["steady_time"] == about(11 * MS)
-    # Before Python 3.12 nobody tells when it waits: nothing counts as its own work.
+    # Before Python 3.12 waits are not reported, so no processor time counts.
     computing = app.log.profile().handlers[("api", "later")].computing
     assert computing == pytest.approx(2 / 11 if EVENTS else 0)
 
 
-@pytest.mark.skipif(not EVENTS, reason="nobody tells when it waits")
+@pytest.mark.skipif(not EVENTS, reason="waits are not reported")
 def test_a_timer_runs_on_while_its_thread_is_late():
-    """What a call awaits takes no less than it took when it took the least."""
+    """Awaiting takes at least as long as the shortest wait."""
     app = App(FakeTime())
 
     @app.api
@@ -294,7 +294,7 @@ def test_a_timer_runs_on_while_its_thread_is_late():
     for late in (0, 0, 0, 2, 6, 6, 9):
         call = waits()
         call.send(None)
-        # A timer of four milliseconds ends while its thread waits for a processor, or before.
+        # The timer of four milliseconds may end while the thread waits for a processor.
         app.time.wait_for_a_processor(late * MS)
         app.time.sleep(max(0, 4 - late) * MS)
         with contextlib.suppress(StopIteration):
@@ -305,7 +305,7 @@ def test_a_timer_runs_on_while_its_thread_is_late():
     assert stats.steady.keys() == {bucket_of(5 * MS)}
 
 
-def test_a_coroutine_where_nothing_tells_the_delay():
+def test_a_coroutine_without_known_delays():
     app = App(FakeTime())
     app.time.delayed = None
     _, later = generators(app)
@@ -315,11 +315,11 @@ def test_a_coroutine_where_nothing_tells_the_delay():
             await asyncio.gather(later(), later())
 
     asyncio.run(main())
-    # They wait for one another: neither computes all the time.
+    # Each waits for the other, so neither computes all the time.
     assert app.read("later") == 0
 
 
-def test_a_coroutine_that_another_thread_goes_on_with_is_not_read():
+def test_a_coroutine_that_continues_in_another_thread_is_not_read():
     app = App(FakeTime())
     _, later = generators(app)
 
@@ -352,7 +352,7 @@ def test_a_layer_reads_too(time):
     assert log.stats()["work"]["steady_time"] == about(1 * MS)
 
 
-def test_it_merges_and_travels(app):
+def test_it_is_merged_and_survives_json(app):
     for _ in range(10):
         app.work(compute=1 * MS, delay=3 * MS)
     profile = app.log.profile()
@@ -367,13 +367,13 @@ def test_it_merges_and_travels(app):
     assert merged.computing == stats.computing
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_every_report_is_read_again(told):
-    """Sums of floating-point numbers, whatever they round to."""
+@pytest.mark.parametrize("known", [True, False])
+def test_every_report_is_read_again(known):
+    """Rounded sums of floating-point numbers are accepted."""
     draw = random.Random(1)
     for _ in range(100):
         app = App(FakeTime())
-        app.time.delayed = 0.0 if told else None
+        app.time.delayed = 0.0 if known else None
         for _ in range(8):
             app.work(compute=draw.uniform(1, 2) * MS)
         document = app.log.profile().to_dict()
@@ -381,7 +381,7 @@ def test_every_report_is_read_again(told):
         app.log.detach(app.api)
 
 
-def test_a_report_without_it_is_read(app):
+def test_a_report_without_steady_times_is_read(app):
     app.work(compute=1 * MS)
     document = app.log.profile().to_dict()
     for one in document["handlers"]:
@@ -412,7 +412,7 @@ needs_schedstat = pytest.mark.skipif(not LINUX, reason="no /proc/thread-self/sch
 
 
 def later_than(reading):
-    """A reading that is not the last one again."""
+    """Return a reading that is new, and not the cached last one."""
     while True:
         now = SYSTEM.monotonic()
         if now - reading > 0.001:
@@ -425,13 +425,13 @@ def descriptors():
         try:
             if os.readlink(f"/proc/self/fd/{number}").endswith("schedstat"):
                 found.add(int(number))
-        except OSError:  # that of the listing itself
+        except OSError:  # the descriptor of the listing itself
             pass
     return found
 
 
 @needs_schedstat
-def test_the_system_tells_what_a_thread_ran_and_waited():
+def test_the_system_reports_processor_time_and_delay():
     start = SYSTEM.monotonic()
     first = SYSTEM.thread(start)
     while SYSTEM.monotonic() - start < 0.02:
@@ -439,12 +439,12 @@ def test_the_system_tells_what_a_thread_ran_and_waited():
     spent = SYSTEM.thread(SYSTEM.monotonic()).since(first)
     passed = SYSTEM.monotonic() - start
     assert spent.delayed is not None
-    assert spent.delayed >= 0  # some kernels count more than there was
+    assert spent.delayed >= 0  # some kernels report too much
     assert 0 < spent.ran <= passed
 
 
 @needs_schedstat
-def test_who_sleeps_waits_for_no_processor():
+def test_sleeping_is_not_waiting_for_a_processor():
     start = SYSTEM.monotonic()
     first = SYSTEM.thread(start)
     real_time.sleep(0.05)
@@ -470,8 +470,8 @@ def test_a_thread_leaves_no_descriptor():
 
 
 @needs_schedstat
-def test_a_fork_has_clocks_of_its_own():
-    """A child that goes on with the file of its parent would read the parent's times."""
+def test_a_fork_has_its_own_clocks():
+    """A child that kept the file of its parent would read the parent's times."""
     SYSTEM.thread(SYSTEM.monotonic())
     mine = {os.fstat(number).st_ino for number in descriptors()}
     assert mine
@@ -507,7 +507,7 @@ def test_few_threads_keep_a_file_open():
     go.set()
     for thread in threads:
         thread.join()
-    # Threads that begin at the same moment may exceed it by a few.
+    # Threads that begin at the same moment may exceed the limit by a few.
     assert MOST_FILES <= opened < MOST_FILES + 8
     assert len(descriptors()) < MOST_FILES
 
@@ -527,22 +527,22 @@ def test_modules_that_are_imported_anew_leave_no_descriptor():
 
 @needs_schedstat
 @pytest.mark.parametrize("name", ["open", "close", "fstat", "pread"])
-def test_suites_may_replace_what_is_in_os(monkeypatch, name):
+def test_suites_may_replace_functions_of_os(monkeypatch, name):
     def refuse(*_):
         raise AssertionError("the application's own")
 
-    told = []
-    thread = threading.Thread(target=lambda: told.append(SYSTEM.thread(SYSTEM.monotonic())))
+    readings = []
+    thread = threading.Thread(target=lambda: readings.append(SYSTEM.thread(SYSTEM.monotonic())))
     with monkeypatch.context() as patch:
         patch.setattr(os, name, refuse)
         thread.start()
         thread.join()
-    assert told[0].delayed is not None
+    assert readings[0].delayed is not None
 
 
 @needs_schedstat
 def test_an_application_that_closes_all_descriptors(tmp_path):
-    """Its own files are left alone, and the time on a processor is still told."""
+    """The files of the application are left alone, and processor time is still reported."""
     child = os.fork()
     if not child:
         ok = False
