@@ -1,1 +1,1 @@
-"""What collection costs, as ratios of what is measured side by side in one run."""
+"""The cost of recording, as ratios of times measured side by side in the same run."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measures every row, prints the table and writes ``results.md``."""
+"""``python -m benchmarks``: measure all rows, print the table and write ``results.md``."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ _PACKAGES = (
 )
 _INTRODUCTION = """# Results of `python -m benchmarks`
 
-Each row is the median of ratios, taken round by round, and their quartiles: the two sides of a
-ratio are timed in turns. Net is without the plain call. What a row does not reach is not hidden.
-Suites of other projects, watched and bare, are in [Suites of strangers](strangers.md).
+Each row shows the median and the quartiles of ratios, one per round; the two sides of a ratio are
+timed in turns. "Net" means minus the time of a plain call. Missed goals are listed too. For the
+test suites of other projects, watched and bare, see [Suites of other projects](strangers.md).
 
 """
 
@@ -69,7 +69,7 @@ def _table(rows: list[Row]) -> str:
 
 
 def main() -> None:
-    """Measures, prints and writes."""
+    """Measure, print and write."""
     rows = []
     for group in _GROUPS:
         for row in group():
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def _write(results: str) -> None:
-    """Puts ``results`` beside those of other versions of Python."""
+    """Write ``results`` next to the results of other Python versions."""
     title = f"## CPython {'.'.join(platform.python_version_tuple()[:2])}\n"
     sections = {}
     if RESULTS.exists():

@@ -20,7 +20,7 @@ from .measure import Row, Timed, calls, in_turns, net, row
 
 ROUNDS = 15
 CALLS = 20_000
-# As `pytest --smartcollect` collects.
+# The settings of `pytest --smartcollect`.
 _PROFILE: dict[str, Any] = {"max_history": 0, "objects": "type"}
 _switchers: list[Switcher] = []  # a plugin records for as long as its switcher lives
 
@@ -30,7 +30,7 @@ def _plain(number: int) -> int:
 
 
 def registered(switcher: Switcher) -> Callable[[int], int]:
-    """A handler of ``switcher`` that does next to nothing."""
+    """Register and return a handler that does next to nothing."""
 
     @switcher
     def handler(number: int) -> int:
@@ -40,7 +40,7 @@ def registered(switcher: Switcher) -> Callable[[int], int]:
 
 
 class _Sink:
-    """A sink as monitoring has one: it reads the numbers, and leaves single calls alone."""
+    """A sink for monitoring: it reads the statistics and ignores single calls."""
 
     def write(self, batch: Batch) -> None:
         self.calls = batch.count
@@ -76,7 +76,7 @@ def _plugged(plugin: str) -> Callable[[int], int]:
 
 
 def single_calls() -> Iterator[Row]:
-    """A call collected, sampled, dormant; through smartswitch; and the peers'."""
+    """Compare recorded, sampled and dormant calls with smartswitch plugins and other tools."""
     with ExitStack() as stack:
         dormant = registered(Switcher("benchmarks"))
 
@@ -137,7 +137,7 @@ def single_calls() -> Iterator[Row]:
 
 
 def steady_times() -> Iterator[Row]:
-    """A call of somewhat more than half a millisecond, each one read ÷ the plain call."""
+    """Compare calls of about 0.6 ms, each with a reading, with the plain calls."""
 
     switcher = Switcher("benchmarks")
 
@@ -147,7 +147,7 @@ def steady_times() -> Iterator[Row]:
             number += step & 3
         return number
 
-    # So many calls of a log all read where their time went.
+    # Few enough that all calls have a reading.
     number = 60
 
     def read() -> float:
@@ -161,9 +161,9 @@ def steady_times() -> Iterator[Row]:
 
 
 def sinks() -> Iterator[Row]:
-    """A call that a sink is told of ÷ one that none is.
+    """Compare calls with a sink with calls without.
 
-    On its own: the thread that writes to the sink would disturb what is measured beside it.
+    Measured separately, because the thread of the sink would disturb the other measurements.
     """
     with ExitStack() as stack:
         timed = {
@@ -177,7 +177,7 @@ def sinks() -> Iterator[Row]:
 
 
 def coroutines() -> Iterator[Row]:
-    """A coroutine ÷ a plain function."""
+    """Compare a recorded coroutine with a recorded plain function."""
 
     async def plain(number: int) -> int:
         return number
@@ -217,7 +217,7 @@ def coroutines() -> Iterator[Row]:
 
 
 def threads() -> Iterator[Row]:
-    """Eight threads ÷ one, in calls a second; every call must be there."""
+    """Compare the calls per second of eight threads with those of one; no call may be lost."""
 
     def run(number: int) -> Timed:
         def timed() -> float:
@@ -251,7 +251,7 @@ def threads() -> Iterator[Row]:
 
 
 def retained_bytes() -> Iterator[Row]:
-    """Bytes of a retained call ÷ the straightforward dict's."""
+    """Compare the memory of a retained call with a dict per call."""
     number = 1_000
 
     def kept(plugin: str) -> float:

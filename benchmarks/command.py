@@ -1,4 +1,4 @@
-"""What the command ``smartcollect`` costs."""
+"""Rows about the ``smartcollect`` command."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COMBINE, _HELP = 5.0, 0.150
 
 
 def processes() -> Iterator[Row]:
-    """``combine`` of many shards, to five seconds, and ``--help``, to 150 ms."""
+    """Compare ``combine`` of many shards with five seconds, and ``--help`` with 150 ms."""
     with tempfile.TemporaryDirectory() as folder:
         shards, whole = Path(folder, "shards"), Path(folder, "whole.json")
         shards.mkdir()
@@ -41,13 +41,13 @@ def processes() -> Iterator[Row]:
 
 def _process(*words: str) -> Timed:
     command = [sys.executable, "-m", "smartcollect", *words]
-    # As it is installed: its code is compiled.
+    # With compiled code, as in an installation.
     env = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return once(lambda: subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL))
 
 
 def _shard(number: int) -> Profile:
-    """The report of a job: tests of one to three phases, each with one to three handlers."""
+    """Return a report whose tests have one to three phases with one to three handlers each."""
     chance = random.Random(number)
     handlers = {}
     for one in range(HANDLERS):

@@ -1,4 +1,4 @@
-"""What questions to a history of many runs cost."""
+"""Rows about queries of a history of many runs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .measure import Row, in_turns, once, row
 
 RUNS, HANDLERS, CALLS = 2_000, 500, 30
 _DIFFERENT = 20
-"""Profiles that are made; the runs are those, one after the other."""
+"""The number of different profiles; the runs use them in turns."""
 _SECOND = 1.0
 
 
 def questions() -> Iterator[Row]:
-    """A comparison with the last runs, and trends over all, to a second."""
+    """Compare a comparison with the last runs, and trends over all runs, with one second."""
     chance = random.Random(1)
     profiles = [_profile(chance) for _ in range(_DIFFERENT)]
     with tempfile.TemporaryDirectory() as folder:

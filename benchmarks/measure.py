@@ -1,4 +1,4 @@
-"""Times things in turns, and compares them round by round."""
+"""Measurement in turns, and ratios round by round."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 Timed = Callable[[], float]
-"""Does something once, and returns the seconds that it took, or the bytes."""
+"""A function that does something once and returns the seconds it took, or bytes."""
 
 
 class Row(NamedTuple):
     """One line of the results.
 
     Attributes:
-        measure: what is compared.
-        ratio: the median of the rounds.
+        measure: a description of the two sides.
+        ratio: the median ratio of the rounds.
         low, high: the quartiles.
-        goal: what the ratio is not to exceed, or not to fall below where ``at_least``.
-        detail: the numbers behind it, as text.
-        at_least: whether a larger ratio is the better one.
+        goal: the largest acceptable ratio or, with ``at_least``, the smallest.
+        detail: the medians of both sides, as text.
+        at_least: whether a larger ratio is better.
     """
 
     measure: str
@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 
 def calls(function: Callable[[int], object], number: int) -> Timed:
-    """Seconds for each of ``number`` calls of ``function`` with a small argument."""
+    """Return a function that measures the seconds per call, over ``number`` calls."""
 
     def timed() -> float:
         numbers = range(number)
@@ -51,7 +51,7 @@ def calls(function: Callable[[int], object], number: int) -> Timed:
 
 
 def once(function: Callable[[], object]) -> Timed:
-    """Seconds of one call of ``function``."""
+    """Return a function that measures the seconds of one call."""
 
     def timed() -> float:
         start = time.perf_counter()
@@ -62,23 +62,23 @@ def once(function: Callable[[], object]) -> Timed:
 
 
 def in_turns(candidates: Mapping[str, Timed], rounds: int) -> dict[str, list[float]]:
-    """What each of ``candidates`` takes in each round.
+    """Return the measurements of each candidate, one per round.
 
-    A machine is now faster and now slower; what is measured in the same round met the same
-    machine. Every second round runs them in the opposite order.
+    The speed of a machine varies, so only measurements of the same round are comparable. Every
+    second round runs the candidates in reverse order.
     """
     taken: dict[str, list[float]] = {name: [] for name in candidates}
     names = list(candidates)
     for number in range(rounds + 1):
         for name in names if number % 2 else reversed(names):
             seconds = candidates[name]()
-            if number:  # the first one warms up
+            if number:  # the first round is a warm-up
                 taken[name].append(seconds)
     return taken
 
 
 def net(taken: Mapping[str, list[float]], name: str, plain: str) -> list[float]:
-    """Of each round, what ``name`` took more than ``plain``."""
+    """Return the time of ``name`` minus the time of ``plain``, for each round."""
     return [whole - bare for whole, bare in zip(taken[name], taken[plain], strict=True)]
 
 
@@ -90,7 +90,7 @@ def row(
     unit: str = "ns",
     at_least: bool = False,
 ) -> Row:
-    """The ratio of ``ours`` to ``theirs``, round by round."""
+    """Return a row for the ratios of ``ours`` to ``theirs``, round by round."""
     ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
     scale = {"ns": 1e9, "ms": 1e3, "s": 1, "bytes": 1, "calls/s": 1}[unit]

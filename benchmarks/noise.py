@@ -1,8 +1,8 @@
-"""``python -m benchmarks.noise``: false alarms and misses of the comparison, on a busy machine.
+"""``python -m benchmarks.noise``: false alarms and misses of the comparison on a busy machine.
 
-Runs a suite under ``pytest --smartcollect`` again and again, with no, one and two busy neighbours,
-plain and with ``-n2``, unchanged and with one handler slower, and lets the real comparison judge
-pairs of these runs. It takes about twenty minutes, and writes ``noise.md``.
+Runs a suite with ``pytest --smartcollect`` many times: beside zero, one or two busy processes, with
+and without ``-n2``, unchanged and with one handler slower. Then compares pairs of these runs. Takes
+about twenty minutes and writes ``noise.md``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SLOW, FACTOR = os.environ.get("SLOW_HANDLER"), float(os.environ.get("SLOW_FACTOR
 
 
 def compute(ms):
-    # Counted loops and no clock: what the machine does to them shows.
+    # A loop of fixed length and no clock, so that load on the machine shows.
     number = 0
     for step in range(int(ms * 18_000)):
         number += step & 3
@@ -94,7 +94,7 @@ _PAIRS = 400
 
 
 class Ran(NamedTuple):
-    """One run: how many workers it had, which handler was slower and by which factor."""
+    """One run: the number of workers, and the slower handler with its factor."""
 
     workers: int
     slower: str
@@ -145,7 +145,7 @@ def _runs(minutes: float) -> list[Ran]:
 
 
 class Judged(NamedTuple):
-    """How often the comparison was wrong and right, as shares."""
+    """The shares of comparisons that were wrong and right."""
 
     accused: float
     found: dict[str, float]
@@ -157,13 +157,13 @@ class Judged(NamedTuple):
 
 
 def judged(runs: Sequence[Ran], percent: float, baseline: int, factor: float) -> Judged:
-    """Return how the comparison judges pairs of ``runs``, all with as many workers.
+    """Compare pairs of ``runs``, and return the shares of right and wrong results.
 
     Args:
-        runs: unchanged ones and slower ones.
-        percent: by how much a handler may become slower.
-        baseline: from how many unchanged runs a baseline is made.
-        factor: of the slower runs that are to be found.
+        runs: unchanged and slower runs, all with the same number of workers.
+        percent: the slowdown that is allowed.
+        baseline: the number of unchanged runs in a baseline.
+        factor: the factor of the slower runs to find.
     """
     rules = [Rule("steady_time", percent)]
     same = [run.profile for run in runs if not run.slower]
@@ -186,7 +186,7 @@ def judged(runs: Sequence[Ran], percent: float, baseline: int, factor: float) ->
 
 
 def _accuracy() -> str:
-    """Return how far recorded times are from those of busy loops that take their own time."""
+    """Return the difference between recorded times and times that loops measure themselves."""
     times: list[float] = []
     api = Switcher("loops")
 
@@ -217,7 +217,7 @@ def _accuracy() -> str:
 
 
 class Goal(NamedTuple):
-    """One row of the results: what is compared, and what is to come out."""
+    """One row of the results: the comparison, and its goals."""
 
     percent: float
     baseline: int
@@ -252,13 +252,13 @@ def _rows(runs: Sequence[Ran]) -> Iterator[dict[str, str]]:
                 "one handler slower": f"by {goal.factor - 1:.0%}",
                 "found": f"{result.found_at_all:.0%} (≥ {goal.found:.0%})",
                 "least found": f"{worst} {result.found[worst]:.0%}",
-                "another one blamed": f"{result.others:.1%} (≤ 2 %)",
+                "another handler accused": f"{result.others:.1%} (≤ 2 %)",
                 "met": "yes" if met else "no",
             }
 
 
 def main() -> None:
-    """Runs, judges, prints and writes."""
+    """Run, compare, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seed", type=int, default=1)
@@ -273,10 +273,10 @@ def main() -> None:
     text = (
         "# Results of `python -m benchmarks.noise`\n\n"
         f"{unchanged} runs of unchanged code and {len(runs) - unchanged} with one handler slower, "
-        "three fifths of them on a quiet machine, one fifth with one busy neighbour and one with "
-        "two. Each of 18 handlers is called 30 times; they compute for 0.05 to 12 ms, sleep for 1 "
-        "to 6 ms, or both. In brackets: the goals. A tenth of compute_4, less than 1 ms, is less "
-        "than the 0.1 ms that count.\n\n"
+        "three fifths of them on a quiet machine, one fifth beside one busy process and one fifth "
+        "beside two. Each of 18 handlers is called 30 times; they compute for 0.05 to 12 ms, sleep "
+        "for 1 to 6 ms, or both. Goals are in brackets. A slowdown of compute_4 by a tenth is "
+        "below 0.1 ms, the smallest difference that counts.\n\n"
         f"{table}\n\n{_accuracy()}\n\nMeasured on: {machine}.\n"
     )
     print(text)

@@ -1,6 +1,6 @@
 """A pytest plugin that writes the outcome of each phase of each test to a file.
 
-It is loaded into the suite of another project, with and without `watch_everything`.
+Loaded into the test suite of another project, with and without `watch_everything`.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ import pytest
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 _LONGEST = 4_000
-_times = os.times  # suites replace what they find in modules
+_times = os.times  # bound at import, because suites replace functions of modules
 
 
 def _seconds() -> float:
-    """Return the processor time of this process and of those that it waited for.
+    """Return the processor time of this process and of its finished children.
 
-    Not the time on a clock: what else runs on the machine, and what a suite waits for, is in that.
+    Wall time would include the load of the machine and the waits of the suite.
     """
     return sum(_times()[:4])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take the file to write to."""
+    """Add the option for the output file."""
     parser.addoption("--note-outcomes", type=Path, required=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Note outcomes from now on."""
+    """Start noting outcomes."""
     config.pluginmanager.register(_Notes(config.getoption("--note-outcomes")))
 
 
 class _Notes:
-    """One line for each thing that happens, so that a crash leaves those before it."""
+    """Writes one line for each event, so that the lines before a crash are kept."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("w", encoding="utf-8")
         self._began = 0.0
 
     def _write(self, **line: Any) -> None:
-        # A test may have replaced the file system's functions: the file is open already.
+        # The file stays open, because a test may replace the functions of the file system.
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
 
@@ -53,7 +53,7 @@ class _Notes:
         if report.outcome != "passed":
             self._write(**_noted(report.nodeid, "collect", report))
 
-    # The last one: what `watch_everything` has to do before the first test is not counted.
+    # Last, so that the preparations of `watch_everything` do not count.
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self) -> None:
         self._began = _seconds()
@@ -77,5 +77,5 @@ def _noted(test: str, phase: str, report: Any) -> Mapping[str, str]:
     if hasattr(report, "wasxfail"):
         outcome = f"x{outcome}"
     text = str(report.longrepr or "")[-_LONGEST:] if report.outcome == "failed" else ""
-    # Addresses in the names of tests are others in each run.
+    # Addresses in the names of tests differ from run to run.
     return {"test": _ADDRESS.sub("0x…", test), "phase": phase, "outcome": outcome, "text": text}

@@ -1,4 +1,4 @@
-"""The HTML report of a large suite: its size, and how long a browser draws and filters it."""
+"""Rows about the HTML report of a large suite: its size, and the time to draw and filter it."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ _DRAWN = """async () => {
 
 
 def report() -> Iterator[Row]:
-    """The size of a large report, the time until it is drawn, and that of a filter."""
+    """Measure the size of a large report, and the time to draw and to filter it."""
     text = large_report()
     what = f"HTML report of {HANDLERS} handlers and {TESTS:,} tests"
     size = float(len(text.encode()))
     yield row(f"size of the {what} ÷ 3 MB", [size] * 2, [3 * _MEGABYTE] * 2, 1.0, "bytes")
     browser = shutil.which("chromium")
     if browser is None:
-        print("chromium is not installed: how long it takes to draw a report is not measured")
+        print("chromium is not installed; skipping the time to draw a report")
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "report.html")
@@ -68,7 +68,7 @@ def report() -> Iterator[Row]:
 
 
 def _timed(browser: str, address: str) -> tuple[list[float], list[float]]:
-    """Return seconds until a page is drawn, and until each filter is, the slowest of each round."""
+    """Return the seconds to draw a page, and to apply the slowest filter, for each round."""
     from playwright.sync_api import sync_playwright
 
     drawn, filtered = [], []
@@ -78,7 +78,7 @@ def _timed(browser: str, address: str) -> tuple[list[float], list[float]]:
             page = started.new_page()
             page.goto(f"{address}#handlers")
             drawn.append(page.evaluate(_DRAWN) / 1e3)
-            page.wait_for_timeout(500)  # as long as nobody types
+            page.wait_for_timeout(500)  # no input meanwhile
             filtered.append(max(page.evaluate(_FILTERED, text) / 1e3 for text in _FILTERS))
             page.close()
         started.close()
@@ -86,7 +86,7 @@ def _timed(browser: str, address: str) -> tuple[list[float], list[float]]:
 
 
 def large_report() -> str:
-    """Return the report of a suite of 500 handlers and 10,000 tests, with all that it can have."""
+    """Return the report of a suite of 500 handlers and 10,000 tests, with all possible content."""
     chance = random.Random(1)
     names = [
         HandlerName("shop", f"{chance.choice(('orders', 'users', 'products'))}.handler_{number}")

@@ -1,4 +1,4 @@
-"""What people use today to record a call, each in the way that its documentation shows."""
+"""Other tools that record calls, each used as in its documentation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from smartswitch import BasePlugin, MethodEntry, Switcher
 
 
 class NoOpPlugin(BasePlugin):  # type: ignore[misc]
-    """The least that a plugin of smartswitch can do."""
+    """A plugin of smartswitch that only passes calls on."""
 
     def wrap_handler(
         self, switch: Switcher, entry: MethodEntry, call_next: Callable[..., Any]
@@ -27,7 +27,7 @@ class NoOpPlugin(BasePlugin):  # type: ignore[misc]
 
 
 class StraightforwardPlugin(BasePlugin):  # type: ignore[misc]
-    """A collecting plugin as one writes it at first: a dict for each call, a lock, a walk."""
+    """A straightforward collecting plugin, with a dict for each call and a lock."""
 
     def __init__(self, **config: Any) -> None:
         super().__init__(**config)
@@ -64,7 +64,7 @@ class StraightforwardPlugin(BasePlugin):  # type: ignore[misc]
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON has it."""
+    """Return ``value`` as JSON-able data."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -77,14 +77,14 @@ Switcher.register_plugin("straightforward", StraightforwardPlugin)
 
 
 def prometheus(function: Callable[[int], int]) -> Callable[[int], int]:
-    """A histogram of durations."""
+    """Time ``function`` with a histogram of prometheus_client."""
     histogram = Histogram("handler_seconds", "seconds in a handler")
     timed: Callable[[int], int] = histogram.time()(function)
     return timed
 
 
 def opentelemetry(function: Callable[[int], int]) -> Callable[[int], int]:
-    """A span around each call, which no exporter takes."""
+    """Wrap each call in an OpenTelemetry span without an exporter."""
     tracer = TracerProvider().get_tracer("benchmarks")
 
     def traced(number: int) -> int:
@@ -95,10 +95,10 @@ def opentelemetry(function: Callable[[int], int]) -> Callable[[int], int]:
 
 
 def statsd_timer(function: Callable[[int], int]) -> Callable[[int], int]:
-    """A datagram for each call, to a socket of this machine that nobody reads."""
+    """Send a statsd datagram for each call to a local port without a reader."""
     sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sink.bind(("127.0.0.1", 0))
     client = statsd.StatsClient("127.0.0.1", sink.getsockname()[1])
     timed: Callable[[int], int] = client.timer("handler")(function)
-    timed.sink = sink  # type: ignore[attr-defined]  # lives as long as what sends to it
+    timed.sink = sink  # type: ignore[attr-defined]  # keeps the socket open
     return timed

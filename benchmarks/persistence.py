@@ -1,4 +1,4 @@
-"""What it costs to keep calls in a database."""
+"""Rows about storing calls in a database."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .measure import Row, Timed, calls, in_turns, net, row
 
 WRITTEN = 100_000
 _WRITE = WRITTEN / 140_000
-"""Seconds in which so many calls are to be written: 140,000 a second."""
+"""The goal for writing the calls, in seconds: 140,000 calls a second."""
 
 
 def persisted() -> Iterator[Row]:
-    """Calls that are written to SQLite, all of them, and a caller's share where few are."""
+    """Measure writing all calls to SQLite, and the cost for callers if few are written."""
     with tempfile.TemporaryDirectory() as folder:
         numbers = count()
         urls = (f"sqlite:///{Path(folder) / f'{number}.db'}" for number in numbers)
@@ -45,7 +45,7 @@ def _plain(number: int) -> int:
 
 
 def _writing(urls: Iterator[str]) -> Timed:
-    """Seconds that a new database takes for calls that wait for it."""
+    """Return the seconds to write pending calls to a new database."""
 
     def timed() -> float:
         switcher = Switcher("benchmarks")
@@ -54,7 +54,7 @@ def _writing(urls: Iterator[str]) -> Timed:
             subscription = log.persist(next(urls), "1000min", "all", max_queue=WRITTEN)
             for number in range(WRITTEN):
                 handler(number)
-            log.stats()  # folds what is pending
+            log.stats()  # folds the pending calls
             start = time.perf_counter()
             subscription.flush()
             seconds = time.perf_counter() - start

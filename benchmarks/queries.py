@@ -1,4 +1,4 @@
-"""Rows about questions and exports."""
+"""Rows about queries and exports."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _filled(number: int, max_history: int) -> CallLog:
     with collecting(switcher, max_history=max_history) as log:
         for one in range(number):
             handler(one)
-    log.stats()  # folds what is pending
+    log.stats()  # folds the pending calls
     return log
 
 
 def statistics_of_many() -> Iterator[Row]:
-    """``stats()`` after ten million calls ÷ after ten thousand."""
+    """Compare ``stats()`` after ten million calls with ten thousand."""
     many, few = _filled(10_000_000, 1_000), _filled(10_000, 1_000)
     taken = in_turns({"many": once(many.stats), "few": once(few.stats)}, 101)
     measure = "stats() after 10,000,000 calls ÷ after 10,000"
@@ -43,7 +43,7 @@ def statistics_of_many() -> Iterator[Row]:
 
 
 def retained() -> Iterator[Row]:
-    """``slowest`` and ``export`` of many retained calls ÷ the bare work."""
+    """Compare ``slowest`` and ``export`` of many retained calls with the bare work."""
     log = _filled(RETAINED, RETAINED)
     times = [random.Random(1).random() for _ in range(RETAINED)]
 
@@ -67,7 +67,7 @@ def retained() -> Iterator[Row]:
 
 
 def scrape() -> Iterator[Row]:
-    """A scrape of many handlers ÷ one of as many histograms of ``prometheus_client``."""
+    """Compare a scrape of many handlers with histograms of ``prometheus_client``."""
     chance = random.Random(1)
     switcher, bare = Switcher("benchmarks"), CollectorRegistry()
     ours = CollectorRegistry()

@@ -1,8 +1,8 @@
-"""``python -m benchmarks.strangers``: does the suite of another project notice that it is watched?
+"""``python -m benchmarks.strangers``: run the suite of another project watched and bare.
 
-It runs that suite as it is, with every function of a package watched, and as it is once more, and
-prints the tests whose outcomes differ. Tests whose outcomes differ between the two runs as they are
-do so by themselves, and are told apart.
+Runs the suite bare, then with every function of a package watched, then bare again, and prints the
+tests whose outcomes differ. Tests that differ between the two bare runs are unstable and are listed
+separately.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ _VERSIONS = (
 )
 
 Phase = tuple[str, str]
-"""The name of a test, and the phase."""
+"""The name of a test, and its phase."""
 
 
 class Run(NamedTuple):
     """One run of a suite.
 
     Attributes:
-        outcomes: of each phase of each test; several where it reports more than once.
-        texts: what pytest shows of those that failed.
-        seconds: of processors, from the end of the collection on; ``None`` where it crashed.
+        outcomes: the outcomes of each phase of each test; several if it reports more than once.
+        texts: the failure texts of pytest.
+        seconds: processor time from the end of the collection on; ``None`` after a crash.
         exit: the exit status; negative for a signal.
-        output: the end of what it printed.
-        watched: what `watch_everything` reported.
+        output: the end of the printed output.
+        watched: the report of `watch_everything`.
     """
 
     outcomes: dict[Phase, tuple[str, ...]]
@@ -58,19 +58,19 @@ class Run(NamedTuple):
 
     @property
     def tests(self) -> list[str]:
-        """The tests that began."""
+        """The tests that started."""
         return [test for test, phase in self.outcomes if phase == "start"]
 
 
 class Suite(NamedTuple):
-    """What is run.
+    """A test suite to run.
 
     Attributes:
         folder: the checkout of the project.
-        python: the interpreter of an environment that has the project and smartcollect.
+        python: the interpreter of an environment with the project and smartcollect.
         package: the package to watch.
-        arguments: for pytest.
-        cross_check: whether calls are counted by another tool, too.
+        arguments: the arguments for pytest.
+        cross_check: whether a second tool also counts the calls.
     """
 
     folder: Path
@@ -82,7 +82,7 @@ class Suite(NamedTuple):
     def run(self, watched: bool) -> Run:
         """Run the suite once."""
         with tempfile.TemporaryDirectory() as name:
-            # Apart from our other modules: the project may have some of their names.
+            # In a separate folder, because the project may have modules with the same names.
             scratch = Path(name)
             plugins = _PLUGINS if watched else _PLUGINS[:1]
             for plugin in plugins:
@@ -96,7 +96,7 @@ class Suite(NamedTuple):
             if watched:
                 command += ["--watch-package", self.package, "--watch-report", str(report)]
                 command += ["--watch-cross-check"] if self.cross_check else []
-            # A bare `python` of the suite is that of its environment.
+            # The command `python` must be the interpreter of the environment.
             paths = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
             environment = {
                 **os.environ,
@@ -137,13 +137,13 @@ def _read(notes: Path, report: Path, done: subprocess.CompletedProcess[str]) -> 
 
 
 def different(one: Run, other: Run) -> dict[str, list[str]]:
-    """Return the tests that do not come out alike in both runs, and how each phase does."""
+    """Return the tests with different outcomes in both runs, and the differences by phase."""
     found: dict[str, list[str]] = {}
     for phase in {**one.outcomes, **other.outcomes}:
         outcomes = [run.outcomes.get(phase, ("not run",)) for run in (one, other)]
         if outcomes[0] != outcomes[1]:
             test, when = phase
-            # Subtests have hundreds in one phase.
+            # Subtests may report hundreds of outcomes in one phase.
             shown = " and ".join(textwrap.shorten(" ".join(each), 60) for each in outcomes)
             text = other.texts.get(phase) or one.texts.get(phase, "")
             found.setdefault(test, []).append(f"{when}: {shown}\n{text}")
@@ -151,9 +151,9 @@ def different(one: Run, other: Run) -> dict[str, list[str]]:
 
 
 def changed_by_watching(bare: Run, watched: Run, again: Run) -> dict[str, list[str]]:
-    """Return the tests that watching changed, and print those that change by themselves."""
+    """Return the tests that watching changed, and print the unstable ones."""
     by_themselves = different(bare, again)
-    # Parameters may be times or random: then no two runs have tests of the same names.
+    # Parameters may be times or random numbers, so names of tests may differ between runs.
     alone = {_function(test) for test in {*bare.tests} ^ {*again.tests}}
     for test in sorted(by_themselves):
         print(f"differs by itself: {test}")
@@ -164,7 +164,7 @@ def changed_by_watching(bare: Run, watched: Run, again: Run) -> dict[str, list[s
     }
     if watched.seconds is not None:
         return changed
-    # Of those after the crash nothing is known.
+    # Nothing is known of the tests after the crash.
     print(f"crashed in {watched.tests[-1] if watched.tests else 'no test'}")
     known = {test for test, _ in watched.outcomes} - {*watched.tests[-1:]}
     return {test: how for test, how in changed.items() if test in known}
@@ -175,17 +175,17 @@ def _function(test: str) -> str:
 
 
 def troubles(bare: Run, watched: Run, again: Run) -> Iterator[str]:
-    """Yield what is wrong besides outcomes: runs that crashed, what the recorder got wrong."""
+    """Yield problems besides outcomes: crashed runs and errors of the recorder."""
     for title, run in (("bare", bare), ("watched", watched), ("bare again", again)):
         if run.seconds is None or run.exit != bare.exit:
-            yield f"{title}: exit status {run.exit}; it ends so:\n{run.output}"
+            yield f"{title}: exit status {run.exit}; the output ends with:\n{run.output}"
     for trouble in ("failures", "left behind", "miscounted"):
         if watched.watched.get(trouble):
             yield f"{trouble}: {watched.watched[trouble]}"
 
 
 def row(name: str, python: str, runs: tuple[Run, Run, Run], differ: int) -> list[str]:
-    """Return the line of the table; see `_HEADERS`."""
+    """Return the row for the table; see `_HEADERS`."""
     bare, watched, again = runs
     calls = watched.watched.get("calls", 0)
     cells = [
@@ -197,7 +197,7 @@ def row(name: str, python: str, runs: tuple[Run, Run, Run], differ: int) -> list
     ]
     if bare.seconds is None or watched.seconds is None or again.seconds is None or not calls:
         return [*cells, f"{differ}; crashed" if watched.seconds is None else str(differ)]
-    # The watched run was between the two: what drifts, drifts past it.
+    # The watched run was between the two bare runs, so a drift of the machine cancels out.
     plain = (bare.seconds + again.seconds) / 2
     return [
         *(*cells, str(differ), f"{plain:.2f} s", f"{watched.seconds:.2f} s"),
@@ -209,7 +209,7 @@ def row(name: str, python: str, runs: tuple[Run, Run, Run], differ: int) -> list
 
 
 def keep(row: Sequence[str]) -> None:
-    """Put a line into the table of `RESULTS`, in place of the one that it had."""
+    """Add a row to the table in `RESULTS`, or replace the row of the same project."""
     introduction, _, table = RESULTS.read_text("utf-8").partition("\n|")
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
     key = row[0].split()[0], row[1]
@@ -220,19 +220,21 @@ def keep(row: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, print and, where asked, write; return the exit status."""
+    """Run, print and, with ``--keep``, write; return the exit status."""
     parser = argparse.ArgumentParser("python -m benchmarks.strangers", description=__doc__)
-    parser.add_argument("folder", type=Path, help="the checkout of the project")
-    parser.add_argument("--python", type=Path, required=True, help="interpreter of an environment")
-    parser.add_argument("--package", required=True, help="the package to watch")
-    parser.add_argument("--cross-check", action="store_true", help="find lost calls; takes longer")
-    parser.add_argument("--keep", action="store_true", help=f"put the result into {RESULTS.name}")
-    parser.add_argument("--project", help="the project's name, where it is not the package's")
+    parser.add_argument("folder", type=Path, help="checkout of the project")
+    parser.add_argument(
+        "--python", type=Path, required=True, help="interpreter of an environment with the project"
+    )
+    parser.add_argument("--package", required=True, help="package to watch")
+    parser.add_argument("--cross-check", action="store_true", help="look for lost calls (slower)")
+    parser.add_argument("--keep", action="store_true", help=f"write the result to {RESULTS.name}")
+    parser.add_argument("--project", help="name of the project, if it differs from the package")
     parser.usage = f"{parser.format_usage()[7:].rstrip()} [-- arguments for pytest]"
     ours = list(sys.argv[1:] if arguments is None else arguments)
     theirs = ours[ours.index("--") + 1 :] if "--" in ours else []
     given = parser.parse_args(ours[: ours.index("--")] if "--" in ours else ours)
-    # Not resolved: the interpreter of an environment is a link, and known by where that is.
+    # Not resolved, because Python finds its environment through the path of the link.
     python = given.python.absolute()
     suite = Suite(given.folder, python, given.package, theirs, given.cross_check)
     project = given.project or given.package

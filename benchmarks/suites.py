@@ -41,7 +41,7 @@ def test_calls(number):
 """
 
 
-# As users have it, whose Python keeps what it compiled.
+# With compiled code, as users have it.
 _ENVIRONMENT = {**os.environ, "PYTEST_ADDOPTS": "", "PYTHONDONTWRITEBYTECODE": ""}
 
 
@@ -60,7 +60,7 @@ def _pytest(folder: Path, *arguments: str) -> None:
 
 
 def runs() -> Iterator[Row]:
-    """The start of an empty suite, and a suite of 2,000 tests with 200,000 calls."""
+    """Compare the start of an empty suite, and a suite of 2,000 tests with 200,000 calls."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")

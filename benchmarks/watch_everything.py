@@ -1,6 +1,6 @@
 """A pytest plugin that watches every function of a package while its suite runs.
 
-It is loaded into the suite of another project: `benchmarks.strangers` compares what comes out.
+`benchmarks.strangers` loads it into the test suite of another project and compares the outcomes.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from smartcollect.sources import functions
 from smartcollect.sources.functions import Watch
 
 _COUNTER = 5
-"""The identity among the tools of `sys.monitoring` of the one that counts beside smartcollect."""
-# Bound before the suite can replace them.
+"""The tool id in `sys.monitoring` of the counter that checks smartcollect."""
+# Bound at import, because suites may replace them.
 _current_frames, _frame = sys._current_frames, sys._getframe
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take what to watch, and where to write what came of it."""
+    """Add the options for the package and for the report."""
     parser.addoption("--watch-package", required=True)
     parser.addoption("--watch-report", type=Path, required=True)
-    parser.addoption("--watch-cross-check", action="store_true", help="find calls that are lost")
+    parser.addoption("--watch-cross-check", action="store_true", help="look for lost calls")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch once tests are collected."""
+    """Register the plugin that watches once tests are collected."""
     option = config.getoption
     counter = _Counter() if option("--watch-cross-check") else None
     watching = _Watching(option("--watch-package"), option("--watch-report"), counter)
@@ -46,12 +46,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Counter:
-    """Counts the calls of code objects by itself, to be compared with what was recorded."""
+    """Counts the calls of code objects independently, to compare them with the recorded calls."""
 
     def __init__(self) -> None:
         self.calls: Counter[HandlerName] = Counter()
         self._names: dict[int, HandlerName] = {}
-        self._codes: list[CodeType] = []  # identities are those of living objects
+        self._codes: list[CodeType] = []  # kept alive, so that no `id` is reused
         monitoring: Any = sys.monitoring
         monitoring.use_tool_id(_COUNTER, "strangers")
         monitoring.register_callback(_COUNTER, monitoring.events.PY_START, self._started)
@@ -70,12 +70,12 @@ class _Counter:
 
 
 class _Watching:
-    """Watches a package, and reports at the end.
+    """Watches a package, and writes a report at the end.
 
     Args:
-        package: its name; what is below it belongs to it.
-        path: the file to report to.
-        counter: counts calls beside smartcollect, where that is wanted.
+        package: the name of the package, which includes its subpackages.
+        path: the file for the report.
+        counter: an independent counter of calls, or ``None``.
     """
 
     def __init__(self, package: str, path: Path, counter: _Counter | None) -> None:
@@ -99,7 +99,7 @@ class _Watching:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        gc.collect()  # generators that nobody holds come to their end
+        gc.collect()  # ends abandoned generators
         handlers = self._log.recorder.store.handlers()
         calls = {name: stats.calls for name, stats in handlers.items()}
         report = {
@@ -122,7 +122,7 @@ class _Watching:
             self._counter.count(function.__code__, name)
 
     def _miscounted(self, calls: dict[HandlerName, int]) -> dict[str, tuple[int, int]]:
-        """Return how often each function was called and recorded, where that differs."""
+        """Return the counted and the recorded calls of each function for which they differ."""
         counted = self._counter.calls if self._counter is not None else Counter[HandlerName]()
         now: Counter[HandlerName] = Counter()
         for stack in nesting.all_stacks():
@@ -138,7 +138,7 @@ class _Watching:
 
 
 def _left_behind() -> Iterator[str]:
-    """Yield the calls that are taken to run although nothing runs them."""
+    """Yield calls on the stacks of the recorder whose frames no longer run."""
     running: set[int] = set()
     for top in _current_frames().values():
         frame: FrameType | None = top
