@@ -240,7 +240,7 @@ def test_a_task_that_goes_on_after_its_caller(api, log_of):
     assert counted(log) == {("start", "later"): 1, ("start", "inner"): 1}
 
 
-def test_a_generator_counts_for_the_call_that_makes_its_first_step(api, log_of):
+def test_a_generator_counts_for_the_call_that_runs_its_first_step(api, log_of):
     @api
     def numbers(count):
         yield from range(count)

@@ -123,8 +123,8 @@ def innermost(context: Frame | None) -> Frame | None:
         context: the value of `current`.
     """
     stack = without_ended(running.stack)
-    # The last call of the thread is the innermost one, unless the current context is another one
-    # than that call began in, such as a task in an event loop that a recorded call started.
+    # The last call of the thread is the innermost one, unless the current context differs from the
+    # one in which that call began, as in a task of an event loop that a recorded call started.
     last = stack[-1]
     return last if last[CONTEXT] is context else context
 
@@ -264,7 +264,7 @@ def stopped(frame: Frame, parent: Frame | None, at: float) -> None:
 
 
 Made = tuple[int, Counted]
-"""The number of the parent call, and the `Counted` of the calls that its handler makes."""
+"""The number of the parent call, and the `Counted` for calls with the same caller and callee."""
 
 
 def called(probe: Any, frame: Frame, parent: Frame) -> Made:

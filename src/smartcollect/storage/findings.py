@@ -61,7 +61,7 @@ class Edge(NamedTuple):
     """An edge of the call graph: the calls of one handler made by another.
 
     Each call counts once, when it ends, for the nearest recorded call around it. For a coroutine or
-    generator that is the call that took its first step. In a task, or a thread that runs in a copy
+    generator that is the call that ran its first step. In a task, or a thread that runs in a copy
     of the context, it is the call that started it, even if that ended long before. So the edges to
     a handler, and its calls without a recorded caller, add up to its ``calls``.
 

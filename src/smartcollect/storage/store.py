@@ -90,8 +90,8 @@ class Store:
         repeat_threshold: the number of calls inside one call from which they are repeated calls.
         now: the monotonic clock.
         thread: the clock of the calling thread.
-        slow: seconds; only the time is kept of calls that took longer neither than this nor than
-            the ``slow`` of their handler's `Times`.
+        slow: seconds; only the time is kept of a call that took no longer than this and no longer
+            than the ``slow`` of its handler's `Times`.
         since: Unix seconds of the last `clear`, `drain` or `take`, from which statistics count.
         dropped: the number of calls that subscribers, including closed ones, had no room for.
     """
@@ -416,7 +416,7 @@ class Store:
         return Drained(ring, tally.summary())
 
     def take(self) -> Summary | None:
-        """Return the summary, or ``None`` if there were no calls, and start anew.
+        """Return the summary, or ``None`` if nothing was added since the last `take`, and start anew.
 
         Handlers without calls are included only if they were registered since the last `take`.
         """
@@ -466,7 +466,7 @@ class Store:
                 self._set_slow()
 
     def note_dropped(self, calls: int) -> None:
-        """Count calls that a subscriber had no room for."""
+        """Count calls that a subscriber will never receive."""
         with self._lock:
             self.dropped += calls
 

@@ -83,8 +83,8 @@ class Parameters:
     def lasting(self, code: CodeType, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the arguments at the end of a call, as far as they cannot have changed.
 
-        Scalars and immutable values are returned. Other objects, such as lists, may have changed,
-        so only their type is. ``None`` if the function may have assigned to a parameter.
+        Scalars and immutable values are shown as they are. Other objects, such as lists, may have
+        changed and are shown by type. ``None`` if the function may have assigned to a parameter.
         """
         if not _assigned(code).isdisjoint(self._positional):
             return None
