@@ -416,7 +416,7 @@ class Store:
         return Drained(ring, tally.summary())
 
     def take(self) -> Summary | None:
-        """Return the summary, or ``None`` if nothing was added since the last `take`, and start anew.
+        """Return the summary, or ``None`` if nothing was added, and start anew.
 
         Handlers without calls are included only if they were registered since the last `take`.
         """
