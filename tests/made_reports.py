@@ -1,4 +1,4 @@
-"""Reports that are made up, without running a suite."""
+"""Made-up reports for tests, without running a test suite."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def profile_of(
     incomplete: tuple[str, ...] = (),
     command: tuple[str, ...] = ("pytest",),
 ) -> Profile:
-    """A profile of handlers of a shop.
+    """Return a profile of handlers of a switcher named ``shop``.
 
     Args:
-        calls: the seconds of each call, by handler.
-        created: when the run was made.
-        tests: the handler that each test called once.
-        machine, commit, incomplete, command: of the run.
+        calls: for each handler, the seconds of each call.
+        created: the time of the run in Unix seconds.
+        tests: for each test, the handler that it called once.
+        machine, commit, incomplete, command: see `Run` and `Profile`.
     """
     handlers = {}
     for handler, times in calls.items():

@@ -1,4 +1,4 @@
-"""A run to be reported, with all that a report shows, under the names that a test gives."""
+"""A made-up run with everything that a report can show, for tests of reports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXPECTATIONS = Expectations(
 
 
 def stats(calls: int, time: float, errors: int = 0) -> HandlerStats:
-    """Statistics of calls that took about as long."""
+    """Return statistics of calls that took between ``time`` seconds and a little more."""
     made = HandlerStats()
     times = [time * (1 + number / 50) for number in range(calls)]
     made.add(times, buckets_of(doubles(times)), 1_700_000_000.0)
@@ -46,14 +46,14 @@ def profile(
     text: str = "order 7",
     slower: float = 1.0,
 ) -> Profile:
-    """The profile of a run.
+    """Return the profile of a run.
 
     Args:
-        names: of handlers, four at least; the last one is never called.
-        tests: their node ids, two at least. The first one calls the first two handlers, and fails;
-            all others call the third.
-        text: an argument, a message and a type of exception.
-        slower: how many times as long the calls took.
+        names: at least four names of handlers; the last one is never called.
+        tests: at least two node ids of tests. The first test calls the first two handlers and
+            fails; all others call the third handler.
+        text: an argument of calls, and the type and message of an exception.
+        slower: a factor for the times of all calls.
     """
     named = [HandlerName("shop", name) for name in names]
     first, second, third = named[:3]
@@ -92,12 +92,12 @@ def profile(
 
 
 def verdict(made: Profile, *earlier: Profile) -> Verdict:
-    """How a run is judged."""
+    """Return the verdict on a run, with earlier runs as the baseline."""
     return judge(made, EXPECTATIONS, earlier)
 
 
 def trends(made: Profile, runs: int = 8) -> list[Trend]:
-    """How the handlers of a profile developed."""
+    """Return the trend of each called handler of a profile."""
     return [
         Trend(
             name,

@@ -1,10 +1,10 @@
-// Loads a trace into Perfetto's own trace processor, the one of its web page, and asks it questions.
+// Loads a trace into the trace processor of Perfetto's web page, and runs queries on it.
 //
 //     node trace_processor.cjs DIRECTORY TRACE SQL...
 //
-// DIRECTORY holds Perfetto's `engine_bundle.js` and `trace_processor.wasm`. Prints a JSON list: the
-// rows of each query. The page talks to the processor in messages of Perfetto's
-// `protos/perfetto/trace_processor/trace_processor.proto`, which are spelled out here.
+// DIRECTORY holds Perfetto's `engine_bundle.js` and `trace_processor.wasm`. Prints a JSON list of the
+// rows of each query. The page and the processor exchange messages that are defined in Perfetto's
+// `protos/perfetto/trace_processor/trace_processor.proto`; this script encodes them by hand.
 "use strict";
 const fs = require("fs");
 const path = require("path");
@@ -37,7 +37,7 @@ function* varints(buffer) {
   }
 }
 
-// The fields of a message: [number, value], a value being a BigInt or a Buffer.
+// Yields the fields of a message as [number, value]; a value is a BigInt or a Buffer.
 function* fields(buffer) {
   let at = 0;
   const next = () => {
@@ -69,7 +69,7 @@ const told = [];
 const tell = (text) => told.push(text);
 const worker = {
   self: { location: { href: "" } },
-  process: undefined, // it refuses to run in node
+  process: undefined, // the bundle refuses to run where it detects node
   WorkerGlobalScope: true,
   XMLHttpRequest,
   console: { log: tell, warn: tell, error: tell },

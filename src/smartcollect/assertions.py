@@ -1,4 +1,4 @@
-"""The assertions of a log, for tests: a failure shows the calls that broke it."""
+"""The assertions of a log, for tests. Failures show the calls that caused them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SHOWN = 10
-"""Calls in the table of a failure."""
+"""The maximum number of calls in the table of a failure."""
 
 
 class Assertions:
-    """The assertion helpers of a `CallLog`. Each fails on a handler that was never called.
+    """The assertions of a `CallLog`.
 
-    They judge by all calls since the last ``clear()``; the tables in their failures show those
-    that the history still has.
+    They judge every call since the last ``clear()``, by the statistics. The table in a failure
+    shows the calls that the history still holds.
+
+    An assertion about calls fails if there are none, so that a test cannot pass because of a
+    misspelled name or because the code under test never ran. A name that fits no handler fails,
+    and the failure suggests the nearest name.
     """
 
     def _handlers(self) -> Mapping[HandlerName, HandlerStats]:
@@ -37,15 +41,17 @@ class Assertions:
         raise NotImplementedError
 
     def assert_none_slower_than(self, threshold: float | str, handler: str | None = None) -> None:
-        """Fails unless each call took at most ``threshold``.
+        """Fail if a call took longer than a threshold.
 
         Args:
-            threshold: seconds, or text such as ``"100ms"``.
-            handler: judges this one's calls only.
+            threshold: the longest time that a call may take: seconds, or text such as ``"100ms"``.
+            handler: judge only calls of this handler, given by selector or full name. By default,
+                the calls of all handlers are judged.
 
         Raises:
-            AssertionError: a call took longer, or there was none.
-            TypeError, ValueError: ``threshold`` is no duration.
+            AssertionError: a call took longer, or there were no calls.
+            TypeError: ``threshold`` is neither a number nor text.
+            ValueError: ``threshold`` is not a duration, negative or infinite.
 
         Example:
             >>> import smartcollect
@@ -71,15 +77,17 @@ class Assertions:
             )
 
     def assert_called(self, handler: str, times: int | None = None) -> None:
-        """Fails unless ``handler`` was called.
+        """Fail unless a handler was called.
 
         Args:
-            handler: its selector or full name.
-            times: exactly so often; at least once when left out.
+            handler: the selector or full name of the handler.
+            times: the exact number of calls. If left out, one call or more is enough.
 
         Raises:
-            AssertionError: it was not, or there is no such handler.
-            TypeError, ValueError: ``times`` is no whole number, or negative.
+            AssertionError: the handler was not called, was called another number of times, or does
+                not exist.
+            TypeError: ``times`` is not an integer.
+            ValueError: ``times`` is negative.
 
         Example:
             ``collect.assert_called("users.get", times=2)``
@@ -97,13 +105,13 @@ class Assertions:
             )
 
     def assert_not_called(self, handler: str) -> None:
-        """Fails if ``handler`` was called.
+        """Fail if a handler was called.
 
         Args:
-            handler: its selector or full name.
+            handler: the selector or full name of the handler.
 
         Raises:
-            AssertionError: it was, or there is no such handler.
+            AssertionError: the handler was called, or does not exist.
 
         Example:
             ``collect.assert_not_called("users.delete")``
@@ -115,13 +123,14 @@ class Assertions:
             raise AssertionError(f"{name.shown} was called {_times(stats.calls)}{_shown(calls)}")
 
     def assert_no_errors(self, handler: str | None = None) -> None:
-        """Fails if a call raised.
+        """Fail if a call raised an exception, even if the caller caught it.
 
         Args:
-            handler: judges this one's calls only.
+            handler: judge only calls of this handler, given by selector or full name. By default,
+                the calls of all handlers are judged.
 
         Raises:
-            AssertionError: a call raised, or there was none.
+            AssertionError: a call raised, or there were no calls.
 
         Example:
             ``collect.assert_no_errors("orders.place")``
@@ -136,16 +145,21 @@ class Assertions:
             raise AssertionError(f"{_listed(failed)} raised {_times(count)}{_shown(calls)}")
 
     def assert_budget(self, handler: str, **limits: float | str) -> None:
-        """Fails if a statistic of ``handler`` is over its limit.
+        """Fail if a statistic of a handler is over its limit.
 
         Args:
-            handler: a selector, a full name, or a pattern such as ``"users.*"``.
-            limits: for each statistic the most it may be: ``calls=3``, ``max_time="100ms"``. For a
-                pattern, each handler that it fits is held to them.
+            handler: a selector, a full name, or a pattern such as ``"users.*"``. The limits apply
+                to each handler that the pattern matches separately.
+            limits: the highest allowed value of each statistic: a number for counts
+                (``calls=3``), seconds or text for times (``max_time="100ms"``), a number from 0 to
+                1 or text for shares (``error_rate="10%"``). See `Statistics` for their names.
 
         Raises:
-            AssertionError: one is over, or no such handler was called.
-            TypeError, ValueError: an unknown statistic, or a limit that is none.
+            AssertionError: a statistic is over its limit, or no matching handler was called. With
+                ``calls=0``, a handler that exists and was not called passes.
+            TypeError: a limit has the wrong type.
+            ValueError: no limit is passed, a statistic is unknown, or a limit is not valid for its
+                statistic.
 
         Example:
             ``collect.assert_budget("users.*", calls=3, max_time="100ms")``
@@ -168,7 +182,7 @@ class Assertions:
         return name, self._handlers()[name]
 
     def _judged(self, handler: str | None) -> dict[HandlerName, HandlerStats]:
-        """The statistics of the called handlers that an assertion is about: one at least."""
+        """Return the statistics of the handlers to judge; fail if none of them was called."""
         __tracebackhide__ = True
         if handler is not None:
             name, stats = self._one(handler)
@@ -177,16 +191,16 @@ class Assertions:
             return {name: stats}
         called = {name: stats for name, stats in self._handlers().items() if stats.calls}
         if not called:
-            raise AssertionError("no handler was called, so there is nothing to judge")
+            raise AssertionError("no handler was called, so there are no calls to check")
         return called
 
     def _called(self) -> str:
         names = sorted(name.shown for name, stats in self._handlers().items() if stats.calls)
-        return f"; called: {', '.join(names[:SHOWN])}" if names else "; no other handler was either"
+        return f"; called: {', '.join(names[:SHOWN])}" if names else "; no other handler was called"
 
 
 def over_budget(broken: Iterable[budgets.Violation], calls: Iterable[Call]) -> str:
-    """What is over its budget, a line for each, and a table of the calls that did it."""
+    """Return one line for each broken budget, and a table of the calls of those handlers."""
     broken = list(broken)
     names = {violation.name for violation in broken} - {None}
     lines = "\n".join(map(str, broken))
@@ -198,7 +212,7 @@ def over_budget(broken: Iterable[budgets.Violation], calls: Iterable[Call]) -> s
 
 def _shown(calls: list[Call]) -> str:
     if not calls:
-        return "\n(the history has none of these calls any more)"
+        return "\n(the history no longer holds these calls)"
     more = f"\n… {len(calls) - SHOWN:,} more" if len(calls) > SHOWN else ""
     return f"\n{tables.calls(calls[:SHOWN])}{more}"
 

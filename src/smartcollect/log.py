@@ -1,4 +1,4 @@
-"""``CallLog``: the questions that recorded calls answer, and ``collecting``, which records some."""
+"""``CallLog``, which answers questions about recorded calls, and ``collecting``."""
 
 from __future__ import annotations
 
@@ -40,14 +40,21 @@ _elapsed = operator.itemgetter(ELAPSED)
 
 
 class CallLog(Assertions):
-    """Calls of handlers, and the answers to questions about them.
+    """The recorded calls of handlers, their statistics, and assertions about both.
 
-    What feeds it: `collecting`, the ``collect`` fixture, or the switchers that a `CollectPlugin`
-    (which is a ``CallLog``) is plugged into.
+    You rarely create a log yourself. `collecting` returns one, the ``collect`` fixture is one, and
+    so is a `CollectPlugin`, which records the switchers that it is plugged into. A log that you
+    create records nothing until you call `attach`.
+
+    Two kinds of data are kept. The *history* holds the last ``max_history`` calls with their
+    arguments and results. The *statistics* count every call since the last `clear` or `drain`,
+    including calls that the history no longer holds.
+
+    All methods can be called from any thread, also while calls are being recorded.
 
     Args:
-        settings: how calls are recorded.
-        clock: what they are timed with.
+        settings: the settings of the recording.
+        clock: the clock that times the calls.
 
     Example:
         >>> from smartswitch import Switcher
@@ -64,7 +71,7 @@ class CallLog(Assertions):
     def __init__(self, settings: LogSettings = DEFAULTS, clock: Clock = SYSTEM) -> None:
         self.recorder = Recorder(settings, SLOWEST, clock)
 
-    # -- what was called ------------------------------------------------------------------------
+    # -- questions ------------------------------------------------------------------------------
 
     def history(
         self,
@@ -73,32 +80,49 @@ class CallLog(Assertions):
         handler: str | None = None,
         errors: bool | None = None,
     ) -> list[Entry]:
-        """The retained calls, in the order in which they ended.
+        """Return the calls in the history, in the order in which they ended.
+
+        The filters by ``handler`` and ``errors`` apply before ``last`` and ``first``: ``last=5,
+        errors=True`` returns the last five failed calls.
 
         Args:
-            last: only so many of the newest.
-            first: only so many of the oldest.
-            handler: only those of this handler, by selector or full name.
-            errors: ``True`` for failed calls only, ``False`` for successful ones only.
+            last: return only this many of the newest calls.
+            first: return only this many of the oldest calls. Pass either ``last`` or ``first``.
+            handler: return only calls of this handler, given by selector or full name. A name
+                that fits no handler returns an empty list.
+            errors: ``True`` to return only calls that raised, ``False`` to return only calls that
+                did not.
 
         Returns:
-            A dict for each call: ``handler``, ``switcher``, ``timestamp`` (Unix seconds), ``args``
-            (tuple), ``kwargs`` (dict), ``elapsed`` (seconds), and either ``result`` or
-            ``exception`` (``type``, ``message`` and ``traceback``, all text).
+            One dict per call (see `Entry`): ``handler`` (selector), ``switcher`` (name),
+            ``timestamp`` (start of the call in Unix seconds), ``args`` (tuple), ``kwargs`` (dict),
+            ``elapsed`` (seconds), and either ``result`` or ``exception``, a dict of ``type``,
+            ``message`` and ``traceback``, all text.
 
         Raises:
-            TypeError: ``last`` or ``first`` is no whole number.
-            ValueError: one is negative, or both are given.
+            TypeError: ``last`` or ``first`` is not an integer.
+            ValueError: ``last`` or ``first`` is negative, or both are passed.
 
         Example:
-            >>> CallLog().history(last=5, errors=True)
+            >>> from smartswitch import Switcher
+            >>> api = Switcher("api").plug("collect")
+            >>> @api
+            ... def double(number):
+            ...     return 2 * number
+            >>> [double(number) for number in (1, 2, 3)]
+            [2, 4, 6]
+            >>> [call["result"] for call in api.collect.history(last=2)]
+            [4, 6]
+            >>> api.collect.history(errors=True)
             []
         """
         for name, given in (("last", last), ("first", first)):
             if given is not None:
                 whole_number(name, given)
         if last is not None and first is not None:
-            raise ValueError(f"last={last!r} and first={first!r} are both given; accepted: one")
+            raise ValueError(
+                f"pass either `last` or `first`, not both: last={last!r}, first={first!r}"
+            )
 
         def wanted(rows: list[Row]) -> list[Row]:
             if errors is not None:
@@ -108,54 +132,73 @@ class CallLog(Assertions):
         return self._selected(handler, wanted, self.recorder.store.rows())
 
     def slowest(self, n: int = 10, handler: str | None = None) -> list[Entry]:
-        """The ``n`` retained calls that took longest, slowest first.
+        """Return the slowest calls in the history, the slowest first.
 
         Args:
-            n: how many at the most.
-            handler: only those of this handler, by selector or full name.
+            n: the maximum number of calls.
+            handler: return only calls of this handler, given by selector or full name.
 
         Returns:
-            A dict for each call, as `history` returns them.
+            One dict per call, as `history` returns them. Of calls that took equally long, the
+            earlier ones come first.
 
         Raises:
-            TypeError, ValueError: ``n`` is no whole number, or negative.
+            TypeError: ``n`` is not an integer.
+            ValueError: ``n`` is negative.
+
+        Example:
+            >>> from smartswitch import Switcher
+            >>> api = Switcher("api").plug("collect")
+            >>> @api
+            ... def ping(): ...
+            >>> ping()
+            >>> [call["handler"] for call in api.collect.slowest(3)]
+            ['ping']
         """
         return self._ranked(n, handler, slowest=True)
 
     def fastest(self, n: int = 10, handler: str | None = None) -> list[Entry]:
-        """The ``n`` retained calls that took least, fastest first.
+        """Return the fastest calls in the history, the fastest first.
 
         Args:
-            n: how many at the most.
-            handler: only those of this handler, by selector or full name.
+            n: the maximum number of calls.
+            handler: return only calls of this handler, given by selector or full name.
 
         Returns:
-            A dict for each call, as `history` returns them.
+            One dict per call, as `history` returns them. Of calls that took equally long, the
+            earlier ones come first.
 
         Raises:
-            TypeError, ValueError: ``n`` is no whole number, or negative.
+            TypeError: ``n`` is not an integer.
+            ValueError: ``n`` is negative.
+
+        Example:
+            >>> CallLog().fastest(3, handler="users.get")
+            []
         """
         return self._ranked(n, handler, slowest=False)
 
     def _ranked(self, n: int, handler: str | None, slowest: bool) -> list[Entry]:
         whole_number("n", n)
-        # Of one handler, the slowest may be far from the slowest of all.
+        # A handler's slowest calls need not be among the slowest calls of all handlers.
         some = slowest and handler is None
         rows = self.recorder.store.slowest_rows(n) if some else self.recorder.store.rows()
         return self._selected(handler, lambda rows: _extreme(rows, n, slowest), rows)
 
     def slower_than(self, threshold: float | str, handler: str | None = None) -> list[Entry]:
-        """The retained calls that took longer than ``threshold``, slowest first.
+        """Return the calls in the history that took longer than a threshold, the slowest first.
 
         Args:
-            threshold: seconds, or text such as ``"100ms"``.
-            handler: only those of this handler, by selector or full name.
+            threshold: seconds, or text such as ``"100ms"``. A call that took exactly this long is
+                not returned.
+            handler: return only calls of this handler, given by selector or full name.
 
         Returns:
-            A dict for each call, as `history` returns them.
+            One dict per call, as `history` returns them.
 
         Raises:
-            TypeError, ValueError: ``threshold`` is no duration.
+            TypeError: ``threshold`` is neither a number nor text.
+            ValueError: ``threshold`` is not a duration, negative or infinite.
 
         Example:
             >>> CallLog().slower_than("100ms")
@@ -170,13 +213,27 @@ class CallLog(Assertions):
         return self._selected(handler, slower, self.recorder.store.rows(limit))
 
     def errors(self, handler: str | None = None) -> list[Entry]:
-        """The retained calls that raised, in the order in which they ended.
+        """Return the calls in the history that raised, in the order in which they ended.
+
+        ``errors(handler)`` is short for ``history(handler=handler, errors=True)``.
 
         Args:
-            handler: only those of this handler, by selector or full name.
+            handler: return only calls of this handler, given by selector or full name.
 
         Returns:
-            A dict for each call, as `history` returns them, with ``exception``.
+            One dict per call, as `history` returns them, with ``exception`` instead of ``result``.
+
+        Example:
+            >>> from contextlib import suppress
+            >>> from smartswitch import Switcher
+            >>> api = Switcher("api").plug("collect")
+            >>> @api
+            ... def divide(number, by):
+            ...     return number / by
+            >>> with suppress(ZeroDivisionError):
+            ...     divide(84, 0)
+            >>> [call["exception"]["type"] for call in api.collect.errors()]
+            ['ZeroDivisionError']
         """
         return self.history(handler=handler, errors=True)
 
@@ -185,17 +242,22 @@ class CallLog(Assertions):
     @overload
     def stats(self, handler: str) -> Statistics: ...
     def stats(self, handler: str | None = None) -> Stats | Statistics:
-        """Statistics of all calls since the last ``clear()``, those no longer retained included.
+        """Return statistics of every call since the last `clear` or `drain`.
+
+        They include calls that the history no longer holds.
 
         Args:
-            handler: a selector or full name.
+            handler: the selector or full name of a single handler.
 
         Returns:
-            `Stats`, by handler, or those of ``handler`` alone. Where two switchers have a handler
-            of one selector, full names are the keys.
+            Without ``handler``, a `Stats`: a dict of the called handlers that also sorts itself
+            and prints itself as a table. The keys are selectors; handlers that share a selector
+            have their full names as keys. With ``handler``, the dict of that handler alone. See
+            `Statistics` for the fields and their units.
 
         Raises:
-            KeyError: no such handler was ever registered; the error suggests the nearest.
+            KeyError: ``handler`` fits no registered handler, or more than one. The error suggests
+                names.
 
         Example:
             >>> from smartswitch import Switcher
@@ -211,7 +273,12 @@ class CallLog(Assertions):
         return stats_of(self.recorder.store.statistics())
 
     def uncalled(self) -> list[str]:
-        """The registered handlers that no call has reached, in order of their names.
+        """Return the registered handlers that were never called, sorted by name.
+
+        Handlers that were called only before the last `clear` or `drain` count as uncalled.
+
+        Returns:
+            Selectors; full names of handlers that share a selector.
 
         Example:
             >>> from smartswitch import Switcher
@@ -226,7 +293,9 @@ class CallLog(Assertions):
         return sorted(keys[name] for name, stats in handlers.items() if not stats.calls)
 
     def profile(self) -> Profile:
-        """The `Profile` of now: immutable, and apart from what is called later.
+        """Return the statistics so far as a `Profile`, which later calls do not change.
+
+        A profile can be merged with other profiles, compared, judged against budgets and saved.
 
         Example:
             >>> CallLog().profile() == Profile()
@@ -236,13 +305,19 @@ class CallLog(Assertions):
 
     @property
     def recording_failures(self) -> int:
-        """How many values could not be recorded: their ``repr`` or serializer failed."""
+        """The number of values that could not be recorded, such as when a ``repr`` failed."""
         return self.recorder.rules.snapshot.failures
 
-    # -- what becomes of it ---------------------------------------------------------------------
+    # -- output ---------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-able data: schema name and version, settings, statistics and history.
+        """Return the whole log as plain data that ``json.dumps`` can write.
+
+        Returns:
+            A dict of ``schema`` (always ``"smartcollect/log"``), ``version`` (integer),
+            ``settings``, ``recording_failures`` (count), ``stats`` (by handler, as `stats` returns
+            them) and ``history`` (a list of calls, as `history` returns them). NaN and infinities
+            become text.
 
         Example:
             >>> CallLog().to_dict()["schema"]
@@ -258,18 +333,25 @@ class CallLog(Assertions):
         return heading(settings, self.recording_failures, self.stats())
 
     def export(self, path: str | os.PathLike[str], format: str | None = None) -> None:
-        """Writes the log to a file, whole or not at all.
+        """Write the log to a file.
+
+        The file is replaced as a whole. If writing fails, an existing file stays as it was.
 
         Args:
-            path: the file.
-            format: ``"json"`` (all of `to_dict`), ``"jsonl"`` (a line for each call), ``"csv"``
-                (a row for each call) or ``"trace"``: Trace Event, which Perfetto shows, or, where
-                ``path`` ends in ``.speedscope.json``, what speedscope shows. Left out, the suffix
-                of ``path`` decides, or else JSON. A path that ends in ``.gz`` is compressed.
+            path: the file. It is compressed with gzip if its name ends in ``.gz``.
+            format: one of:
+
+                - ``"json"``: everything that `to_dict` returns
+                - ``"jsonl"``: one line of JSON per call in the history
+                - ``"csv"``: one row per call in the history
+                - ``"trace"``: a timeline of the history, in the Trace Event Format, which Perfetto
+                  opens; or for speedscope, if ``path`` ends in ``.speedscope.json``
+
+                If left out, the suffix of ``path`` decides; unknown suffixes mean JSON.
 
         Raises:
-            ValueError: there is no such format.
-            OSError: the file cannot be written; one that was there is as it was.
+            ValueError: ``format`` is unknown.
+            OSError: the file cannot be written.
 
         Example:
             ``api.collect.export("calls.jsonl")``
@@ -281,14 +363,15 @@ class CallLog(Assertions):
         export_calls(path, format, self._heading(), self._entries(self._rows()), calls)
 
     def drain(self) -> Batch:
-        """Take everything since the last ``drain()`` or ``clear()``, in one step.
+        """Return everything recorded since the last `drain` or `clear`, and forget it.
 
-        The log is as after ``clear()`` then. Whatever other threads do meanwhile, each call is in
-        the statistics of exactly one batch, and among the calls of the same one, unless the history
-        has forgotten it: ``max_history`` calls are retained between two drains.
+        Both happen in one step: even while other threads make calls, the statistics of exactly one
+        batch count each call. The history of that batch holds the call too, unless more than
+        ``max_history`` calls came between two drains. Handlers stay registered and watched.
 
         Returns:
-            A `Batch`: ``history`` (entries), ``profile`` and ``export(path, format=None)``.
+            A `Batch`, with ``history`` (a list of calls, as `history` returns them), ``profile`` (a
+            `Profile` of all calls) and ``export(path, format=None)``.
 
         Example:
             >>> from smartswitch import Switcher
@@ -305,7 +388,14 @@ class CallLog(Assertions):
         return Batch(ring.rows, profile_of(summary, rules), rules)
 
     def clear(self) -> None:
-        """Forgets calls and statistics. Handlers stay known, and watched."""
+        """Forget all calls and statistics. Handlers stay registered and watched.
+
+        Example:
+            >>> log = CallLog()
+            >>> log.clear()
+            >>> log.history()
+            []
+        """
         self.recorder.store.clear()
 
     def subscribe(
@@ -316,30 +406,31 @@ class CallLog(Assertions):
         calls: str = "all",
         slower_than: float | str = "100ms",
     ) -> Subscription:
-        """Give every call from now on to a sink, in batches, from a thread of its own.
+        """Pass every call from now on to a sink, in batches, from a background thread.
 
-        The thread that makes a call never waits for the sink, and nothing that the sink raises
-        reaches it. What is still waiting is written when the process ends, when the log is gone
-        and at the end of a ``with collecting()`` block. A process that ends waits 10 seconds for
-        all sinks together. A process that was forked goes on by itself, with what is called there.
+        The threads that make the calls never wait for the sink, and never see an exception that it
+        raises. Waiting calls are delivered when the process ends, when the log is garbage-collected
+        and at the end of a ``with collecting()`` block. At the end of the process, all sinks
+        together have 10 seconds. After a fork, the child process delivers its own calls.
 
         Args:
-            sink: an object with ``write(batch)``, which takes a `Delivery`, and maybe ``close()``.
-            every: how much time passes between two batches: seconds, or text such as ``"10s"``.
-            max_queue: how many calls may wait for the sink. Calls that find no room are dropped:
+            sink: an object with a method ``write(batch)``, which receives a `Delivery`, and
+                optionally a method ``close()``; see `Sink`.
+            every: the time between two batches: seconds, or text such as ``"10s"``.
+            max_queue: the number of calls that may wait for the sink. Further calls are dropped:
                 ``Subscription.dropped`` and ``Delivery.dropped`` count them, and the statistics in
-                ``Delivery.profile`` still have them.
-            calls: the calls that the sink is given one by one: ``"all"``, ``"slow"``, ``"failed"``,
-                ``"slow or failed"`` or ``"none"``. The statistics count every call.
-            slower_than: the time from which on a call is slow: seconds, or text.
+                ``Delivery.profile`` still include them.
+            calls: the calls that the sink receives individually: ``"all"``, ``"slow"``,
+                ``"failed"``, ``"slow or failed"`` or ``"none"``. The statistics count every call.
+            slower_than: the time above which a call is slow: seconds, or text such as ``"100ms"``.
 
         Returns:
-            A `Subscription` with ``dropped``, ``failures``, ``flush()`` and ``close()``.
+            A `Subscription`, with ``dropped``, ``failures``, ``flush()`` and ``close()``.
 
         Raises:
-            TypeError: ``sink`` has no ``write``, or a value has the wrong type.
+            TypeError: ``sink`` has no ``write`` method, or a value has the wrong type.
             ValueError: ``every`` is not a duration above zero, ``max_queue`` is negative, or
-                ``calls`` or ``slower_than`` is something else.
+                ``calls`` or ``slower_than`` has an unknown value.
 
         Example:
             >>> class Printer:
@@ -390,35 +481,36 @@ class CallLog(Assertions):
         max_queue: int = 100_000,
         slower_than: float | str = "100ms",
     ) -> Subscription:
-        """Write statistics, and the calls that are wanted, to a database from now on.
+        """Write the statistics of every call, and selected calls, to a database from now on.
 
-        `subscribe` with a database: statistics of every call, minute by minute, and calls one by
-        one. The first write makes the tables. Any number of processes can write to one database,
-        and `smartcollect.history` reads what they wrote.
+        This is `subscribe` with a database as the sink. Statistics are written per handler and
+        minute, calls individually. The first write creates the tables. Any number of processes can
+        write to the same database; `smartcollect.history` reads it.
 
-        Called again for the same database, perhaps after a fork, it returns the subscription that
-        is there, unless that is closed: no call counts twice.
+        A second call for the same database returns the existing subscription unless that is closed,
+        also after a fork. So no call is counted twice.
 
         Args:
-            url: ``"sqlite:///calls.db"``, a file here; or
+            url: ``"sqlite:///calls.db"`` for a file in the working directory, or
                 ``"postgresql://user:password@host/database"``.
-            every: how much time passes between two writes: seconds, or text such as ``"10s"``.
-            calls: the calls that are written one by one: ``"all"``, ``"slow"``, ``"failed"``,
+            every: the time between two writes: seconds, or text such as ``"10s"``.
+            calls: the calls that are written individually: ``"all"``, ``"slow"``, ``"failed"``,
                 ``"slow or failed"`` or ``"none"``.
-            keep: how long calls and statistics stay in the database: seconds, or text such as
-                ``"30d"``; ``None`` for ever.
-            max_queue: how many calls may wait to be written; see `subscribe`.
-            slower_than: the time from which on a call is slow: seconds, or text.
+            keep: the time that calls and statistics stay in the database: seconds, or text such as
+                ``"30d"``; ``None`` keeps them forever.
+            max_queue: the number of calls that may wait to be written; see `subscribe`.
+            slower_than: the time above which a call is slow: seconds, or text such as ``"100ms"``.
 
         Returns:
-            A `Subscription` with ``dropped``, ``failures``, ``flush()`` and ``close()``. A database
-            that is away is a failure, and is tried again.
+            A `Subscription`, with ``dropped``, ``failures``, ``flush()`` and ``close()``. While the
+            database is unreachable, ``failures`` counts and the write is tried again.
 
         Raises:
-            ModuleNotFoundError: a library is missing: install ``smartcollect[database]``.
-            TypeError, ValueError: ``url`` or another value is something else, or the log is written
-                to this database already, with other values.
-            FileNotFoundError: there is no folder for the file.
+            ModuleNotFoundError: a required library is missing; install ``smartcollect[database]``.
+            TypeError: a value has the wrong type.
+            ValueError: a value is out of range, or the log already writes to this database with
+                other values.
+            FileNotFoundError: the folder of the SQLite file does not exist.
 
         Example:
             ``api.collect.persist("sqlite:///calls.db", calls="slow or failed", keep="7d")``
@@ -427,20 +519,23 @@ class CallLog(Assertions):
 
         return persist(self, url, every, calls, keep, max_queue, slower_than)
 
-    # -- what is watched ------------------------------------------------------------------------
+    # -- watching -------------------------------------------------------------------------------
 
     def attach(self, target: Switcher | str) -> None:
-        """Watch a switcher with its children, or the functions that a pattern fits, from now on.
+        """Record the calls of a switcher, or of the functions that a pattern matches, from now on.
 
-        Attaching twice counts once.
+        Modules that are imported later are watched too if the pattern matches them. Attaching the
+        same target twice has no effect.
 
         Args:
-            target: the switcher; or a pattern such as ``"shop.database"``, ``"shop.*:Order.*"`` or,
-                to leave out what an earlier one took, ``"!shop.api:_*"``.
+            target: a switcher, whose children are included; or a pattern of functions such as
+                ``"shop.database"`` or ``"shop.*:Order.*"``. ``"!shop.api:_*"`` excludes functions
+                that an earlier pattern matches.
 
         Raises:
-            TypeError: ``target`` is neither.
-            ValueError: it is not a pattern.
+            TypeError: ``target`` is neither a switcher nor text.
+            ValueError: ``target`` is not a pattern, cannot match any function, or excludes
+                functions although no pattern was attached before.
 
         Example:
             >>> from smartswitch import Switcher
@@ -465,15 +560,25 @@ class CallLog(Assertions):
         source_of(target).attach(self.recorder, target)
 
     def detach(self, target: Switcher | str) -> None:
-        """Undo `attach`; the last log to leave leaves the very objects that were there.
+        """Stop recording the calls of a target that was passed to `attach`.
+
+        Once no log watches a function any more, it is exactly what it was before.
+
+        Args:
+            target: the switcher or pattern, as it was passed to `attach`.
 
         Raises:
-            TypeError: ``target`` is neither a switcher nor a pattern.
-            ValueError: it is not attached.
+            TypeError: ``target`` is neither a switcher nor text.
+            ValueError: ``target`` is not attached.
+
+        Example:
+            >>> log = CallLog()
+            >>> log.attach("textwrap")
+            >>> log.detach("textwrap")
         """
         source_of(target).detach(self.recorder, target)
 
-    # -- for the questions above ----------------------------------------------------------------
+    # -- helpers --------------------------------------------------------------------------------
 
     def _handlers(self) -> Mapping[HandlerName, HandlerStats]:
         return self.recorder.store.handlers()
@@ -485,8 +590,8 @@ class CallLog(Assertions):
         return [self.recorder.rules.named(Call.of(row)) for row in self._rows()]
 
     def _rows(self, monotonic: bool = False) -> Iterator[Row]:
-        """Yield the retained calls as plain data; see `storage.ring.Rows`."""
-        # One after the other: a hundred thousand at a time take longer, and much memory.
+        """Yield the calls in the history as plain data; see `storage.ring.Rows`."""
+        # Lazily: a hundred thousand at once would take longer, and much memory.
         snapshot = self.recorder.rules.new_snapshot()
         rows = self.recorder.store.rows(monotonic=monotonic)
         return (serialized(row, snapshot) for row in rows)
@@ -496,15 +601,15 @@ class CallLog(Assertions):
         return (entry_of(row, context) for row in rows)
 
     def _selected(self, handler: str | None, select: Select, rows: Iterable[Row]) -> list[Entry]:
-        """Return the entries of what ``select`` takes of ``rows``, or of those of ``handler``."""
+        """Filter ``rows`` by ``handler``, pass them through ``select``, and return entries."""
         wanted = [row for row in rows if handler is None or row[NAME].fits(handler)]
         return list(self._entries(select(wanted)))
 
 
 def _extreme(calls: list[Row], n: int, slowest: bool) -> list[Row]:
-    """The ``n`` slowest or fastest of ``calls``; of equals the earlier ones."""
-    # What is not among the first of a thousand is not among the first of all: of many calls few
-    # are left by that, for a tenth of the time that ranking all takes.
+    """Return the ``n`` slowest or fastest of ``calls``; of equal ones the earlier."""
+    # The n-th of a sample bounds the n-th of all. Dropping the calls beyond that bound first takes
+    # a tenth of the time of ranking all.
     ranked = heapq.nlargest if slowest else heapq.nsmallest
     if 0 < n <= _SOME < len(calls):
         bound = ranked(n, calls[:_SOME], key=_elapsed)[-1][ELAPSED]
@@ -517,18 +622,25 @@ def _extreme(calls: list[Row], n: int, slowest: bool) -> list[Row]:
 
 @contextmanager
 def collecting(*watched: Switcher | str, **settings: Any) -> Iterator[CallLog]:
-    """Records the calls made inside of a ``with`` block.
+    """Record the calls made inside a ``with`` block.
+
+    Calls of other threads and tasks are recorded too while the block runs. Afterwards, the watched
+    functions are exactly what they were before.
 
     Args:
-        watched: the switchers whose handlers are recorded, with their children, and patterns of
-            functions, such as ``"shop.database"``; each switcher there is when left out.
-        settings: those of `CollectPlugin`.
+        watched: switchers, whose children are included, and patterns of functions, such as
+            ``"shop.database"``. Without any, all switchers are watched, also those created inside
+            the block.
+        settings: settings of `CollectPlugin`, such as ``max_history=100``. ``name``,
+            ``description``, ``flags`` and ``method_config`` are not settings of a log.
 
     Returns:
-        The `CallLog`, which goes on to answer after the block.
+        A context manager that yields the `CallLog`. You can use the log after the block.
 
     Raises:
-        TypeError, ValueError: a setting that is none, or neither a ``Switcher`` nor a pattern.
+        TypeError: a setting is unknown or has the wrong type, or a target is neither a switcher nor
+            text.
+        ValueError: a setting is out of range, or a target is not a pattern.
 
     Example:
         >>> from smartswitch import Switcher
@@ -554,5 +666,5 @@ def collecting(*watched: Switcher | str, **settings: Any) -> Iterator[CallLog]:
 
 
 def _detach(log: CallLog, target: Switcher | str) -> None:
-    with suppress(ValueError):  # the block did it already
+    with suppress(ValueError):  # the block has already detached it
         log.detach(target)

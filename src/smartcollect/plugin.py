@@ -1,4 +1,4 @@
-"""``CollectPlugin``: what smartswitch sees."""
+"""``CollectPlugin``, the plugin for smartswitch."""
 
 from __future__ import annotations
 
@@ -20,32 +20,35 @@ _FLAGS = "enabled,serialize:off"
 
 
 class CollectPlugin(CallLog, WatchingPlugin):
-    """Records every call of every handler of a switcher, and answers questions about them.
+    """A smartswitch plugin that records every call of every handler, and is itself the `CallLog`.
 
-    The switcher's children are watched too, whether they or their handlers came before the
-    plugin or after: one log for the tree. A child that plugs a ``CollectPlugin`` of its own, or
-    that was made with ``inherit_plugins=False``, is not.
+    The children of the switcher are recorded in the same log, no matter whether they or their
+    handlers were added before or after the plugin. Exceptions are children that plug their own
+    ``CollectPlugin`` or were created with ``inherit_plugins=False``.
 
     Args:
-        max_history: how many calls are retained; statistics count all of them.
-        serialize: whether values become small plain data at the moment of the call. With
-            ``False`` the objects themselves are kept.
-        include_context: whether entries of ``history()`` tell ``switcher`` and ``timestamp``.
-        sample_rate: the share of calls that is recorded, from 0.0 to 1.0.
-        serializers: functions that replace the default for a type and its subclasses.
-        objects: how an object is shown that is neither a scalar nor a builtin container:
-            ``"repr"``, or ``"type"`` for its type alone (``<Order>``), so that recording never
-            runs code of the application.
-        redact: names of parameters and dict keys whose values are recorded as ``"***"``; a name
-            that holds the words of one of these, such as ``new_password``, is one.
-        call_sites: whether entries tell the line that made the call, as ``call_site``.
-        name: the attribute of the switcher that answers.
+        max_history: the number of calls that the history keeps; 0 keeps statistics only.
+            Statistics count every call.
+        serialize: whether arguments and results are turned into small plain data at the time of
+            the call. With ``False``, the log keeps the objects themselves.
+        include_context: whether the entries of `history` include ``switcher`` and ``timestamp``.
+        sample_rate: the share of calls that is recorded, from 0.0 (none) to 1.0 (all).
+        serializers: for types, including their subclasses, functions that turn a value into plain
+            data, such as ``{Decimal: str}``.
+        objects: how objects are shown that are neither scalars nor builtin containers:
+            ``"repr"``, or ``"type"`` for the type alone (``<Order>``). With ``"type"``, recording
+            never runs code of the application.
+        redact: the names of parameters and dict keys whose values are recorded as ``"***"``. Names
+            that contain one of them as words, such as ``new_password``, are redacted too. The
+            default is `SECRET_NAMES`; ``()`` redacts nothing.
+        call_sites: whether entries include the line that made the call, as ``call_site``.
+        name: the name of the switcher's attribute through which you reach the plugin.
         enabled: whether calls are recorded.
-        description: smartswitch's own.
-        flags: ``enabled``, ``serialize`` and ``include_context`` as smartswitch's text:
-            ``"enabled,serialize:off"``.
-        method_config: by handler, settings of its own: ``enabled``, ``sample_rate`` and
-            ``serialize``, as a dict or as flags.
+        description: a description for smartswitch.
+        flags: the settings that are on or off, as a smartswitch flag string, such as
+            ``"enabled,serialize:off"``. They override the parameters.
+        method_config: settings of individual handlers: for a selector, or several separated by
+            commas, a dict of ``enabled``, ``sample_rate`` and ``serialize``, or a flag string.
 
     Raises:
         TypeError: a parameter is unknown, or a value has the wrong type.
@@ -94,9 +97,11 @@ class CollectPlugin(CallLog, WatchingPlugin):
         settings = changed(DEFAULTS, {**given, **(self._parse_flags(flags) if flags else {})})
         for parameter, text in {"name": name, "description": description}.items():
             if not (isinstance(text, str) and text) and (parameter == "name" or text is not None):
-                raise TypeError(f"{parameter}: {text!r} is not accepted; accepted: text")
+                raise TypeError(f"{parameter} must be text and not empty, not {text!r}")
         if method_config is not None and not isinstance(method_config, Mapping):
-            raise TypeError(f"method_config: {method_config!r} is not accepted; accepted: a dict")
+            raise TypeError(
+                f"method_config must be a dict of handlers to their settings, not {method_config!r}"
+            )
         BasePlugin.__init__(self, name=name, description=description)
         self._global_config.update({key: getattr(settings, key) for key in given})
         CallLog.__init__(self, settings)
@@ -104,12 +109,12 @@ class CollectPlugin(CallLog, WatchingPlugin):
         if method_config:
             self._parse_method_configs(dict(method_config))
 
-    # -- smartswitch's side ---------------------------------------------------------------------
+    # -- the interface of smartswitch -----------------------------------------------------------
 
     def wrap_handler(
         self, switch: Switcher, entry: MethodEntry, call_next: Callable[..., Any]
     ) -> Callable[..., Any]:
-        """The layer of smartswitch's chain that records."""
+        """Return the layer of smartswitch's chain that records the calls of a handler."""
         probe = chain(self, entry)
         if probe is None:
             return call_next
@@ -121,11 +126,10 @@ class CollectPlugin(CallLog, WatchingPlugin):
         return layer(probe.bound(call_next))
 
     def to_spec(self) -> Any:
-        """What a child's copy is made of: it feeds this log.
+        """Return the specification from which a child's copy is made, which feeds this log.
 
         Raises:
-            TypeError, ValueError: ``plug(plugin, **config)`` was given something that is no
-                setting.
+            TypeError, ValueError: the settings passed with ``plug(plugin, **config)`` are invalid.
         """
         self._refresh()
         return specification(self._copy, self.name)
@@ -140,8 +144,9 @@ class CollectPlugin(CallLog, WatchingPlugin):
     # -- configuration --------------------------------------------------------------------------
 
     def is_enabled_for(self, method_name: str | None = None) -> bool:
-        """Whether calls of ``method_name``, or calls in general, are recorded."""
-        # smartswitch asks before each call: this takes a third of its own, which merges dicts.
+        """Tell whether the calls of ``method_name``, or calls in general, are recorded."""
+        # smartswitch calls this before each call. Its own version merges dicts and takes three
+        # times as long.
         if self._handler_configs:
             own = self._handler_configs.get(method_name)
             if own is not None and "enabled" in own:
@@ -151,7 +156,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
 
     def _parse_flags(self, flags: str) -> dict[str, bool]:
         if not isinstance(flags, str):
-            raise TypeError(f"flags: {flags!r} is not accepted; accepted: text such as {_FLAGS!r}")
+            raise TypeError(f"flags must be text such as {_FLAGS!r}, not {flags!r}")
         parsed: dict[str, bool] = super()._parse_flags(flags)
         for name in parsed:
             check(name, parsed[name], FLAGS)
@@ -160,13 +165,13 @@ class CollectPlugin(CallLog, WatchingPlugin):
     def _parse_method_configs(self, method_config: Mapping[str, Any]) -> None:
         for names, given in method_config.items():
             if not isinstance(names, str):
-                raise TypeError(f"method_config: {names!r} is not accepted; accepted: handlers")
+                raise TypeError(f"method_config must have names of handlers as keys, not {names!r}")
             if isinstance(given, str):
                 given = self._parse_flags(given)
             elif not isinstance(given, Mapping):
                 raise TypeError(
-                    f"method_config: {names!r}: {given!r} is not accepted; accepted: a dict of "
-                    f"{', '.join(HANDLER_SETTINGS)}, or flags"
+                    f"method_config[{names!r}] must be a dict of {', '.join(HANDLER_SETTINGS)}, or "
+                    f"flags as text, not {given!r}"
                 )
             methods = [one.strip() for one in names.split(",") if one.strip()]
             if methods:
@@ -181,7 +186,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
         self._refresh()
 
     def _refresh(self) -> None:
-        """Put the configuration that smartswitch keeps in force."""
+        """Apply the configuration that smartswitch keeps to the recorder."""
         known = dict(vars(self.recorder.rules.settings))
         try:
             settings = changed(DEFAULTS, self._global_config)
@@ -193,15 +198,17 @@ class CollectPlugin(CallLog, WatchingPlugin):
 
 
 class _Overrides:
-    """The settings that single handlers have, as all copies of a plugin were configured.
+    """The settings of individual handlers, from all copies of a plugin.
 
-    A handler is configured at the root by its selector, or at its own switcher by its name.
+    A handler can be configured at the root, by its selector, and at the switcher where it is
+    registered, by its name there. The latter wins.
 
     Args:
-        by_selector: the handlers' settings of the plugin at the root.
+        by_selector: the settings of handlers in the plugin at the root.
 
     Attributes:
-        by_probe: by handler, the settings of the plugin at its own switcher, and its name there.
+        by_probe: for each handler, the settings of handlers in the plugin at its switcher, and the
+            handler's name there.
     """
 
     def __init__(self, by_selector: Mapping[str, Mapping[str, Any]]) -> None:

@@ -1,8 +1,8 @@
-"""How long the calling thread ran on a processor, and how long it waited for one.
+"""Clock for the time that a thread ran on a processor, and the time that it waited for one.
 
-Linux tells both: the time of a thread, and its run delay, the time in which it could have run and
-did not because something else did (``/proc/thread-self/schedstat``, see *Scheduler statistics* in
-the documentation of the kernel). Elsewhere the run delay is not known.
+Linux reports both: the processor time of a thread, and its run delay, the time in which the thread
+could have run but another one did (``/proc/thread-self/schedstat``, see *Scheduler statistics* in
+the documentation of the kernel). On other systems the run delay is unknown.
 """
 
 from __future__ import annotations
@@ -19,18 +19,17 @@ from .forks import at_fork
 
 _FILE = "/proc/thread-self/schedstat"
 _GOOD_FOR = 0.0001
-"""For so many seconds a reading holds: who waits for a processor waits for longer, mostly."""
+"""Seconds for which a reading is reused: a thread that waits mostly waits longer than this."""
 
 
 class Spent(NamedTuple):
-    """Where the time of a call went.
+    """The parts of a call's time.
 
     Attributes:
-        ran: seconds that it ran on a processor.
-        delayed: seconds in which its thread could have run and did not; ``None`` where nothing
-            tells.
-        late: those of them that passed while it awaited something.
-        waited: seconds in which it awaited something.
+        ran: seconds on a processor.
+        delayed: seconds in which the thread waited for a processor; ``None`` if unknown.
+        late: the part of ``delayed`` that passed while the call awaited something.
+        waited: seconds in which the call awaited something.
     """
 
     ran: float
@@ -40,12 +39,12 @@ class Spent(NamedTuple):
 
 
 class ThreadTimes(NamedTuple):
-    """Where a thread's time went, from some moment on.
+    """The times of a thread so far. Only differences of two readings are meaningful.
 
     Attributes:
         ran: seconds on a processor.
-        delayed: seconds in which it could have run and did not; ``None`` where nothing tells.
-        thread: its identity.
+        delayed: seconds in which the thread waited for a processor; ``None`` if unknown.
+        thread: the identity of the thread.
     """
 
     ran: float
@@ -53,7 +52,7 @@ class ThreadTimes(NamedTuple):
     thread: int
 
     def since(self, earlier: ThreadTimes) -> Spent | None:
-        """Return where the time from ``earlier`` to now went; ``None`` in another thread."""
+        """Return the times from ``earlier`` to this reading; ``None`` for different threads."""
         if self.thread != earlier.thread:
             return None
         delayed = None
@@ -62,23 +61,25 @@ class ThreadTimes(NamedTuple):
         return Spent(self.ran - earlier.ran, delayed)
 
     def unseen(self) -> ThreadTimes:
-        """Return the same for a call that runs and waits unseen: nothing that ran counts as its."""
+        """Return a starting point from which no processor time counts, for a call that runs
+        unobserved.
+        """
         return self._replace(ran=inf)
 
 
 MOST_FILES = 32
-"""Threads that keep a file open at a time: an application may need the descriptors."""
+"""The most threads that keep a file open at a time: the application may need the descriptors."""
 
-# Bound here: suites replace what is in `os`, and the end of the interpreter removes it. In a tuple:
-# those that exchange the file system look for the functions that a module holds.
+# Bound early, because test suites patch `os` and the interpreter clears it at exit. In a tuple,
+# because libraries that fake the file system replace the functions in a module's namespace.
 _OS = (os.open, os.close, os.fstat, os.path.samestat, getattr(os, "pread", None))
 
 
 class _Descriptor:
-    """A thread's own file of scheduler statistics, open as long as the thread runs.
+    """The open file of a thread's scheduler statistics. It closes when the thread ends.
 
     Raises:
-        OSError: there is none.
+        OSError: the system does not have this file.
     """
 
     __slots__ = ("_identity", "_os", "number")
@@ -91,7 +92,7 @@ class _Descriptor:
         _Descriptor.open_files += 1
 
     def __del__(self) -> None:
-        # An application that closed all descriptors may have opened another file by this number.
+        # If the application closed all descriptors, this number may now belong to its own file.
         with suppress(OSError, AttributeError):
             _, close, fstat, samestat, _ = self._os
             _Descriptor.open_files -= 1
@@ -100,26 +101,26 @@ class _Descriptor:
 
 
 class _Reader(_local):
-    """The last reading of each thread, and the file that it came from."""
+    """The last reading of each thread, and the thread's file of scheduler statistics."""
 
     def __init__(self) -> None:
         self.at = -inf
         self.times = ThreadTimes(0.0, None, get_ident())
         self.descriptor: _Descriptor | None = None
         if _OS[-1] is not None and _Descriptor.open_files < MOST_FILES:
-            with suppress(OSError):  # another system, or no room
+            with suppress(OSError):  # not Linux, or too many open files
                 self.descriptor = _Descriptor()
 
     def delayed(self) -> float | None:
-        """Return for how many seconds the thread waited for a processor, where that is told."""
+        """Return the seconds that the thread has waited for a processor; ``None`` if unknown."""
         pread = _OS[-1]
         if self.descriptor is None or pread is None:
             return None
         try:
             _, delayed, slices = pread(self.descriptor.number, 64, 0).split()
-            # Kernels that count nothing write zeros.
+            # Kernels without scheduler statistics write zeros.
             return int(delayed) / 1e9 if int(slices) else None
-        except (OSError, ValueError):  # the application closed it
+        except (OSError, ValueError):  # the application closed the descriptor
             self.descriptor = None
             return None
 
@@ -128,10 +129,10 @@ _readers: WeakSet[ThreadClock] = WeakSet()
 
 
 class ThreadClock:
-    """Tells the times of the calling thread, given the time now.
+    """A clock that returns the times of the calling thread.
 
     Args:
-        thread_time: the processor time of the calling thread, in seconds.
+        thread_time: returns the processor time of the calling thread, in seconds.
     """
 
     def __init__(self, thread_time: Callable[[], float]) -> None:
@@ -140,11 +141,15 @@ class ThreadClock:
         _readers.add(self)
 
     def forget(self) -> None:
-        """Open files anew: a child has those of its parent's threads."""
+        """Discard all readings and files; a forked child would read those of its parent."""
         self._reader = _Reader()
 
     def __call__(self, now: float) -> ThreadTimes:
-        """Return the times of this thread, read anew unless that was done just now."""
+        """Return the times of this thread, from the last reading if that is recent.
+
+        Args:
+            now: the monotonic clock, in seconds.
+        """
         mine = self._reader
         past = now - mine.at
         if 0.0 <= past < _GOOD_FOR:

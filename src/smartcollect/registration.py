@@ -1,7 +1,8 @@
-"""Registers the plugin ``collect`` with smartswitch as soon as that is imported, and no earlier.
+"""Registration of the plugin ``collect`` with smartswitch.
 
-``import smartcollect`` is also how report files are read, on machines that have no use for
-smartswitch. So it imports neither smartswitch nor the plugin, and waits for somebody who does.
+``import smartcollect`` must work without smartswitch, for example to read report files. So it
+imports neither smartswitch nor the plugin. An import hook waits until the application imports
+smartswitch, and then imports the plugin, which registers itself.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _OURS = f"{__package__}."
 
 
 class _Watchful(Loader):
-    """Does what another loader does, and tells when it is done."""
+    """A loader that delegates to another one, and informs the finder when a module is loaded."""
 
     def __init__(self, loader: Loader, finder: _Finder) -> None:
         self._loader = loader
@@ -33,7 +34,7 @@ class _Watchful(Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        # The module is not to know: it may ask its loader for source and resources.
+        # Modules ask their loader for source and resources, so they must see the real one.
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
@@ -42,9 +43,10 @@ class _Watchful(Loader):
 
 
 class _Finder(MetaPathFinder):
-    """Sees smartswitch imported, and our own modules, which may be what imports it.
+    """A finder that imports the plugin once smartswitch is imported.
 
-    The plugin is imported once none of these is in the middle of its import.
+    It also follows the imports of smartcollect's modules, because one of them may be importing
+    smartswitch. The plugin is imported when none of these imports is in progress.
     """
 
     def __init__(self) -> None:
@@ -69,7 +71,7 @@ class _Finder(MetaPathFinder):
 
     def __exit__(self, kind: type | None, *_: object) -> None:
         self._depth -= 1
-        # An import that failed may be tried again.
+        # Stay in place after a failed import: the application may try it again.
         done = kind is None and self._depth == 0 and _is_imported()
         if done and self in sys.meta_path:
             sys.meta_path.remove(self)
@@ -77,8 +79,8 @@ class _Finder(MetaPathFinder):
 
 
 def register() -> None:
-    """Register the plugin now, or once smartswitch is imported."""
-    # This module may be imported anew: one finder is to wait, not each for the other.
+    """Register the plugin now if smartswitch is imported, otherwise as soon as it is."""
+    # A reload of this module would add a second finder, and each would wait for the other.
     sys.meta_path[:] = [finder for finder in sys.meta_path if not _is_ours(finder)]
     if _is_imported():
         _import_plugin()
@@ -99,6 +101,6 @@ def _import_plugin() -> None:
     try:
         importlib.import_module(f"{_OURS}plugin")
     except Exception as error:
-        # What is imported is smartswitch or a reader of reports: neither is to fail for this.
+        # The application imports smartswitch or reads reports; neither must fail because of this.
         why = f"smartcollect could not register its plugin with smartswitch: {error}"
         warnings.warn(why, RuntimeWarning, stacklevel=2)

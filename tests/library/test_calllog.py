@@ -110,8 +110,8 @@ def test_statistics_count_all_calls(made, max_history):
     [
         ({"last": -1}, ValueError, "last: -1 is not accepted"),
         ({"first": -1}, ValueError, "first: -1 is not accepted"),
-        ({"last": 1, "first": 1}, ValueError, "both given"),
-        ({"last": 0, "first": 0}, ValueError, "both given"),
+        ({"last": 1, "first": 1}, ValueError, "pass either `last` or `first`, not both"),
+        ({"last": 0, "first": 0}, ValueError, "not both: last=0, first=0"),
         ({"last": 1.0}, TypeError, "last: 1.0 is not accepted; accepted: a whole number"),
         ({"first": True}, TypeError, "first: True"),
     ],

@@ -1,4 +1,4 @@
-"""``import smartcollect`` imports no smartswitch, and the plugin is known to whoever does."""
+"""``import smartcollect`` does not import smartswitch, but the plugin gets registered with it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ for name in [name for name in sys.modules if name.partition(".")[0] == "smartcol
     del sys.modules[name]
 import smartcollect
 """
-UNKNOWING = "assert 'smartswitch' not in sys.modules\n"
+NOT_IMPORTED = "assert 'smartswitch' not in sys.modules\n"
 
 
 def run(code: str, *options: str) -> str:
@@ -51,7 +51,7 @@ def run(code: str, *options: str) -> str:
         THREAD,
     ],
 )
-def test_the_plugin_is_known_whatever_is_imported_first(imports):
+def test_the_plugin_is_registered_in_any_order_of_imports(imports):
     assert run(f"{imports}\n{KNOWN}") == ""
 
 
@@ -65,15 +65,15 @@ def test_the_plugin_is_known_whatever_is_imported_first(imports):
         "import importlib.util, smartcollect; importlib.util.find_spec('smartswitch')",
     ],
 )
-def test_what_reads_profiles_does_not_import_smartswitch(code):
-    run(f"{code}\n{UNKNOWING}")
+def test_reading_profiles_does_not_import_smartswitch(code):
+    run(f"{code}\n{NOT_IMPORTED}")
 
 
-def test_smartswitch_is_imported_as_if_nobody_watched():
+def test_the_import_hook_leaves_no_trace_in_smartswitch():
     run(
         f"""
         import smartcollect, smartswitch, inspect
-        {UNKNOWING.replace("not in", "in")}
+        {NOT_IMPORTED.replace("not in", "in")}
         plain = type(smartcollect.__loader__)
         assert type(smartswitch.__loader__) is type(smartswitch.__spec__.loader) is plain
         assert "class Switcher" in inspect.getsource(smartswitch.Switcher)
@@ -83,7 +83,7 @@ def test_smartswitch_is_imported_as_if_nobody_watched():
     )
 
 
-def test_a_smartswitch_that_cannot_take_the_plugin_is_imported_all_the_same():
+def test_an_incompatible_smartswitch_is_still_imported():
     warned = run(
         """
         import smartcollect, types
@@ -103,7 +103,7 @@ def test_a_smartswitch_that_cannot_take_the_plugin_is_imported_all_the_same():
     assert "RuntimeWarning: smartcollect could not register its plugin" in warned
 
 
-def test_an_unknown_name_is_an_attribute_error():
+def test_an_unknown_public_name():
     import smartcollect
 
     with pytest.raises(AttributeError, match="has no attribute 'speed'"):
@@ -120,11 +120,11 @@ def test_an_unknown_name_is_an_attribute_error():
     ],
     ids=["reloaded", "anew"],
 )
-def test_smartcollect_may_be_imported_again(again):
+def test_importing_smartcollect_again(again):
     run(f"import importlib, smartcollect\n{again}\nimport smartswitch\n{KNOWN}")
 
 
-def test_a_smartswitch_that_failed_once_is_followed_when_it_works(tmp_path):
+def test_importing_smartswitch_again_after_a_failure(tmp_path):
     (tmp_path / "smartswitch.py").write_text("raise ImportError('broken')", "utf-8")
     run(
         f"""
@@ -140,9 +140,9 @@ def test_a_smartswitch_that_failed_once_is_followed_when_it_works(tmp_path):
         import smartswitch
         {KNOWN}
         """,
-        *("-W", "error", "-W", "ignore:Support for class-based"),  # smartswitch's own
+        *("-W", "error", "-W", "ignore:Support for class-based"),  # a warning of smartswitch
     )
 
 
-def test_a_module_of_ours_runs_as_a_program():
+def test_running_a_module_of_smartcollect():
     subprocess.run([sys.executable, "-m", "smartcollect.units"], check=True)
