@@ -145,7 +145,7 @@ def test_a_link_opens_a_handler(opened, report):
     page.evaluate("location.hash = 'handler=orders.get'")
     assert seen(page, "handler=orders.get")
     text = page.locator("[id='handler=orders.get']").inner_text()
-    assert "30 calls by their time" not in text  # it is what the picture is called
+    assert "30 calls by duration" not in text  # it is what the picture is called
     assert "Called by\norders.history 24 calls, 2.50 s\nother code 6 calls" in text
 
 
@@ -292,7 +292,7 @@ def test_without_a_script_all_but_the_tests_is_there(opened, report):
     page = opened(report, java_script_enabled=False)
     text = page.locator("main").text_content()
     for part in (
-        *("This run fails: 6 reasons", "over budget: users.find", "Compared with old.json"),
+        *("This run fails for 6 reasons", "over budget: users.find", "Compared with old.json"),
         *("Repeated calls (N+1)", "Errors", "order 7", "Never called", "users.delete"),
         *("regression: ", "The list of all 230 tests needs JavaScript", "AMD EPYC"),
     ):

@@ -94,7 +94,7 @@ def test_the_format_comes_from_the_suffix_when_it_is_not_given(
 
 
 def test_an_unknown_format(log, tmp_path):
-    with pytest.raises(ValueError, match="format: 'xml' is not accepted; accepted: json, jsonl"):
+    with pytest.raises(ValueError, match="unknown format 'xml'; choose from json, jsonl"):
         log.export(tmp_path / "log", "xml")
     assert list(tmp_path.iterdir()) == []
 

@@ -48,7 +48,7 @@ def test_at_most_five_lines_what_matters_most_first():
         "3 failures: over budget: quick, slow; repeated: quick",
         "incomplete: 1 worker lost and 1 more",
         "3 calls of 2 handlers in 0 tests; 1.00 s, 75 % in slow",
-        "N+1: one call of slow made 12 of quick; 1 more",
+        "N+1: one call of slow made 12 calls of quick; 1 more",
         "25 % of the run was spent waiting for a processor",
     ]
 

@@ -1,4 +1,4 @@
-"""The HTML report as a file: what is in it, what it lets run, and what names cannot do to it."""
+"""The HTML report as a file: its contents, its content policy, and hostile names."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HOSTILE = (
 
 
 class Read(HTMLParser):
-    """A page as a parser sees it: its elements with their attributes, and its texts."""
+    """A parsed page: its elements with their attributes, and its texts."""
 
     def __init__(self, page):
         super().__init__()
@@ -66,13 +66,13 @@ class Read(HTMLParser):
 
 
 def report(made, **more):
-    """The report of a profile, as a page of the whole."""
+    """Return a full report of a profile, judged against a faster baseline."""
     judged = reported.verdict(made, reported.profile(slower=0.5))
     return html(made, judged, expectations=reported.EXPECTATIONS, **more)
 
 
 def packed(page):
-    """The tests that the script draws."""
+    """Return the data of the tests that the script draws."""
     text = re.search(r'<script type="text/plain" id="data">(.*?)</script>', page)[1]
     return json.loads(gzip.decompress(base64.b64decode(text)))
 
@@ -90,7 +90,7 @@ def test_one_file_without_any_request():
     assert Counter(tag for tag, _ in page.elements)["script"] == 2
 
 
-def test_the_policy_lets_run_what_is_written_and_nothing_else():
+def test_the_policy_allows_only_the_styles_and_the_script_of_the_page():
     page = report(reported.profile())
     (policy,) = [
         found["content"]
@@ -106,22 +106,22 @@ def test_the_policy_lets_run_what_is_written_and_nothing_else():
     assert page.index("Content-Security-Policy") < page.index("<style>")
 
 
-def test_what_a_report_shows():
+def test_the_contents_of_a_report():
     made = reported.profile()
     page = report(made, trends=reported.trends(made), compared_with=["old.json"])
     text = Read(page).text("script", "style")
     for shown in (
-        "This run fails: 6 reasons",
+        "This run fails for 6 reasons",
         "over budget: users.find: calls is 40, the budget is 25",
         "regression: orders.report: p50_time went from 162 ms to 324 ms",
         "Compared with old.json",
-        "different: ask for all at once",
+        "different: get all with one call",
         "users.delete",
         "steady time in 8 runs: from 1.00 ms to 8.00 ms",
-        "10 calls by their time, median 324 ms, p95 354 ms",
+        "10 calls by duration, median 324 ms, p95 354 ms",
         "… and 2 more",
         "pytest --smartcollect",
-        "c0ffeec0ffee, with changes",
+        "c0ffeec0ffee, with uncommitted changes",
         "AMD EPYC",
     ):
         assert shown in text, shown
@@ -132,7 +132,7 @@ def test_what_a_report_shows():
     assert parts | {"tests", "details", "run", "verdict"} <= set(ids)
 
 
-def test_what_there_is_not_is_not_shown():
+def test_empty_parts_are_left_out():
     made = replace(reported.profile(), raised=(), repeats=(), run=None, tests={})
     page = html(made)
     read = Read(page)
@@ -150,10 +150,10 @@ def test_what_there_is_not_is_not_shown():
     [
         (None, (), "This run was not judged"),
         (None, ("1 worker lost",), "This run is incomplete"),
-        (Verdict(), (), "Nothing fails this run"),
-        (Verdict(partial="only t.py ran"), (), "Only a part of the suite ran"),
-        (Verdict(), ("1 worker lost",), "Nothing in this incomplete run fails it"),
-        (Verdict(("too slow",)), ("1 worker lost",), "This run fails: 1 reason"),
+        (Verdict(), (), "This run passes"),
+        (Verdict(partial="only t.py ran"), (), "Only a part of the suite ran, and it passes"),
+        (Verdict(), ("1 worker lost",), "This run is incomplete, but passes so far"),
+        (Verdict(("too slow",)), ("1 worker lost",), "This run fails for 1 reason"),
         (Verdict((), ("not judged, since …",)), (), "not judged, since …"),
     ],
 )
@@ -175,12 +175,12 @@ def test_the_verdict_comes_first(judged, missing, told):
             reported.profile(),
             Verdict(("too slow",)),
             "failed",
-            "This run fails: 1 reason; 1 test failed",
+            "This run fails for 1 reason; 1 test failed",
         ),
         (Profile(), Verdict(), "unjudged", "No handler was called"),
     ],
 )
-def test_what_did_not_pass_is_not_green(made, judged, kind, told):
+def test_a_run_that_did_not_pass_is_not_green(made, judged, kind, told):
     page = html(made, judged, expectations=reported.EXPECTATIONS)
     assert f'<section id="verdict" class="{kind}"' in page
     assert f'<h2 id="verdict-title">{told}</h2>' in page
@@ -193,13 +193,13 @@ def test_without_an_expectation_a_run_is_not_judged():
     assert '<h2 id="verdict-title">This run was not judged</h2>' in page
 
 
-def test_many_reasons_are_all_there():
+def test_all_of_many_reasons_are_listed():
     text = Read(html(Profile(), Verdict(tuple(f"reason {one}" for one in range(30))))).text()
     assert "… and 20 more" in text
     assert all(f"reason {one}" in text for one in range(30))
 
 
-def test_links_lead_to_what_describes_a_handler():
+def test_links_to_handlers():
     names = [*HOSTILE, "plain", "never"]
     read = Read(report(reported.profile(names)))
     ids = set(read.ids())
@@ -209,7 +209,7 @@ def test_links_lead_to_what_describes_a_handler():
     assert all(re.fullmatch(r"#[!-~]*", link) for link in read.links())
 
 
-def test_two_handlers_never_have_one_place():
+def test_ids_of_handlers_are_unique():
     names = [HandlerName("a", "b.c"), HandlerName("a.b", "c"), HandlerName("x", "c")]
     names += [HandlerName("x", "\\n"), HandlerName("x", "\n")]
     made = Profile(handlers={name: reported.stats(2, 0.1) for name in names})
@@ -217,7 +217,7 @@ def test_two_handlers_never_have_one_place():
     assert len(ids) == len(set(ids)) == 5
 
 
-def test_the_tests_are_packed_beside_the_page():
+def test_the_packed_tests():
     found = packed(report(reported.profile()))
     files, words, handlers = found["files"], found["words"], found["handlers"]
     (file, rest, ended, setup, call), other = found["tests"]
@@ -230,7 +230,7 @@ def test_the_tests_are_packed_beside_the_page():
     assert other[3][2:] == [1000, handlers.index("orders.get"), 1, 0, 1]
 
 
-def test_nothing_of_a_run_becomes_a_part_of_the_page():
+def test_hostile_names_do_not_change_the_structure_of_the_page():
     plain = Read(report(reported.profile(["a1", "b2", "c3", "d4", "e5"], ["t::1", "t::2"], "x")))
     for one in HOSTILE:
         names = [f"{one}{number}" for number in range(5)]
@@ -261,7 +261,7 @@ def test_any_text_stays_text(names, text):
 
 
 @pytest.mark.parametrize("times", [(1e-9,), (0.0,), (0.001,) * 5, (1e-7, 3600.0), (0.01, 0.0101)])
-def test_a_histogram_of_any_times_is_inside_of_its_picture(times):
+def test_a_histogram_stays_within_its_picture(times):
     made = reported.HandlerStats()
     made.add(times, reported.buckets_of(reported.doubles(times)), 1.0)
     drawn = histogram(made.histogram, {"median": made.percentile(0.5), "p95": max(times)})
@@ -271,7 +271,7 @@ def test_a_histogram_of_any_times_is_inside_of_its_picture(times):
     assert len(re.findall("<text", drawn)) >= 3
 
 
-def test_a_trend_has_gaps_where_a_run_tells_nothing():
+def test_a_trend_has_gaps_for_runs_without_a_time():
     from smartcollect.reports.html.pictures import sparkline
 
     nan = float("nan")
@@ -280,7 +280,7 @@ def test_a_trend_has_gaps_where_a_run_tells_nothing():
     assert 'class=step d="M556' in trend([1.0, nan, 2.0], [2], ("a", "b"), "t0")
 
 
-def test_without_jinja_it_says_what_to_install():
+def test_without_jinja_the_error_says_what_to_install():
     code = (
         "import sys; sys.modules['jinja2'] = None;"
         "from smartcollect import Profile; from smartcollect.reports.html import html;"

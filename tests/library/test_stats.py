@@ -93,7 +93,7 @@ def test_sort_by():
 
 def test_sort_by_an_unknown_field():
     with pytest.raises(
-        ValueError, match=f"'speed' is not a statistic; accepted: handler, {next(iter(STATISTICS))}"
+        ValueError, match=f"unknown field 'speed'; choose from handler, {next(iter(STATISTICS))}"
     ):
         Stats().sort_by("speed")
 

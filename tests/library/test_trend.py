@@ -154,7 +154,7 @@ def test_of_two_handlers_the_drift_of_the_machine_is_not_known():
     found = trends(known, [0.0] * 40, [""] * 40, list(known))
     assert not any(one.is_steadied for one in found)
     assert str(Trends(found)).endswith(
-        "drift of the machine is not taken out: that needs 3 handlers"
+        "not corrected for the drift of the machine: that needs 3 handlers"
     )
     enough = many(lambda number, run: True, runs=40, handlers=3)
     found = trends(enough, [0.0] * 40, [""] * 40, list(enough))

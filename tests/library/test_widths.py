@@ -131,7 +131,7 @@ def test_texts_are_shortened_before_columns_go_and_those_to_the_right_go_first()
 def test_columns_that_are_left_out_are_told():
     rows = [{"handler": "h" * 28, **dict.fromkeys(["calls", "total", "self", "max"], "1" * 16)}]
     said = [line.text for line in lines([Section(rows=rows)], 80)]
-    assert said[-1] == "… without self, max; -v shows all"
+    assert said[-1] == "… not shown: self, max; -v shows all"
     assert all(len(line) <= 80 for line in said)
     assert "max" in next(lines([Section(rows=rows)], 80, whole=True)).text
 

@@ -284,5 +284,5 @@ def test_calls_with_the_same_arguments_could_be_kept(pytester, run):
         """
     )
     run("--smartcollect").stdout.fnmatch_lines(
-        ["bill *rate *10 *the same *", "the same arguments: keep the answer"]
+        ["bill *rate *10 *the same *", "the same arguments: cache the result"]
     )

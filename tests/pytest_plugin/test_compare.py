@@ -64,7 +64,7 @@ def test_a_regression_fails_the_run(timed, run):
     result = run(*FAIL)
     result.assert_outcomes(passed=1)
     assert result.ret == 1
-    lines = ["compared with base.json", "new since then: new", "not called any more: old"]
+    lines = ["compared with base.json", "new since then: new", "no longer called: old"]
     ending = "+100 % (20 % allowed), 992 µs more, p 0.00??, 8 and 8 calls"
     verdict = f"regression: work: steady_time went from 9?? µs to 1.9? ms: {ending}"
     result.stdout.fnmatch_lines([*lines, verdict])
@@ -179,7 +179,7 @@ def test_a_quiet_run_says_that_nothing_became_slower(timed, run, options, line):
 def test_a_baseline_without_a_common_handler(timed, pytester):
     pytester.makepyfile(test_timed="def test_it(): ...")
     result = pytester.runpytest_subprocess("--smartcollect-compare=base.json")
-    lines = ["compared with base.json", "not called any more: old, rest, work"]
+    lines = ["compared with base.json", "no longer called: old, rest, work"]
     result.stdout.fnmatch_lines(lines, consecutive=True)
 
 
@@ -203,7 +203,7 @@ def test_a_folder_of_runs(kept, run):
     result.stdout.fnmatch_lines(
         [
             "compared with 4 runs: kept",
-            "this run took 0.9? times as long (8 handlers), which is taken out",
+            "corrected for the drift of the machine: this run took 0.9? times as long (8 handlers)",
             "regression: work: steady_time went from *, 4 runs spread by *",
         ]
     )
@@ -229,8 +229,8 @@ def test_everything_slower_is_a_line_of_its_own(kept, run, rule, fails):
     assert result.ret == fails
     result.stdout.fnmatch_lines(
         [
-            "this run took 1.?? times as long (8 handlers), which is taken out",
-            "everything is slower: the machine, or what all handlers have in common*",
+            "corrected for the drift of the machine: this run took 1.?? times as long (8 handlers)",
+            "everything is slower: either the machine or something all handlers share*",
         ]
     )
     failed = result.stdout.str().count("everything is slower: this run took 1.")
@@ -241,7 +241,7 @@ def test_with_few_handlers_no_drift_is_taken_out(timed, run):
     timed(work=0.002)
     result = run(*FAIL)
     told = "2 handlers can tell how the machine drifted, 5 are needed"
-    result.stdout.fnmatch_lines([f"no drift of the machine is taken out: {told}"])
+    result.stdout.fnmatch_lines([f"not corrected for the drift of the machine: {told}"])
 
 
 def test_what_cannot_be_judged_is_told(timed, run):

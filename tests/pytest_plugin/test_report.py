@@ -239,7 +239,7 @@ def test_the_html_report(suite, run):
     result.stdout.fnmatch_lines(["-* generated smartcollect report: out/report.html -*"])
     text = (suite.path / "out/report.html").read_text("utf-8")
     for part in (
-        "<title>smartcollect: This run fails: 1 reason, ",
+        "<title>smartcollect: This run fails for 1 reason, ",
         "over budget: users.show: calls is 19, the budget is 9",
         *(
             '<a href="#handler=users.show">users.show</a><td class=n>19<td class=n>1',
@@ -248,7 +248,7 @@ def test_the_html_report(suite, run):
         "<dt>tests that called handlers</dt><dd>6</dd>",
         '<li id="handler=users.delete"><code>users.delete</code>',
         '<a href="#handler=index">index</a> 12 calls, ',
-        "<td class=n>12<td class=n>1<td>different: ask for all at once<td class=t>test_two.py::",
+        "<td class=n>12<td class=n>1<td>different: get all with one call<td class=t>test_two.py::",
         "<td>ValueError<td>no such user<td class=t>test_one.py::test_refused",
     ):
         assert part in text, part

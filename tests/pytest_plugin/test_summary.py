@@ -22,7 +22,7 @@ def test_the_summary_counts_what_tests_call(suite, run):
         [
             "*= smartcollect =*",
             "20 calls of 2 handlers in 6 tests; *",
-            "N+1: one call of index made 12 of users.show",
+            "N+1: one call of index made 12 calls of users.show",
             "",
             "slowest calls",
             "errors",
@@ -30,7 +30,7 @@ def test_the_summary_counts_what_tests_call(suite, run):
             "",
             "repeated calls under one call",
             "index *users.show *12 *different *test_two.py::test_index",
-            "different arguments: ask for all at once",
+            "different arguments: get all results with one call",
             "",
             "never called: users.delete",
             "never called with an error: index",

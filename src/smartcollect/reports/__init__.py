@@ -1,1 +1,1 @@
-"""What people and programs read: tables, the summary, Markdown, exports of calls."""
+"""Output for people and programs: tables, the summary, Markdown, HTML, traces, exports."""

@@ -1,8 +1,8 @@
-"""The columns of tables: which come first, and how they fit a width.
+"""The columns of tables, and their layout in a given width.
 
-What matters most stands to the left. Where a table is too wide, its long texts are shortened to
-what still tells something; then columns are left out, those to the right first; and only then is
-the rest shortened further.
+The most important columns are on the left. If a table is too wide, long texts are shortened to
+their smallest useful width. If that is not enough, columns are left out, starting from the right.
+The first column always stays, and is shortened further if it is too wide by itself.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ GAP = 2
 
 
 class Column(NamedTuple):
-    """What is known of a column.
+    """The layout of a column.
 
     Attributes:
-        number: whether it stands to the right; numbers are never shortened.
-        least: cells to which its texts are shortened before a column is left out; 0 for never.
-        shorten: makes a text fit some cells: given the text, the cells, and what marks the cut.
+        number: whether the column holds numbers, which are aligned to the right and not shortened.
+        least: the width, in cells, to which texts are shortened before a column is left out; 0
+            means that they are not shortened.
+        shorten: the function that shortens a text, given the text, the cells, and the mark for
+            the cut.
     """
 
     number: bool = False
@@ -32,7 +34,7 @@ class Column(NamedTuple):
 
 
 STATISTIC_COLUMNS = {name: one.column for name, one in STATISTICS.items() if one.column}
-"""The headings of statistics that tables show, by statistic."""
+"""The headings of the statistics that tables show, by statistic."""
 _NUMBER = Column(number=True)
 _NAME = Column(least=28, shorten=shortened_inside)
 _COLUMNS = {
@@ -46,19 +48,19 @@ _TEXT = Column(least=14)
 
 
 def column(heading: str) -> Column:
-    """Return what is known of the column with that heading."""
+    """Return the layout of the column with a heading."""
     return _COLUMNS.get(heading, _TEXT)
 
 
 def fitted(
     widths: Sequence[tuple[str, int]], room: int, kept: Collection[str] = ()
 ) -> dict[str, int]:
-    """Return the cells of each column that a table of ``room`` cells has.
+    """Return the columns that fit into a table, and the width of each in cells.
 
     Args:
-        widths: for each column its heading and the cells of its widest text.
-        room: the width of the table.
-        kept: headings of columns that are left out last. The first column always stays.
+        widths: the heading of each column, and the width of its widest text in cells.
+        room: the width of the table in cells.
+        kept: the headings of columns that are left out last. The first column always stays.
 
     Example:
         >>> fitted([("handler", 9), ("calls", 5), ("total", 7)], 20)
@@ -66,7 +68,7 @@ def fitted(
     """
     sizes = dict(widths)
     first, *others = sizes
-    # The last of these is the next to go.
+    # In the order of importance: the last one is left out first.
     staying = [first, *(one for one in others if one in kept)]
     staying += [one for one in others if one not in kept]
     while len(staying) > 1:
@@ -79,7 +81,7 @@ def fitted(
 
 
 def _narrowed(sizes: dict[str, int], room: int) -> dict[str, int] | None:
-    """Return what fits ``room``, the widest texts shortened; ``None`` where that is not enough."""
+    """Return widths that fit ``room``, the widest texts shortened; ``None`` if they cannot."""
     excess = sum(sizes.values()) + GAP * (len(sizes) - 1) - room
     least = {heading: column(heading).least or size for heading, size in sizes.items()}
     if sum(max(sizes[heading] - least[heading], 0) for heading in sizes) < excess:

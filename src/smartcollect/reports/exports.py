@@ -1,4 +1,4 @@
-"""A log as a file: what heads it, and the calls."""
+"""Exports of a log or a batch to a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERSION = 1
 
 
 def stats_of(called: Mapping[HandlerName, Statistics]) -> Stats:
-    """Return statistics by the names that people use: full ones where two share a short name."""
+    """Return statistics by selector, or by full name for handlers that share a selector."""
     keys = short_names(called)
     return Stats({keys[name]: statistics for name, statistics in called.items()})
 
@@ -28,7 +28,7 @@ def stats_of(called: Mapping[HandlerName, Statistics]) -> Stats:
 def heading(
     settings: Mapping[str, Any], recording_failures: int, stats: Mapping[str, Statistics]
 ) -> dict[str, Any]:
-    """Return what heads an export in JSON."""
+    """Return the part of a JSON export that precedes the calls."""
     return {
         "schema": SCHEMA,
         "version": VERSION,
@@ -45,24 +45,25 @@ def export_calls(
     entries: Iterable[Entry],
     calls: Callable[[], Iterable[Row]],
 ) -> None:
-    """Write calls to a file, whole or not at all.
+    """Write calls to a file. If that fails, an existing file stays as it was.
 
     Args:
         path: the file.
-        format: one of `formats.ACCEPTED`. Left out, the suffix of ``path`` decides, or else JSON.
-        heading: what `heading` returns.
-        entries: the calls.
-        calls: returns the same as rows that start on the monotonic clock.
+        format: one of `formats.ACCEPTED`. If left out, the suffix of ``path`` decides; unknown
+            suffixes mean JSON.
+        heading: the return value of `heading`.
+        entries: the calls as entries, for all formats but the trace.
+        calls: returns the same calls as rows with starts on the monotonic clock, for the trace.
 
     Raises:
-        ValueError: there is no such format.
-        OSError: the file cannot be written; one that was there is as it was.
+        ValueError: ``format`` is unknown.
+        OSError: the file cannot be written.
     """
     name = format_of(Path(path), format)
     if name == TRACE:
         timeline = timeline_of(calls())
         called = sum(statistics["calls"] for statistics in heading["stats"].values())
-        # Calls that ended since the heading was made are drawn.
+        # Not below 0: calls that ended after the heading was made are in the timeline.
         write_trace(path, timeline, {"left_out": max(called - timeline.calls, 0)})
     else:
         write(path, FORMATS[name](heading, entries))

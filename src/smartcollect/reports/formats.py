@@ -1,4 +1,4 @@
-"""Exports of calls: one writer for each format."""
+"""The formats of exported calls, with a writer for each."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _csv(_: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    # A spreadsheet runs a cell that begins like this as a formula (OWASP, "CSV Injection").
+    # Spreadsheets run cells that begin with these characters as formulas (OWASP, "CSV Injection").
     if isinstance(value, str):
         value = strict(value).replace("\0", "\\x00")
         if value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
@@ -64,21 +64,21 @@ FORMATS: dict[str, Callable[[Mapping[str, Any], Iterable[Mapping[str, Any]]], st
     "jsonl": _jsonl,
     "csv": _csv,
 }
-"""The writers, by format: from the heading and the calls as plain data to the text."""
+"""The writers by format. A writer returns the text of a heading and calls, both plain data."""
 
 
 TRACE = "trace"
-"""A trace of the calls. It has to be named, unless the file is one of speedscope's."""
+"""The format of traces. No suffix selects it but ``.speedscope.json``."""
 ACCEPTED = (*FORMATS, TRACE)
 
 
 def format_of(path: Path, format: str | None, accepted: Iterable[str] = ACCEPTED) -> str:
-    """The format to write ``path`` in: ``format``, or what its suffix says, or else JSON.
+    """Return the format of a file: ``format``, else the one of the suffix, else JSON.
 
-    The suffix is what stands before ``.gz``, which compresses the file.
+    ``.gz`` at the end is not part of the suffix.
 
     Raises:
-        ValueError: there is no such format.
+        ValueError: ``format`` is unknown.
     """
     names = list(accepted)
     if format is None:
@@ -88,5 +88,5 @@ def format_of(path: Path, format: str | None, accepted: Iterable[str] = ACCEPTED
         suffix = Path(name).suffix.lstrip(".")
         return suffix if suffix in names else "json"
     if format not in names:
-        raise ValueError(f"format: {format!r} is not accepted; accepted: {', '.join(names)}")
+        raise ValueError(f"unknown format {format!r}; choose from {', '.join(names)}")
     return format

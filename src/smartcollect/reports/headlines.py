@@ -1,4 +1,4 @@
-"""The lines with which the summary begins: at most five, what matters most first."""
+"""The first lines of the summary: at most five, the most important first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..text import plural
 from ..units import duration
 
 BUSY = 0.05
-"""The share of a run that it waits for a processor from which on the summary says so."""
+"""The share of waiting for a processor from which on the summary mentions it."""
 _NAMED = 3
 _BAR = 5
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -21,19 +21,19 @@ Names = Mapping[HandlerName, str]
 
 
 class Headline(NamedTuple):
-    """A line at the top, and its tone."""
+    """A line at the top of the summary, and its tone; see `terminal.Line`."""
 
     text: str
     tone: str = ""
 
 
 def headlines(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Headline]:
-    """Yield what somebody needs to know first: a line each, at most five.
+    """Yield the first lines of the summary: at most five, the most important first.
 
     Args:
-        profile: that of the run.
-        verdict: how it was judged.
-        names: what handlers are called.
+        profile: the profile of the run.
+        verdict: the verdict on the run.
+        names: the names that the summary uses for handlers.
     """
     if verdict.failures:
         yield Headline(_failures(verdict, names), "failure")
@@ -51,7 +51,7 @@ def headlines(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Head
         parent, child = (names.get(one, one.full) for one in (worst.parent, worst.child))
         more = f"; {len(others):,} more" if others else ""
         yield Headline(
-            f"N+1: one call of {parent} made {worst.times:,} of {child}{more}", "warning"
+            f"N+1: one call of {parent} made {worst.times:,} calls of {child}{more}", "warning"
         )
     share = profile.waiting.share
     if share >= BUSY:
@@ -59,24 +59,24 @@ def headlines(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Head
 
 
 def _failures(verdict: Verdict, names: Names) -> str:
-    """Return what fails the run, by name; the numbers stand at the end."""
+    """Return the line that names the causes of failure; their numbers follow at the end."""
     grown = verdict.comparison.regressions if verdict.comparison else ()
     kinds = {
         "over budget": [one.name for one in verdict.over_budget if one.name is not None],
         "regression": [one.name for one in grown],
         "repeated": [one.child for one in verdict.repeated],
     }
-    told = [f"{kind}: {_few(names, found)}" for kind, found in kinds.items() if found]
+    causes = [f"{kind}: {_few(names, found)}" for kind, found in kinds.items() if found]
     others = len(verdict.failures) - sum(map(len, kinds.values()))
     if others:
-        told.append(f"{others:,} more" if told else "see the end")
-    return f"{plural(len(verdict.failures), 'failure')}: {'; '.join(told)}"
+        causes.append(f"{others:,} more" if causes else "see the end")
+    return f"{plural(len(verdict.failures), 'failure')}: {'; '.join(causes)}"
 
 
 def _few(names: Names, found: Iterable[HandlerName]) -> str:
-    told = list(dict.fromkeys(names.get(one, one.full) for one in found))
-    more = f" and {len(told) - _NAMED:,} more" if len(told) > _NAMED else ""
-    return ", ".join(told[:_NAMED]) + more
+    listed = list(dict.fromkeys(names.get(one, one.full) for one in found))
+    more = f" and {len(listed) - _NAMED:,} more" if len(listed) > _NAMED else ""
+    return ", ".join(listed[:_NAMED]) + more
 
 
 def _totals(profile: Profile, names: Names) -> str:
@@ -95,10 +95,9 @@ def _totals(profile: Profile, names: Names) -> str:
 
 
 def shares(profile: Profile) -> dict[HandlerName, float]:
-    """Return the share of each called handler in the time of all, from 0 to 1.
+    """Return the share of each called handler in the time of all handlers, from 0 to 1.
 
-    That is of the time in the handler itself: a call inside another one counts once, so that all
-    shares come to 1. There are none where no time passed.
+    Shares are of self time, so that they add up to 1. If no time passed, the dict is empty.
     """
     times = {name: stats.self_time for name, stats in profile.called().items()}
     total = sum(times.values())
@@ -106,7 +105,7 @@ def shares(profile: Profile) -> dict[HandlerName, float]:
 
 
 def percent(share: float) -> str:
-    """Return ``share`` in whole percent.
+    """Return ``share`` as text in whole percent.
 
     Example:
         >>> percent(0.567), percent(0.001)
@@ -116,7 +115,7 @@ def percent(share: float) -> str:
 
 
 def bar(share: float) -> str:
-    """Return a bar of eighths, as long as ``share`` says.
+    """Return a bar of block characters. Its length is ``share`` of five cells.
 
     Example:
         >>> bar(1.0), bar(0.5), bar(0.0)

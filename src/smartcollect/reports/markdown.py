@@ -1,4 +1,4 @@
-"""The summary of a run as Markdown of GitHub's kind."""
+"""The summary of a run as GitHub Flavored Markdown."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..text import one_line
 from .summary import Section
 from .tables import table
 
-# An underscore inside of a word is a plain one.
+# An underscore inside a word has no meaning in Markdown.
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~#&$!]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def markdown(sections: Iterable[Section]) -> str:
-    """Return the summary as Markdown, such as a step summary of its CI shows."""
+    """Return the summary as Markdown, for example for a step summary in CI."""
     parts = ["## smartcollect"]
     for section in sections:
         if section.title:
@@ -32,5 +32,5 @@ def markdown(sections: Iterable[Section]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """``text`` with nothing in it that Markdown or HTML would take for its own."""
+    """Return ``text`` with the special characters of Markdown and HTML escaped."""
     return _SPECIAL.sub(r"\\\g<0>", text)

@@ -1,4 +1,4 @@
-"""A profile as the text of a report file."""
+"""Report files: profiles written as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _AT_ONCE = 1_000
 
 
 def report(profile: Profile) -> Iterator[str]:
-    """Yield strict JSON of a profile in pieces, the items of its lists a line each.
+    """Yield a profile as strict JSON, in pieces. Each item of its lists is one line.
 
     Example:
         >>> "".join(report(Profile())).startswith('{\\n"schema": "smartcollect/profile"')
@@ -39,7 +39,7 @@ def report(profile: Profile) -> Iterator[str]:
 def _list(items: Iterable[str]) -> Iterator[str]:
     rest = iter(items)
     before = "[\n"
-    # Many at once, and not all: together they may be as long as memory is.
+    # In groups: one by one would be slow, and all together may not fit in memory.
     while some := list(islice(rest, _AT_ONCE)):
         yield before
         yield ",\n".join(some)

@@ -1,4 +1,4 @@
-"""``Stats``: statistics that print themselves as a table."""
+"""``Stats``, the statistics of handlers as a dict that prints itself as a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from . import tables
 
 
 class Stats(dict[str, Statistics]):
-    """Statistics by handler: a dict that sorts itself and prints itself as a table.
+    """The statistics of handlers: a dict from name to `Statistics` that prints as a table.
+
+    ``str()`` returns a table, sorted by total time. Notebooks show the table as HTML.
 
     Example:
         >>> stats = Stats()
@@ -18,24 +20,31 @@ class Stats(dict[str, Statistics]):
     """
 
     def sort_by(self, field: str, reverse: bool = False) -> list[dict[str, Any]]:
-        """The statistics of each handler, with its name as ``"handler"``, in order of ``field``.
+        """Return the statistics of the handlers as a list, sorted by a field.
 
         Args:
-            field: ``"handler"`` or a field of `Statistics`.
-            reverse: the largest first.
+            field: ``"handler"`` (the name), or a field of `Statistics` such as ``"total_time"``.
+            reverse: whether the largest value comes first.
+
+        Returns:
+            One dict per handler: its `Statistics`, and its name as ``"handler"``.
 
         Raises:
-            ValueError: there is no such field.
+            ValueError: ``field`` is unknown.
 
         Example:
-            >>> Stats().sort_by("total_time", reverse=True)
-            []
+            >>> from smartswitch import Switcher
+            >>> api = Switcher("api").plug("collect")
+            >>> @api
+            ... def ping(): ...
+            >>> ping()
+            >>> stats = api.collect.stats()
+            >>> [row["handler"] for row in stats.sort_by("total_time", reverse=True)]
+            ['ping']
         """
         accepted = ("handler", *STATISTICS)
         if field not in accepted:
-            raise ValueError(
-                f"field: {field!r} is not a statistic; accepted: {', '.join(accepted)}"
-            )
+            raise ValueError(f"unknown field {field!r}; choose from {', '.join(accepted)}")
         rows: list[dict[str, Any]] = [{"handler": name, **row} for name, row in self.items()]
         return sorted(rows, key=lambda row: row[field], reverse=reverse)
 

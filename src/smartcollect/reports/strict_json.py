@@ -1,4 +1,4 @@
-"""JSON that every reader takes: no NaN, no lone surrogates, each key a string."""
+"""Strict JSON, which every parser accepts: no NaN, no lone surrogates, only strings as keys."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..values.snapshot import unused
 _AS_THEY_ARE = frozenset({int, bool, type(None)})
 _SCALARS = _AS_THEY_ARE | {float, str}
 _OPTIONS: dict[str, Any] = {"allow_nan": False, "ensure_ascii": False}
-# Bound here: tests replace what others look up while they run.
+# Bound early: tests under observation may patch the module.
 _dumps = json.dumps
 
 
 def json_text(value: Any, **options: Any) -> str:
-    """Return strict JSON of plain data."""
+    """Return plain data as strict JSON."""
     return _dumps(strict(value), **_OPTIONS, **options)
 
 
 def strict(value: Any) -> Any:
-    """Plain data that JSON can hold as it is: NaN and infinities become text, keys strings."""
+    """Return plain data that JSON can represent: NaN and infinities as text, keys as strings."""
     kind = type(value)
     if kind is str:
         return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
@@ -35,7 +35,7 @@ def strict(value: Any) -> Any:
     if kind is dict or isinstance(value, Mapping):
         made: dict[str, Any] = {}
         for key, item in value.items():
-            # JSON's own words for these keys, as `json.dumps` writes them.
+            # As `json.dumps` writes these keys.
             name = (
                 {None: "null", True: "true", False: "false"}[key]
                 if (key is None or isinstance(key, bool))
@@ -46,27 +46,28 @@ def strict(value: Any) -> Any:
     return value
 
 
-# One encoder for all, because `json.dumps` makes a new one for each. Snapshots have no cycles.
+# Shared, because `json.dumps` with options makes an encoder for each call. Snapshots have no
+# cycles, so there is no need to look for them.
 _encoded = json.JSONEncoder(**_OPTIONS, check_circular=False).encode
 
 
-# Without spaces, for files that have a million of such values.
+# Without spaces, for files with a million such values.
 _compactly = json.JSONEncoder(**_OPTIONS, check_circular=False, separators=(",", ":")).encode
 
 
 def quick_text(value: Any) -> str:
-    """Return strict JSON of plain data whose keys are strings, most of which is strict already."""
+    """Return plain data with string keys as strict JSON, quickly if the data is strict already."""
     return _quickly(_encoded, value)
 
 
 def compact(value: Any) -> str:
-    """Return the same as short as it can be."""
+    """Return the same as `quick_text`, without spaces."""
     return _quickly(_compactly, value)
 
 
 def _quickly(encode: Callable[[Any], str], value: Any) -> str:
-    # To see that it is strict takes a tenth of the time in which `strict` copies the data, which
-    # alone would take as long as to write it.
+    # Checking the text takes a tenth of the time of `strict`, which copies the data and takes as
+    # long as encoding it.
     try:
         text = encode(value)
         text.encode()
@@ -76,8 +77,8 @@ def _quickly(encode: Callable[[Any], str], value: Any) -> str:
 
 
 def line(entry: Mapping[str, Any]) -> str:
-    """Return strict JSON of one call."""
-    # Most calls have scalars only. Keys may be anything in the others.
+    """Return a call as strict JSON."""
+    # Most calls have only scalars. Containers may have keys of any type.
     values = (*entry["args"], *entry["kwargs"].values(), entry.get("result"))
     if _SCALARS.issuperset(map(type, values)):
         return quick_text(entry)

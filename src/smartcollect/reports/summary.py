@@ -1,4 +1,4 @@
-"""What the summary of a run says, section by section, whoever writes it down."""
+"""The contents of a run's summary as sections, independent of the output format."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from .tables import statistics_row
 _TIMES = [head for name, head in STATISTIC_COLUMNS.items() if STATISTICS[name].kind is Kind.TIME]
 _COUNTS = [head for head in STATISTIC_COLUMNS.values() if head not in _TIMES]
 SORTED_BY = (*_TIMES, *_COUNTS, "tests", "handler")
-"""The columns that the table of handlers can be sorted by; any other statistic can, too."""
+"""The columns by which the table of handlers can be sorted. Other statistics work as well."""
 
 
 def sort_field(text: str) -> str | None:
-    """Return the field that ``text`` names, a column or a statistic; ``None`` where it is neither.
+    """Return the field of a column or a statistic; ``None`` if ``text`` names neither.
 
     Example:
         >>> sort_field("total"), sort_field("tests"), sort_field("speed")
@@ -44,15 +44,16 @@ _OPTIONS = {"rows": "--smartcollect-rows", "compare_fail": "--smartcollect-compa
 
 @dataclass(frozen=True)
 class Layout:
-    """How the summary is shown.
+    """The settings of the summary.
 
     Attributes:
-        sort: the field that the table of handlers is sorted by, as `sort_field` returns it.
-        rows: how many handlers it shows; 0 for all.
-        slowest: how many of the slowest calls it shows.
+        sort: the field by which the table of handlers is sorted, as `sort_field` returns it.
+        rows: the number of handlers in the table; 0 for all.
+        slowest: the number of slowest calls.
         compare: the files, folders and databases of the baseline.
-        compare_fail: what may grow by how much, compared with that.
-        options: what the options are called that show more, by the names of these attributes.
+        compare_fail: the rules for regressions from the baseline.
+        options: for attributes of this class, the command-line options that set them. Hints
+            mention these options.
     """
 
     sort: str = "total_time"
@@ -64,11 +65,11 @@ class Layout:
 
 
 SHOWN = 10
-"""Rows and names of whatever has no option of its own, unless all are wanted."""
+"""The most rows or names in parts of the summary without an option, unless ``-v`` is given."""
 ERRORS_SHOWN = 5
 _ADVICE = {
-    True: "the same arguments: keep the answer",
-    False: "different arguments: ask for all at once",
+    True: "the same arguments: cache the result",
+    False: "different arguments: get all results with one call",
 }
 _Item = TypeVar("_Item")
 
@@ -77,15 +78,15 @@ class Section(NamedTuple):
     """A part of the summary.
 
     Attributes:
-        title: what it is about; ``""`` where that is plain.
-        rows: its table, headings as keys, or none.
-        lines: what is said below the table.
+        title: the title, or ``""``.
+        rows: the rows of its table, with headings as keys.
+        lines: the lines below the table.
         tone: ``""``, ``warning`` or ``failure``.
-        essential: whether ``-q`` leaves it.
-        brief: the line that ``-q`` leaves of one that is not essential.
-        tones: the tone of each row, where one has one.
-        kept: headings of columns that are left out last where there is little room.
-        close: whether no empty line stands above it.
+        essential: whether ``-q`` shows the section.
+        brief: the line that ``-q`` shows instead of a section that is not essential.
+        tones: the tone of each row. Missing tones are ``""``.
+        kept: the headings of columns that are left out last if the table is too wide.
+        close: whether the section follows the one before without an empty line.
     """
 
     title: str = ""
@@ -108,18 +109,18 @@ NOTHING = (
 def sections(
     profile: Profile | None, verdict: Verdict, layout: Layout, whole: bool
 ) -> list[Section]:
-    """The sections of the summary, in their order, those left out that have nothing to say.
+    """Return the sections of the summary, in order, without empty ones.
 
     Args:
-        profile: that of the run; ``None`` where there can be none.
-        verdict: how it was judged.
-        layout: how it is shown.
-        whole: whether nothing is cut.
+        profile: the profile of the run; ``None`` if there cannot be one.
+        verdict: the verdict on the run.
+        layout: the settings of the summary.
+        whole: whether to cut and leave out nothing.
     """
     nothing = Section(lines=[NOTHING], essential=True)
     if profile is None:
-        refused = Section(lines=verdict.notes, tone="warning", essential=True)
-        return [refused if verdict.notes else nothing]
+        notes = Section(lines=verdict.notes, tone="warning", essential=True)
+        return [notes if verdict.notes else nothing]
     names = short_names({*profile.handlers, *_compared(verdict)})
     found = [
         *_head(profile, verdict, names),
@@ -129,16 +130,16 @@ def sections(
         _repeats(profile, names, whole),
         _comparison(verdict, layout, names, whole),
         _coverage(profile, names, whole),
-        # The first line tells of a single one.
+        # A single cause is already among the first lines.
         _missing(profile if len(profile.incomplete) > 1 else Profile()),
         *_judged(verdict),
     ]
-    return _said(found)
+    return _filled(found)
 
 
 def told(profile: Profile, verdict: Verdict) -> list[Section]:
-    """The sections of the summary about what is missing, what was not judged, and what failed."""
-    return _said([_missing(profile), *_judged(verdict)])
+    """Return the sections about missing parts of the run, notes of the verdict, and failures."""
+    return _filled([_missing(profile), *_judged(verdict)])
 
 
 def _missing(profile: Profile) -> Section:
@@ -153,8 +154,8 @@ def _judged(verdict: Verdict) -> list[Section]:
     ]
 
 
-def _said(sections: Iterable[Section]) -> list[Section]:
-    """Return the sections that have something to say."""
+def _filled(sections: Iterable[Section]) -> list[Section]:
+    """Return the sections that are not empty."""
     return [
         section._replace(lines=list(map(one_line, section.lines)))
         for section in sections
@@ -163,14 +164,14 @@ def _said(sections: Iterable[Section]) -> list[Section]:
 
 
 def compared(verdict: Verdict, layout: Layout, whole: bool = False) -> list[Section]:
-    """The section of the summary about the comparison, or none.
+    """Return the section about the comparison, if there is a comparison.
 
     Args:
-        verdict: how the run was judged.
-        layout: how it is shown.
-        whole: whether nothing is cut.
+        verdict: the verdict on the run.
+        layout: the settings of the summary.
+        whole: whether to cut and leave out nothing.
     """
-    return _said([_comparison(verdict, layout, short_names(_compared(verdict)), whole)])
+    return _filled([_comparison(verdict, layout, short_names(_compared(verdict)), whole)])
 
 
 def _head(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Section]:
@@ -194,7 +195,7 @@ def _handlers(
         for name, stats in profile.called().items()
     ]
     field = layout.sort
-    # By name first: rows that are equal in the field stay in the same order from run to run.
+    # By name first, so that rows with equal values are in the same order in each run.
     rows.sort(key=lambda row: str(row["handler"]))
     if field != "handler":
         rows.sort(key=lambda row: row[field], reverse=True)  # type: ignore[arg-type,return-value]
@@ -214,13 +215,13 @@ def _handlers(
 
 
 def _share(of_all: Mapping[HandlerName, float], name: HandlerName) -> str:
-    """Return the share of a handler in the time of all, in percent and as a bar."""
+    """Return a handler's share of the time in all handlers, in percent and as a bar."""
     share = of_all.get(name)
     return "" if share is None else f"{percent(share):>4} {bar(share)}"
 
 
 def _tones(profile: Profile, verdict: Verdict) -> dict[HandlerName, str]:
-    """Return the tones of the handlers that are worth a look."""
+    """Return the tones of handlers that failed, or whose calls repeated calls."""
     tones = dict.fromkeys((one.parent for one in profile.repeats), "warning")
     failed = [one.name for one in verdict.over_budget if one.name is not None]
     if verdict.comparison is not None:
@@ -292,12 +293,12 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
     if len(kept) < len(found.changes):
         more = len(found.changes) - len(kept)
         lines.append(f"… {more:,} more; {layout.options['rows']}=0 shows all")
-    for what, which in (("new since then", found.added), ("not called any more", found.removed)):
+    for what, which in (("new since then", found.added), ("no longer called", found.removed)):
         if which:
             lines.append(f"{what}: {_listed([names[name] for name in which], whole)}")
     if not kept and not lines:
-        lines.append("no handler was called then and now")
-    lines += [f"{names[change.name]}: {change.why}" for change in kept if _is_telling(change)]
+        lines.append("no handler was called in both the baseline and this run")
+    lines += [f"{names[change.name]}: {change.why}" for change in kept if _needs_reason(change)]
     if kept:
         lines += _drifted(found, layout)
     lines += [f"the baseline is incomplete: {why}" for why in found.incomplete]
@@ -340,21 +341,21 @@ def _spread(change: Change) -> str:
     return "" if change.spread is None else f"± {change.spread * 100:.1f} %"
 
 
-def _is_telling(change: Change) -> bool:
-    """Whether the reason is not plain from the table: it grew enough, and yet is none."""
+def _needs_reason(change: Change) -> bool:
+    """Tell whether the table alone does not explain why a change is not a regression."""
     return bool(change.why) and not change.regression and not change.why.endswith("allowed")
 
 
 def _drifted(found: Comparison, layout: Layout) -> Iterator[str]:
-    """What is said of the time of everything together."""
+    """Yield the lines about the drift of the machine."""
     if not found.drift.is_known:
-        yield f"no drift of the machine is taken out: {found.drift}"
+        yield f"not corrected for the drift of the machine: {found.drift}"
         return
-    yield f"{found.drift}, which is taken out"
+    yield f"corrected for the drift of the machine: {found.drift}"
     broken = found.slower_by(layout.compare_fail)
     if broken is not None:
         hint = "" if broken.field == DRIFT else f"; {DRIFT}:{broken.percent:g}% fails such a run"
-        yield f"everything is slower: the machine, or what all handlers have in common{hint}"
+        yield f"everything is slower: either the machine or something all handlers share{hint}"
 
 
 def _baseline(found: Comparison, layout: Layout) -> str:

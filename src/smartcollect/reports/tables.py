@@ -1,4 +1,4 @@
-"""Every table that is printed. Tabulate, which writes HTML and Markdown, is imported for these."""
+"""Tables as text, HTML and Markdown. Only HTML and Markdown import tabulate."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Table(NamedTuple):
     """A table as text.
 
     Attributes:
-        head: its headings, and the rule below them.
-        rows: a line for each row.
-        left_out: the headings of columns for which there was no room.
+        head: the line of headings, and the rule below it.
+        rows: one line per row.
+        left_out: the headings of the columns that did not fit.
     """
 
     head: list[str]
@@ -33,13 +33,13 @@ class Table(NamedTuple):
 
 
 def drawn(rows: Rows, room: int | None = None, kept: Collection[str] = (), cut: str = CUT) -> Table:
-    """Return a table of ``rows``, whose keys are its headings.
+    """Return rows as a table of text, with their keys as headings.
 
     Args:
-        rows: at least one, all with the same keys.
-        room: cells of a line; as many as it takes when left out.
-        kept: headings of columns that are left out last.
-        cut: what marks a cut.
+        rows: one row or more, all with the same keys.
+        room: the width of a line in cells; unlimited if left out.
+        kept: the headings of columns that are left out last.
+        cut: the mark for shortened text.
     """
     listed = _cells(rows)
     headings = [*listed[0]]
@@ -63,19 +63,19 @@ def drawn(rows: Rows, room: int | None = None, kept: Collection[str] = (), cut: 
 
 
 def _cells(rows: Rows) -> list[dict[str, str]]:
-    """Return the texts of ``rows``, without the columns in which nothing stands."""
+    """Return rows as text, without columns that are empty. The first column always stays."""
     listed = [{heading: one_line(cell) for heading, cell in row.items()} for row in rows]
     first, *others = listed[0]
-    told = [first, *(one for one in others if any(row[one] for row in listed))]
-    return [{heading: row[heading] for heading in told} for row in listed]
+    filled = [first, *(one for one in others if any(row[one] for row in listed))]
+    return [{heading: row[heading] for heading in filled} for row in listed]
 
 
 def table(rows: Rows, format: str = "simple") -> str:
-    """Return a table of ``rows``, whose keys are its headings, numbers to the right.
+    """Return rows as a table, with their keys as headings and numbers aligned to the right.
 
     Args:
-        rows: at least one, all with the same keys.
-        format: ``simple``, or one of tabulate's.
+        rows: one row or more, all with the same keys.
+        format: ``simple`` for text, or a format of tabulate.
     """
     if format == "simple":
         text = drawn(rows)
@@ -96,7 +96,7 @@ def table(rows: Rows, format: str = "simple") -> str:
 
 
 def statistics(rows: Sequence[Mapping[str, Any]], format: str = "simple") -> str:
-    """A table of handlers' statistics, in the order of ``rows``."""
+    """Return a table of the statistics of handlers, in the order of ``rows``."""
     if not rows:
         text = "no handler was called"
         return f"<p>{html.escape(text)}</p>" if format == "html" else text
@@ -104,7 +104,7 @@ def statistics(rows: Sequence[Mapping[str, Any]], format: str = "simple") -> str
 
 
 def statistics_row(row: Mapping[str, Any]) -> dict[str, object]:
-    """One handler's statistics as they are shown, what matters most first."""
+    """Return the statistics of a handler as cells of a row, the most important first."""
     shown = {head: STATISTICS[name].text(row[name]) for name, head in STATISTIC_COLUMNS.items()}
     if "share" in row:
         shown["share"] = row["share"]
@@ -116,7 +116,7 @@ def statistics_row(row: Mapping[str, Any]) -> dict[str, object]:
 
 
 def calls(calls: Iterable[Call]) -> str:
-    """Return a table of calls: what was called, how it ended, and where."""
+    """Return a table of calls, with their arguments, exception and call site."""
     return table(
         {
             "handler": call.name.handler,

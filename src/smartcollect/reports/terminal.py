@@ -1,4 +1,4 @@
-"""The summary as the lines of a terminal, or of a log, of some width."""
+"""The summary as lines of text for a terminal or a log file."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .tables import drawn
 from .widths import wrapped
 
 NARROWEST = 80
-"""Cells of the narrowest terminal that the summary is made for."""
+"""The smallest supported width of a terminal, in cells."""
 LOG = 120
-"""Cells of a line where there is no terminal."""
+"""The width of a line if there is no terminal, in cells."""
 
 
 class Line(NamedTuple):
     """A line of the summary.
 
     Attributes:
-        text: what it says.
-        tone: ``""``, ``title``, ``warning`` or ``failure``: what a terminal may colour.
+        text: the text.
+        tone: ``""``, ``title``, ``warning`` or ``failure``. Terminals may color the line by it.
     """
 
     text: str
@@ -32,10 +32,10 @@ class Line(NamedTuple):
 
 
 def width(is_terminal: bool) -> int:
-    """Return the cells of a line.
+    """Return the width of a line in cells.
 
-    That of the terminal, or ``COLUMNS``, by which pytest goes too; at least 80. Where there is
-    neither, as in the log of a CI, 120.
+    That is ``COLUMNS``, which pytest uses too, or the width of the terminal, but at least 80.
+    Without either, as in a CI log, it is 120.
     """
     size = 0
     with suppress(ValueError):
@@ -48,13 +48,13 @@ def width(is_terminal: bool) -> int:
 def lines(
     sections: Iterable[Section], width: int, whole: bool = False, encoding: str = "utf-8"
 ) -> Iterator[Line]:
-    """Yield the lines of the summary, an empty one between two sections.
+    """Yield the lines of the summary, with an empty line between two sections.
 
     Args:
-        sections: what it says.
-        width: cells of a line.
-        whole: whether nothing is cut or left out, however wide the lines become.
-        encoding: that of the terminal; something else stands for each character that it lacks.
+        sections: the sections of the summary.
+        width: the width of a line in cells.
+        whole: whether to cut and leave out nothing, however wide the lines become.
+        encoding: the encoding of the terminal. Characters that it lacks are replaced.
 
     Example:
         >>> from smartcollect.reports.summary import Section
@@ -69,7 +69,10 @@ def lines(
 
 
 def _encoded(section: Section, encoding: str) -> Section:
-    """Return ``section`` in characters that a terminal has: before columns are as wide as these."""
+    """Return ``section`` with the characters that ``encoding`` lacks replaced.
+
+    This comes before the layout, because replacements can be wider.
+    """
 
     def shown(text: object) -> str:
         return encodable(one_line(text), encoding)
@@ -82,7 +85,7 @@ def _encoded(section: Section, encoding: str) -> Section:
 
 
 def _lines_of(section: Section, room: int | None, cut: str) -> Iterator[Line]:
-    said = list(section.lines)
+    below = list(section.lines)
     if section.title:
         for text in wrapped(section.title, room):
             yield Line(text, section.tone or "title")
@@ -92,7 +95,7 @@ def _lines_of(section: Section, room: int | None, cut: str) -> Iterator[Line]:
         tones = [*section.tones, *[""] * len(table.rows)]
         yield from map(Line, table.rows, tones)
         if table.left_out:
-            said.append(f"{cut} without {', '.join(table.left_out)}; -v shows all")
-    for line in said:
+            below.append(f"{cut} not shown: {', '.join(table.left_out)}; -v shows all")
+    for line in below:
         for text in wrapped(line, room):
             yield Line(text, section.tone)

@@ -1,4 +1,4 @@
-"""``Trends``, which prints itself."""
+"""``Trends``, a list of trends that prints itself as a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COMMIT = 12
 
 
 class Trends(list[Trend]):
-    """How handlers developed over many runs: a list of `Trend` that prints its steps as a table.
+    """The trends of handlers over many runs: a list of `Trend` that prints its steps as a table.
 
     Example:
         >>> print(Trends())
@@ -22,14 +22,14 @@ class Trends(list[Trend]):
 
     @property
     def steps(self) -> list[Step]:
-        """The steps of all handlers, in the order of the runs where they began."""
+        """The steps of all handlers, in the order of the runs in which they first show."""
         return sorted((step for one in self for step in one.steps), key=lambda step: step.created)
 
     def __str__(self) -> str:
         steps = self.steps
         note = ""
         if not all(one.is_steadied for one in self):
-            note = f"\nthe drift of the machine is not taken out: that needs {FEWEST} handlers"
+            note = f"\nnot corrected for the drift of the machine: that needs {FEWEST} handlers"
         if not steps:
             runs = max((len(one.created) for one in self), default=0)
             return f"no handler changed in {plural(runs, 'run')}{note}"

@@ -1,4 +1,4 @@
-"""How wide text is on a terminal, and how it is made narrower."""
+"""The width of text on a terminal, and ways to make text narrower."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterator
 
 from ..text import CUT
 
-# What stays together: a character with its accents and selectors, emoji that are joined to one
-# picture or have a skin tone, and the two halves of a flag.
+# Characters that stay together: a character with its accents and selectors, emoji that are joined
+# or have a skin tone, and the two halves of a flag.
 _MARKS = "[\u0300-\u036f\ufe00-\ufe0f\u20d0-\u20ff\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
 _CLUSTER = re.compile(
     f"[\U0001f1e6-\U0001f1ff]{{2}}|.{_MARKS}*(?:\u200d.{_MARKS}*)*\u200d?", re.DOTALL
 )
 _FEWEST = 8
-"""Cells that have to remain of a test's name, where the path of its file is kept."""
+"""The cells that must remain for the name of a test if the path of its file stays whole."""
 
 
 def width(text: str) -> int:
-    """Return the cells that ``text`` takes on a terminal.
+    """Return the width of ``text`` on a terminal, in cells.
 
     Example:
         >>> width("users"), width("用户")
@@ -28,12 +28,12 @@ def width(text: str) -> int:
 
 
 def _clusters(text: str) -> Iterator[tuple[str, int]]:
-    """Yield what a terminal draws as one character, with its width."""
+    """Yield the parts of ``text`` that a terminal draws as one character, with their widths."""
     from wcwidth import wcswidth, wcwidth
 
     whole = ""
     for found in _CLUSTER.findall(text):
-        # Marks of other scripts, of which there are too many to list.
+        # A combining mark that `_MARKS` does not list.
         if whole and wcwidth(found[0]) == 0:
             whole += found
             continue
@@ -45,7 +45,7 @@ def _clusters(text: str) -> Iterator[tuple[str, int]]:
 
 
 def start(text: str, cells: int) -> str:
-    """Return the beginning of ``text``, as much as fits ``cells``."""
+    """Return as much of the beginning of ``text`` as fits into ``cells``."""
     if text.isascii():
         return text[: max(cells, 0)]
     kept, room = "", cells
@@ -58,7 +58,7 @@ def start(text: str, cells: int) -> str:
 
 
 def end(text: str, cells: int) -> str:
-    """Return the end of ``text``, as much as fits ``cells``."""
+    """Return as much of the end of ``text`` as fits into ``cells``."""
     if text.isascii():
         return text[-cells:] if cells > 0 else ""
     kept, room = "", cells
@@ -71,7 +71,7 @@ def end(text: str, cells: int) -> str:
 
 
 def shortened(text: str, cells: int, mark: str = CUT) -> str:
-    """Return ``text``, its end cut where it is wider than ``cells``.
+    """Return ``text`` with its end cut off if it is wider than ``cells``.
 
     Example:
         >>> shortened("orders.report", 8)
@@ -83,10 +83,10 @@ def shortened(text: str, cells: int, mark: str = CUT) -> str:
 
 
 def shortened_inside(text: str, cells: int, mark: str = CUT) -> str:
-    """Return ``text``, its middle cut where it is wider than ``cells``.
+    """Return ``text`` with its middle cut out if it is wider than ``cells``.
 
-    The path of a test's file stays whole where there is room: that, and the end of the test's name,
-    tell most.
+    In a test's node id, the path of the file stays whole if there is room. The path and the end
+    of the test's name say most about the test.
 
     Example:
         >>> shortened_inside("tests/test_orders.py::test_report_of_ten_years", 33)
@@ -96,7 +96,7 @@ def shortened_inside(text: str, cells: int, mark: str = CUT) -> str:
         return text
     room = cells - width(mark)
     path, colons, _ = text.partition("::")
-    # The end of a name tells more of it.
+    # The end of a name gets more room, because it says more.
     before = start(text, room // 3)
     if colons and width(path) + 2 + _FEWEST <= room:
         before = path + colons
@@ -104,13 +104,15 @@ def shortened_inside(text: str, cells: int, mark: str = CUT) -> str:
 
 
 def padded(text: str, cells: int, right: bool = False) -> str:
-    """Return ``text`` with spaces to ``cells``, at its left for a number."""
+    """Return ``text`` padded with spaces to ``cells``, on the left if ``right`` is true."""
     space = " " * (cells - width(text))
     return space + text if right else text + space
 
 
 def wrapped(text: str, cells: int | None) -> Iterator[str]:
-    """Yield ``text`` as lines of at most ``cells``, all but the first indented; ``None`` for one.
+    """Yield ``text`` as lines of at most ``cells``, with all lines but the first indented.
+
+    If ``cells`` is ``None``, the text is a single line.
 
     Example:
         >>> list(wrapped("never called: users.delete", 16))

@@ -1,3 +1,3 @@
-"""A run as one HTML page."""
+"""The HTML report of a run."""
 
 from .report import html as html

@@ -1,4 +1,4 @@
-"""What the tables of the HTML report are made of, and what they call handlers."""
+"""Tables and cells of the HTML report, and its names and links for handlers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from ...storage.findings import Raised, Repeat
 from ...text import printable
 
 _KEPT = "/:?@!$&'()*+,;=-._~"
-"""What a fragment of a URL may have as it is, beside letters and digits."""
+"""The characters that need no escape in the fragment of a URL, besides letters and digits."""
 
 
 class Cell(NamedTuple):
-    """One cell of a table.
+    """A cell of a table.
 
     Attributes:
-        text: what it shows.
-        kind: ``name`` of the row, ``number``, ``test``, ``code`` or ``bad``; ``""`` for plain text.
-        link: where its text leads; ``""`` where that is nowhere.
-        picture: SVG of our own below the text.
+        text: the text.
+        kind: ``name`` (of the row), ``number``, ``test``, ``code``, ``bad``, or ``""`` for plain
+            text.
+        link: the target of the text as a link; ``""`` for none.
+        picture: SVG below the text. It is not escaped, so it must not contain text of the run.
     """
 
     text: str
@@ -36,12 +37,12 @@ class Table(NamedTuple):
     """A table.
 
     Attributes:
-        title: its caption, or the heading above it.
-        headings: of the columns.
+        title: the caption of the table, or the heading above it.
+        headings: the headings of the columns.
         rows: the cells of each row.
-        more: how many rows are left out.
-        meanings: what headings mean, for those that say too little.
-        key: what links and the script know the table by.
+        more: the number of rows that are left out.
+        meanings: explanations of headings, shown as tooltips.
+        key: the id of the table in links and in the script.
     """
 
     title: str
@@ -73,38 +74,38 @@ def time(seconds: float) -> Cell:
 
 
 def test(node_id: str) -> Cell:
-    """Return a cell with a test, which a script makes a link."""
+    """Return a cell with the node id of a test, which the script turns into a link."""
     return Cell(node_id, "test" if node_id else "")
 
 
 def code(text: str) -> Cell:
-    """Return a cell with arguments, or whatever else is written as code."""
+    """Return a cell with arguments or other text in the font for code."""
     return Cell(text, "code" if text else "")
 
 
 def raised(one: Raised) -> list[Cell]:
-    """Return the cells of an error, without handler and test."""
+    """Return the cells of an error, without its handler and its test."""
     return [count(one.calls), Cell(one.type), Cell(one.message)]
 
 
 def repeated(one: Repeat) -> list[Cell]:
-    """Return the cells of repeated calls, without the handlers."""
-    how = "the same: keep the answer" if one.same else "different: ask for all at once"
+    """Return the cells of repeated calls, without their handlers."""
+    how = "the same: cache the result" if one.same else "different: get all with one call"
     return [count(one.times), count(one.parents), Cell(how), test(one.test)]
 
 
 def slow(one: SlowCall) -> list[Cell]:
-    """Return the cells of a slow call, without the handler."""
+    """Return the cells of a slow call, without its handler."""
     elapsed = statistic("max_time", one.elapsed)
     return [elapsed, code(one.arguments), Cell(one.error), test(one.test)]
 
 
 class Labels:
-    """What the report calls handlers, each one differently, and where it describes them.
+    """Unique names for the handlers in the report, and links to their descriptions.
 
     Args:
-        described: the handlers that have a place of their own.
-        others: those that are only mentioned.
+        described: the handlers that the report describes.
+        others: handlers that the report only mentions.
 
     Example:
         >>> labels = Labels([HandlerName("shop", "users.get"), HandlerName("shop", "a b")])
@@ -121,7 +122,8 @@ class Labels:
         self._labels: dict[HandlerName, str] = {}
         taken: set[str] = set()
         for name in known:
-            # A full name may be the short one of somebody else, and escapes may make two alike.
+            # The full name of a handler may be the short name of another one, and two names may be
+            # equal once they are escaped.
             label = printable(short[name])
             number = 2
             while label in taken:
@@ -133,20 +135,20 @@ class Labels:
         return self._labels.get(name) or printable(name.full)
 
     def id(self, name: HandlerName) -> str:
-        """Return the ``id`` of the element that describes a handler."""
+        """Return the ``id`` of the HTML element that describes a handler."""
         return f"handler={self[name]}"
 
     def link(self, name: HandlerName) -> str:
-        """Return a link to what describes a handler; ``""`` where nothing does."""
+        """Return a link to the description of a handler; ``""`` if it has none."""
         return fragment(self.id(name)) if name in self._described else ""
 
     def cell(self, name: HandlerName, kind: str = "code") -> Cell:
-        """Return a cell with the name of a handler."""
+        """Return a cell with the name of a handler, linked to its description."""
         return Cell(self[name], kind, self.link(name))
 
 
 def fragment(id: str) -> str:
-    """Return a link to the element of this page that has an ``id``.
+    """Return a link to the element of the page with an ``id``.
 
     Example:
         >>> fragment("handler=a b#ü")
@@ -156,7 +158,7 @@ def fragment(id: str) -> str:
 
 
 def grouped(items: Iterable[Any], key: str) -> dict[HandlerName, list[Any]]:
-    """Return items by one of their attributes, a handler, in their order."""
+    """Return items grouped by the attribute ``key``, a handler. Their order stays."""
     found: dict[HandlerName, list[Any]] = {}
     for item in items:
         found.setdefault(getattr(item, key), []).append(item)

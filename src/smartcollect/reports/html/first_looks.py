@@ -1,4 +1,4 @@
-"""What is worth a look first: the few things of a run that stand out."""
+"""The findings of a run that stand out, for the top of the HTML report."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ...units import duration
 from ..headlines import percent, shares
 
 _MUCH = 0.25
-"""The share of all time that stands out."""
+"""The share of all time from which on a handler stands out."""
 _LONG, _RARE = 0.02, 20.0
-"""Seconds of a call that is far longer than usual, and how many times as long that is."""
+"""The minimum of an outlier in seconds, and as a multiple of the handler's median."""
 _OF_A_KIND = 3
 
 
 class Look(NamedTuple):
-    """Something worth a look.
+    """A finding, as a sentence: ``name``, ``text``, and perhaps ``other`` and ``more``.
 
     Attributes:
-        name: the handler that it is about.
-        text: what it says, to be read after the handler's name.
-        other: another handler that it is about, named after the text.
-        more: the rest of the sentence.
+        name: the handler with which the sentence begins.
+        text: the text that follows the name.
+        other: another handler, named after the text.
+        more: the text that follows the name of ``other``.
     """
 
     name: HandlerName
@@ -35,7 +35,7 @@ class Look(NamedTuple):
 
 
 def first_looks(profile: Profile) -> list[Look]:
-    """Return the few things of a run that are worth a look first, the costly ones first.
+    """Return the findings of a run that are worth a look first, the most costly ones first.
 
     Example:
         >>> first_looks(Profile())
@@ -58,7 +58,7 @@ def _outliers(profile: Profile) -> Iterator[Look]:
     for name, stats in profile.called().items():
         usual = stats.percentile(0.5)
         if stats.calls > 1 and stats.max_time >= max(_LONG, _RARE * usual):
-            text = f"took {duration(stats.max_time)} once, and {duration(usual)} usually"
+            text = f"took {duration(stats.max_time)} once, but usually takes {duration(usual)}"
             found.append((-stats.max_time, Look(name, text)))
     return (look for _, look in sorted(found)[:_OF_A_KIND])
 
@@ -76,5 +76,5 @@ def _failing(profile: Profile) -> Iterator[Look]:
         if stats.errors == stats.calls
     ]
     for calls, name in sorted(found)[:_OF_A_KIND]:
-        what = f"in each of its {-calls:,} calls" if calls < -1 else "in its only call"
+        what = f"in all of its {-calls:,} calls" if calls < -1 else "in its only call"
         yield Look(name, f"raised {what}")

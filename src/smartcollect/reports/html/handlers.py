@@ -1,4 +1,4 @@
-"""What the HTML report says of each handler."""
+"""The part of the HTML report that describes each handler."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from .material import Material
 from .tests import used_by_test
 
 _ROWS = 5
-"""Of each table: calls, tests and neighbours that show without a script."""
+"""The most rows of each table of a handler: calls, tests, callers and others."""
 
 
 class Neighbours(NamedTuple):
-    """The handlers that call one, or that it calls.
+    """The callers of a handler, or the handlers that it calls.
 
     Attributes:
-        title: which of the two.
-        told: each of them, and what its calls came to.
-        more: how many are left out.
+        title: ``Called by`` or ``Calls``.
+        told: a cell for each of them, and a text about its calls.
+        more: the number of handlers that are left out.
     """
 
     title: str
@@ -40,18 +40,18 @@ class Neighbours(NamedTuple):
 
 @dataclass(frozen=True)
 class HandlerPage:
-    """What is said of one handler.
+    """The description of one handler.
 
     Attributes:
-        label: what it is called.
-        id: that of the element that links lead to.
-        full: its module or switcher, and its name there.
-        brief: what it came to, in a few words.
-        numbers: its statistics, each with its name.
-        histogram: a picture of how long its calls took.
-        trend: a picture of its last runs; ``""`` where nothing is known of them.
-        notes: how it differs from earlier runs, and when it changed for good.
-        neighbours: who calls it, and whom it calls.
+        label: the unique name in the report.
+        id: the id of the HTML element, the target of links.
+        full: the switcher or module, and the name there.
+        brief: a summary in a few words.
+        numbers: the statistics: names and texts.
+        histogram: a picture of the times of its calls.
+        trend: a picture of its time over the last runs; ``""`` if there are none.
+        notes: differences from earlier runs, and runs in which its time changed for good.
+        neighbours: its callers, and the handlers that it calls.
         tables: its tests, slow calls, errors and repeated calls.
     """
 
@@ -68,11 +68,11 @@ class HandlerPage:
 
 
 class HandlerPages:
-    """What is said of the handlers that were called.
+    """The descriptions of all handlers that were called.
 
     Args:
-        material: what is known of the run.
-        labels: what handlers are called.
+        material: the data of the run.
+        labels: the names of handlers in the report.
     """
 
     def __init__(self, material: Material, labels: Labels) -> None:
@@ -88,7 +88,7 @@ class HandlerPages:
         self._developments = material.developments()
 
     def __iter__(self) -> Iterator[HandlerPage]:
-        """Yield what is said of each handler, in order of their names."""
+        """Yield the description of each handler, sorted by name."""
         called = self._profile.called()
         for name in sorted(called, key=self._labels.__getitem__):
             yield self._page(name, called[name])

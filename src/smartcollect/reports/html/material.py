@@ -1,4 +1,4 @@
-"""All that is known of a run that the HTML report is about."""
+"""The data from which an HTML report is made."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .cells import Labels
 
 @dataclass(frozen=True)
 class Material:
-    """All that is known of a run.
+    """All data of a run that the report shows.
 
     Attributes:
-        profile: what it came to.
-        verdict: how it was judged; ``None`` where nobody did.
-        expectations: what it was judged by.
-        trends: how its handlers developed over the last runs.
-        compared_with: the places of the baseline.
+        profile: the profile of the run.
+        verdict: the verdict on the run; ``None`` if it was not judged.
+        expectations: the expectations behind the verdict.
+        trends: the trends of handlers over the last runs.
+        compared_with: the names of the baseline's files or databases.
     """
 
     profile: Profile
@@ -34,11 +34,11 @@ class Material:
 
     @property
     def comparison(self) -> Comparison | None:
-        """The comparison with earlier runs, where there is one."""
+        """The comparison with earlier runs; ``None`` if there is none."""
         return None if self.verdict is None else self.verdict.comparison
 
     def developments(self) -> dict[HandlerName, tuple[str, Trend]]:
-        """Return the trends that tell something, each with an id for its line."""
+        """Return the trends of called handlers that have data, each with an id for its line."""
         called = self.profile.called()
         known = [
             one for one in self.trends if one.name in called and not all(map(isnan, one.times))
@@ -46,7 +46,7 @@ class Material:
         return {one.name: (f"t{number}", one) for number, one in enumerate(known)}
 
     def labels(self) -> Labels:
-        """Return what the handlers are called."""
+        """Return the names of all handlers in the report."""
         found = self.comparison
         compared = [] if found is None else [*found.added, *found.removed]
         changed = [] if found is None else [change.name for change in found.changes]

@@ -1,4 +1,4 @@
-"""What the HTML report says, as tables and texts; its templates only write it down."""
+"""The contents of the HTML report as tables and texts, which the templates write as HTML."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from .tests import outcome
 
 COLUMNS = {name: one.column for name, one in STATISTICS.items() if one.column}
 BUSY = 0.05
-"""The share of a run that it waits for a processor from which on the report says so."""
+"""The share of waiting for a processor from which on the report mentions it."""
 _BARRED = "self_time"
-"""The statistic that is drawn as a bar beside its largest value."""
+"""The statistic that is also drawn as a bar, relative to the largest value in its column."""
 _COMMIT = 12
 _CHANGES = 100
-"""How many changes are listed beside regressions; each handler tells its own."""
+"""The most changes in the table, besides regressions; each handler lists its own changes."""
 
 
 class Status(NamedTuple):
-    """How the run was judged.
+    """The result of the run, for the top of the page.
 
     Attributes:
         kind: ``passed``, ``failed``, ``incomplete`` or ``unjudged``.
-        text: the same in words.
-        failures: why it fails, a line for each cause.
-        notes: what is missing, and what was not judged.
+        text: the same as a sentence.
+        failures: the causes of failure, a line for each.
+        notes: parts of the run that are missing, and expectations that were not judged.
     """
 
     kind: str
@@ -50,8 +50,8 @@ class Page:
     """The parts of the report that are not about a single handler.
 
     Args:
-        material: what is known of the run.
-        labels: what handlers are called.
+        material: the data of the run.
+        labels: the names of handlers in the report.
     """
 
     def __init__(self, material: Material, labels: Labels) -> None:
@@ -62,36 +62,36 @@ class Page:
         self._failed = sum(one in ("failed", "error") for one in ended)
 
     def status(self) -> Status:
-        """Return how the run was judged."""
+        """Return the result of the run."""
         verdict = self._material.verdict or Verdict()
         notes = [*(f"incomplete: {why}" for why in self.profile.incomplete), *verdict.notes]
-        told = []
+        causes = []
         if verdict.failures:
-            told.append(f"This run fails: {plural(len(verdict.failures), 'reason')}")
+            causes.append(f"This run fails for {plural(len(verdict.failures), 'reason')}")
         if self._failed:
-            told.append(f"{plural(self._failed, 'test')} failed")
-        if told:
-            return Status("failed", "; ".join(told), verdict.failures, notes)
+            causes.append(f"{plural(self._failed, 'test')} failed")
+        if causes:
+            return Status("failed", "; ".join(causes), verdict.failures, notes)
         return Status(*self._unfailed(verdict), (), notes)
 
     def _unfailed(self, verdict: Verdict) -> tuple[str, str]:
-        """Return how a run was judged that nothing fails: the kind of status, and its text."""
+        """Return the kind and the text of the status of a run that does not fail."""
         is_judged = self._material.verdict is not None and self._material.expectations.judge_any(
             verdict.comparison
         )
         if self.profile.incomplete:
-            what = "Nothing in this incomplete run fails it" if is_judged else ""
+            what = "This run is incomplete, but passes so far" if is_judged else ""
             return "incomplete", what or "This run is incomplete"
         if not self.called:
             return "unjudged", "No handler was called"
         if verdict.partial:
-            return "incomplete", "Only a part of the suite ran; nothing in it fails"
+            return "incomplete", "Only a part of the suite ran, and it passes"
         if not is_judged:
             return "unjudged", "This run was not judged"
-        return "passed", "Nothing fails this run"
+        return "passed", "This run passes"
 
     def totals(self) -> Iterator[tuple[str, str]]:
-        """Yield the numbers of the whole run, each with what it counts."""
+        """Yield the numbers of the whole run, each with its label."""
         stats = self.called.values()
         errors = sum(one.errors for one in stats)
         yield f"{sum(one.calls for one in stats):,}", "calls"
@@ -103,16 +103,16 @@ class Page:
             if self._failed:
                 yield f"{self._failed:,}", "of these failed"
         if self.profile.waiting.share >= BUSY:
-            yield f"{self.profile.waiting.share * 100:.0f} %", "of the run, waiting for a processor"
+            yield f"{self.profile.waiting.share * 100:.0f} %", "of the run waiting for a processor"
 
     def run(self) -> Iterator[tuple[str, str]]:
-        """Yield what made the profile, each with its name."""
+        """Yield the circumstances of the run: names and texts."""
         run = self.profile.run
         if run is None:
             return
-        yield "made", moment(run.created)
+        yield "created", moment(run.created)
         if run.revision is not None:
-            changed = ", with changes" if run.revision.dirty else ""
+            changed = ", with uncommitted changes" if run.revision.dirty else ""
             if run.revision.branch:
                 yield "branch", run.revision.branch
             yield "commit", f"{run.revision.commit[:_COMMIT]}{changed}"
@@ -122,11 +122,11 @@ class Page:
         yield "versions", ", ".join(versions)
 
     def looks(self) -> list[Look]:
-        """Return what is worth a look first."""
+        """Return the findings that are worth a look first."""
         return first_looks(self.profile)
 
     def handlers(self) -> Table:
-        """Return the table of handlers, those with the most time first."""
+        """Return the table of handlers, sorted by total time."""
         tests = self.profile.tests_of()
         known = self._material.developments()
         most = max((one.self_time for one in self.called.values()), default=0.0) or 1.0
@@ -151,7 +151,7 @@ class Page:
         return Table("Handlers", headings, rows, 0, meanings, "handlers")
 
     def budgets(self) -> Table:
-        """Return what each budget of the run allows, and what it came to."""
+        """Return the table of budgets of the run, with the values that they limit."""
         budgets, handlers = self._material.expectations.budgets, self.profile.handlers
         broken = {(one.name, one.field, one.limit) for one in over([budgets], handlers)}
         rows = []
@@ -162,18 +162,18 @@ class Page:
                     value = values[field]
                     bad = (name, field, limit) in broken
                     cells = statistic(field, value), statistic(field, limit)
-                    verdict = Cell("over budget", "bad") if bad else Cell("kept")
+                    verdict = Cell("over budget", "bad") if bad else Cell("within budget")
                     rows.append([self._labels.cell(name), Cell(field), *cells, verdict])
         for missed in unreached(budgets, handlers):
             nothing = Cell(""), Cell(""), Cell("", "number"), Cell("never called")
             rows.append([Cell(str(missed.budget), "code"), *nothing])
         rows.sort(key=lambda row: row[-1].kind != "bad")
         return Table(
-            "Budgets", ["handler", "statistic", "is", "budget", "verdict"], rows, key="budgets"
+            "Budgets", ["handler", "statistic", "value", "budget", "verdict"], rows, key="budgets"
         )
 
     def comparison(self) -> Table:
-        """Return how handlers differ from earlier runs."""
+        """Return the table of differences from earlier runs."""
         found = self._material.comparison
         changes = () if found is None else found.changes
         spread = found is not None and found.has_spread
@@ -189,15 +189,15 @@ class Page:
         return Table(title, headings, rows, len(changes) - len(rows), key="comparison")
 
     def comparison_notes(self) -> Iterator[str]:
-        """Yield what is to be said of the comparison as a whole."""
+        """Yield the notes about the comparison as a whole."""
         found = self._material.comparison
         if found is None:
             return
         if not found.changes:
-            yield "No handler was called then and now."
-        known = ", which is taken out" if found.drift.is_known else ": no drift is taken out"
-        yield f"Drift of the machine: {found.drift}{known}."
-        for what, names in (("New since then", found.added), ("Not called now", found.removed)):
+            yield "No handler was called in both the baseline and this run."
+        corrected = "Corrected" if found.drift.is_known else "Not corrected"
+        yield f"{corrected} for the drift of the machine: {found.drift}."
+        for what, names in (("New since then", found.added), ("No longer called", found.removed)):
             if names:
                 yield f"{what}: {', '.join(self._labels[name] for name in names)}."
         for why in found.incomplete:
@@ -213,7 +213,7 @@ class Page:
             )
 
     def errors(self) -> Table:
-        """Return how calls failed."""
+        """Return the table of errors."""
         rows = [
             [self._labels.cell(one.name), *raised(one), test(one.test)]
             for one in self.profile.raised
@@ -222,27 +222,30 @@ class Page:
         return Table("Errors", headings, rows, key="errors")
 
     def repeats(self) -> Table:
-        """Return the handlers that were called again and again under one call of another."""
+        """Return the table of repeated calls."""
         rows = [
             [self._labels.cell(one.parent), self._labels.cell(one.child), *repeated(one)]
             for one in self.profile.repeats
         ]
         headings = ["under", "handler", "times", "calls", "arguments", "test"]
-        meanings = {"times": "in one call, at most", "calls": "that repeat so"}
+        meanings = {
+            "times": "most calls of the handler under one call",
+            "calls": "calls under which the handler was repeated",
+        }
         return Table("Repeated calls (N+1)", headings, rows, 0, meanings, "repeats")
 
     def slowest(self) -> Table:
-        """Return the slowest calls."""
+        """Return the table of the slowest calls."""
         rows = [[self._labels.cell(one.name), *slow(one)] for one in self.profile.slowest[:SLOWEST]]
         headings = ["handler", "elapsed", "arguments", "raised", "test"]
         return Table("Slowest calls", headings, rows, key="slowest")
 
     def uncalled(self) -> list[HandlerName]:
-        """Return the handlers that nobody called."""
+        """Return the handlers that were never called."""
         return self.profile.uncalled()
 
     def by_outcome(self) -> Iterator[tuple[str, list[HandlerName]]]:
-        """Yield the handlers of which one way to end was never seen."""
+        """Yield the handlers that always raised, and those that never raised, with a title."""
         always = [name for name, one in self.called.items() if one.errors == one.calls]
         never = [name for name, one in self.called.items() if not one.errors]
         for title, names in (
@@ -254,11 +257,11 @@ class Page:
 
 
 def _changed(one: Change, spread: bool) -> list[Cell]:
-    """Return the cells of a change, without the handler.
+    """Return the cells of a change, without its handler.
 
     Args:
         one: the change.
-        spread: whether there is a column for the spread of the baseline.
+        spread: whether the table has a column for the spread of the baseline.
     """
     show = STATISTICS[one.field].text
     why = f": {one.why}" if one.why else ""

@@ -1,4 +1,4 @@
-"""Histograms and trend lines as SVG that takes its colours from the page."""
+"""Histograms and trend lines as SVG. The style sheet of the page defines their colours."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ from ...text import plural
 from ...units import duration
 
 _WIDTH, _TOP, _BOTTOM, _MARGIN = 600, 18, 100, 44
-"""Of a picture: its width, where its plot begins and ends, and the space beside that."""
+"""The width of a picture, the top and bottom of its plot, and the margins beside the plot."""
 _INSIDE = _WIDTH - 2 * _MARGIN
 _BARS = 30
 _WIDTHS = 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0
-"""How many powers of two a bar may span."""
+"""The possible widths of a bar, in powers of two."""
 _SHORTEST = 1e-9
 _BOX = "0 0 100 100"
 _BAR = 60
-"""Pixels of the longest bar."""
+"""The length of the longest bar, in pixels."""
 _TICKS = 7
 
 
 def histogram(calls: Mapping[int, int], marks: Mapping[str, float]) -> str:
-    """Return a picture of how many calls took how long, on a logarithmic scale.
+    """Return a histogram of the times of calls, on a logarithmic scale.
 
     Args:
-        calls: how many calls fell into each bucket of `bucket_of`; one at least.
-        marks: times to point out, in seconds, by what they are called; two at most, the shorter
-            one first.
+        calls: the number of calls in each bucket of `bucket_of`; one bucket or more.
+        marks: times to mark, in seconds, by name; at most two, the shorter one first.
 
     Example:
         >>> "3 calls" in histogram({0: 3}, {})
@@ -49,24 +48,24 @@ def histogram(calls: Mapping[int, int], marks: Mapping[str, float]) -> str:
 
     path, last = "", 0
     for place, number in enumerate(bars):
-        # A single call among thousands is to be seen, too.
+        # At least two pixels, so that a single call among thousands is visible.
         height = round(number and max(2.0, (_BOTTOM - _TOP) * number / most))
         if height != last:
             path += f"H{_MARGIN + place * step:.0f}V{_BOTTOM - height}"
         last = height
     path += f"H{_WIDTH - _MARGIN}V{_BOTTOM}"
     ends = 2 ** (first * width), 2 ** ((first + len(bars)) * width)
-    told = [f"{name} {duration(time)}" for name, time in marks.items()]
-    title = ", ".join([f"{plural(sum(calls.values()), 'call')} by their time", *told])
+    texts = [f"{name} {duration(time)}" for name, time in marks.items()]
+    title = ", ".join([f"{plural(sum(calls.values()), 'call')} by duration", *texts])
     axis = _axis([(across(time), _label(time)) for time in ticks(*ends)])
-    placed = [(across(time), text) for time, text in zip(marks.values(), told, strict=True)]
+    placed = [(across(time), text) for time, text in zip(marks.values(), texts, strict=True)]
     return _picture(
         title, f'<path class=bars d="M{_MARGIN} {_BOTTOM}{path}"/>{axis}{_marked(placed)}'
     )
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Return round times between two times, in seconds, for a logarithmic scale.
+    """Return round times between two times, for a logarithmic scale. Times are in seconds.
 
     Example:
         >>> ticks(0.0009, 0.03)
@@ -84,7 +83,7 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def _label(time: float) -> str:
-    """Return a round time without zeros behind the point."""
+    """Return a time as text, without trailing zeros."""
     number, unit = duration(time).split()
     return f"{float(number.replace(',', '')):g} {unit}"
 
@@ -96,10 +95,10 @@ def _axis(labels: Sequence[tuple[float, str]]) -> str:
 
 
 def _marked(marks: Sequence[tuple[float, str]]) -> str:
-    """Return lines with their texts to the outside, so that these are never on each other."""
+    """Return lines with their texts on the outer sides, so that the texts do not overlap."""
     lines = texts = ""
     for (x, text), anchor in zip(marks, ("end", "start"), strict=False):
-        # Where the outside is too narrow the text begins or ends with the picture.
+        # If there is no room on that side, the text is aligned with the edge of the picture.
         if anchor == "end" and x < 8 * len(text):
             at, anchor = 2.0, "start"
         elif anchor == "start" and _WIDTH - x < 8 * len(text):
@@ -112,12 +111,12 @@ def _marked(marks: Sequence[tuple[float, str]]) -> str:
 
 
 def trend(values: Sequence[float], steps: Sequence[int], labels: tuple[str, str], line: str) -> str:
-    """Return a picture of a time in one run after the other.
+    """Return a picture of a time over several runs.
 
     Args:
-        values: seconds, one for each run, not all of them NaN, which is for runs that tell nothing.
-        steps: the runs in which the time changed for good, by their index.
-        labels: what the first and the last run are called; plain text.
+        values: the time in each run in seconds, NaN for runs without one. Not all may be NaN.
+        steps: the indexes of the runs in which the time changed for good.
+        labels: the labels of the first and the last run. They are not escaped.
         line: the id of the line, which `sparkline` draws.
 
     Example:
@@ -139,11 +138,11 @@ def trend(values: Sequence[float], steps: Sequence[int], labels: tuple[str, str]
 
 
 def sparkline(values: Sequence[float], id: str) -> str:
-    """Return a small picture of a time in one run after the other, to stand in a table.
+    """Return a small picture of a time over several runs, for a table.
 
     Args:
-        values: seconds, one for each run, not all of them NaN, which is for runs that tell nothing.
-        id: that of the line, which other pictures can show as well.
+        values: the time in each run in seconds, NaN for runs without one. Not all may be NaN.
+        id: the id of the line, by which `trend` shows the same line.
 
     Example:
         >>> sparkline([1.0, 2.0], "t0").count("M")
@@ -158,10 +157,10 @@ def sparkline(values: Sequence[float], id: str) -> str:
 
 
 def bar(share: float) -> str:
-    """Return a bar for a number, which stands beside it; ``""`` where it is too short to be seen.
+    """Return a bar to show beside a number; ``""`` if it would be too short to see.
 
     Args:
-        share: the number as a share of the largest one, from 0 to 1.
+        share: the ratio of the number to the largest one, from 0 to 1.
 
     Example:
         >>> bar(0.5)
@@ -172,20 +171,20 @@ def bar(share: float) -> str:
 
 
 def _picture(title: str, drawn: str) -> str:
-    """Return a picture; an image without a title is nothing for who cannot see it."""
+    """Return a picture with a title, which screen readers read."""
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_BOTTOM + 22}" role=img><title>{title}</title>{drawn}</svg>'
     )
 
 
 def _line(values: Iterable[tuple[float, float]], scale: float) -> str:
-    """Return the path through points, which ends and begins anew where nothing is known."""
+    """Return the path through points, with gaps where values are NaN."""
     parts = []
     for known, part in groupby(values, lambda point: not math.isnan(point[1])):
         if known:
             points = [(round(x), round(100 - scale * y)) for x, y in part]
             moves = [(x - left, y - above) for (left, above), (x, y) in pairwise(points)]
-            # Lines have round ends: one that goes nowhere is a dot.
+            # Lines have round ends, so a line without length is a dot.
             path = " ".join(f"{x} {y}" for x, y in moves or [(0, 0)]).replace(" -", "-")
             parts.append("M{} {}l{}".format(*points[0], path))
     return "".join(parts)
@@ -196,7 +195,7 @@ def _largest(values: Sequence[float]) -> float:
 
 
 def _across(number: int) -> list[float]:
-    """Return that many places from 0 to 100; a single one is in the middle."""
+    """Return ``number`` positions from 0 to 100 at equal distances; a single one is at 50."""
     return [100 * place / (number - 1) for place in range(number)] if number > 1 else [50.0]
 
 

@@ -1,7 +1,8 @@
-"""The report of a run as one HTML file, which asks for nothing else and is readable without script.
+"""The HTML report of a run: one file that loads nothing else and is readable without JavaScript.
 
-All text is written by templates with autoescape, control and bidi characters as escapes; the script
-writes text only as text. A Content-Security-Policy with hashes lets no other style or script run.
+Names and messages in a report are untrusted. Templates escape all text, including control and
+bidirectional characters. The script inserts text only as text. A Content-Security-Policy with
+hashes blocks all other styles and scripts.
 """
 
 from __future__ import annotations
@@ -40,15 +41,18 @@ def html(
     """Return the report of a run as an HTML page.
 
     Args:
-        profile: what the run came to.
-        verdict: how it was judged; ``None`` where nobody judged it, and the page says so.
-        expectations: what it was judged by; the page shows its budgets. Where there are none, it
-            says that the run was not judged.
-        trends: how handlers developed over the last runs, as `History.trend` returns it.
-        compared_with: what to call the baseline of the verdict's comparison.
+        profile: the profile of the run.
+        verdict: the verdict on the run. Without one, the page says that the run was not judged.
+        expectations: the expectations behind the verdict. The page shows their budgets. Without
+            any, the page says that the run was not judged.
+        trends: the trends of handlers over the last runs, as `History.trend` returns them.
+        compared_with: the names to show for the baseline of the verdict's comparison.
+
+    Returns:
+        The text of the page.
 
     Raises:
-        ModuleNotFoundError: Jinja2 is missing: install ``smartcollect[html]``.
+        ModuleNotFoundError: Jinja2 is missing; install ``smartcollect[html]``.
 
     Example:
         ``Path("report.html").write_text(html(load("profile.json")), "utf-8")``
@@ -90,7 +94,7 @@ def _template() -> jinja2.Template:
 
 def _file(name: str) -> str:
     text = resources.files(__package__).joinpath(_TEMPLATES, name).read_text("utf-8")
-    # Hashes are of what a browser reads, which has no carriage returns.
+    # Browsers hash the text without carriage returns.
     return text.replace("\r\n", "\n").strip()
 
 
@@ -114,7 +118,7 @@ def _hash(text: str) -> str:
 
 
 def _readable(value: Any) -> Any:
-    """Return text of the run with escapes for what is invisible or turns other text around."""
+    """Return text with invisible and bidirectional characters escaped."""
     if type(value) is str and not value.isprintable():
         return printable(value)
     return value

@@ -1,4 +1,4 @@
-"""The tests of a run as compact data, from which the script of the HTML report makes rows."""
+"""The tests of a run as compact data for the script of the HTML report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PHASES = ("setup", "call", "teardown")
 
 
 def outcome(phases: Mapping[str, Phase]) -> str:
-    """Return how a test ended as a whole, in pytest's words.
+    """Return the outcome of a test as pytest reports it, such as ``passed`` or ``error``.
 
     Example:
         >>> outcome({"setup": Phase("passed", 0.1, {}), "call": Phase("failed", 0.1, {})})
@@ -32,18 +32,18 @@ def outcome(phases: Mapping[str, Phase]) -> str:
 
 
 def packed(profile: Profile, labels: Labels) -> str:
-    """Return the tests as JSON, packed by gzip and written as base64.
+    """Return the tests as JSON, compressed with gzip and encoded as base64.
 
     Args:
-        profile: that of the run.
-        labels: what handlers are called.
+        profile: the profile of the run.
+        labels: the names of handlers in the report.
 
     Returns:
-        An object with the lists ``handlers``, ``files`` and ``words``, whose members are meant by
-        their index elsewhere, and ``tests``: of each its file, the rest of its node id, how it
-        ended and its phases. A phase is a flat list: which one, how it ended, its duration; then
-        for each handler that it called which one, calls, errors and time. Times are microseconds,
-        to three figures.
+        An object with the lists ``handlers``, ``files`` and ``words``, to which numbers elsewhere
+        refer by index, and ``tests``. A test is a list: its file, the rest of its node id, its
+        outcome, and its phases. A phase is a flat list: its name, outcome and duration, then the
+        handler, calls, errors and time of each handler that it called. Times are microseconds with
+        three significant digits.
     """
     names = _Numbered()
     files = _Numbered()
@@ -65,7 +65,7 @@ def packed(profile: Profile, labels: Labels) -> str:
 
 
 class _Numbered(dict[str, int]):
-    """Texts by the order in which they came."""
+    """Consecutive numbers of texts, assigned on first use."""
 
     def __missing__(self, text: str) -> int:
         self[text] = len(self)
@@ -82,10 +82,10 @@ def _micro(seconds: float) -> float:
 
 
 def used_by_test(profile: Profile) -> dict[HandlerName, list[tuple[float, int, int, str]]]:
-    """Return for each handler what each test spent in it, all phases together.
+    """Return the tests that called each handler.
 
     Returns:
-        Of each test the seconds, the calls, the errors and its node id.
+        For each handler and test, all phases together: seconds, calls, errors, node id.
     """
     found: dict[HandlerName, list[tuple[float, int, int, str]]] = {}
     for test, phases in profile.tests.items():

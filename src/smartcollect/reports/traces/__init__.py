@@ -1,1 +1,1 @@
-"""What ran when, for viewers of traces."""
+"""Timelines of calls, for viewers of traces."""

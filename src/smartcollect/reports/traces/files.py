@@ -1,11 +1,11 @@
-"""Files that show what ran when, in the format that the name of the file says."""
+"""Trace files: timelines of calls, in the format that the file name selects."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-# Bound here: suites replace what others look up when they need it.
+# Imported by name: test suites may patch the module.
 from threading import Thread, main_thread
 from threading import enumerate as threads_alive
 from typing import Any
@@ -24,29 +24,30 @@ FORMATS: dict[str, Callable[[Timeline, Mapping[str, Any]], Iterator[str]]] = {
     ".speedscope.json": speedscope,
     ".json": trace_event,
 }
-"""The formats, by the end of a file name; ``.gz`` may follow."""
+"""The formats by the end of a file name, which ``.gz`` may follow."""
 _MAX_NAME = 100
-"""Characters of the name of a thread."""
-# Past the class of a thread, which may have properties of its own by these names.
+"""The most characters kept of the name of a thread."""
+# Bypasses the class of a thread, which may define properties with these names.
 _fields = Thread.__dict__["__dict__"].__get__
 SUFFIXES = tuple(f"{suffix}{packed}" for suffix in reversed(FORMATS) for packed in ("", ".gz"))
 
 
 def is_trace(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file name names a format of traces."""
+    """Tell whether a file name ends like that of a trace."""
     return os.fspath(path).lower().endswith(SUFFIXES)
 
 
 def write_trace(path: str | os.PathLike[str], timeline: Timeline, about: Mapping[str, Any]) -> None:
-    """Write a timeline, whole or not at all; in the Trace Event Format unless the name differs.
+    """Write a timeline to a file. If that fails, an existing file stays as it was.
 
     Args:
-        path: the file.
-        timeline: what is drawn.
-        about: what else the file tells of it.
+        path: the file. Its name selects the format: that of speedscope for
+            ``.speedscope.json``, otherwise the Trace Event Format.
+        timeline: the timeline.
+        about: further fields to store in the file.
 
     Raises:
-        OSError: it cannot be written; a file that was there is as it was.
+        OSError: the file cannot be written.
     """
     name = os.fspath(path).lower().removesuffix(".gz")
     made = next((make for end, make in FORMATS.items() if name.endswith(end)), trace_event)
@@ -54,9 +55,9 @@ def write_trace(path: str | os.PathLike[str], timeline: Timeline, about: Mapping
 
 
 def names_of_threads() -> list[tuple[int, str]]:
-    """Return identities and names of the threads that run, without any code of theirs.
+    """Return the identities and names of running threads, without running application code.
 
-    Names are bounded, and each serializer takes them.
+    Names are short, printable text.
     """
     named = []
     for one in threads_alive():
@@ -67,7 +68,7 @@ def names_of_threads() -> list[tuple[int, str]]:
 
 
 def _identity(thread: Thread) -> int:
-    """Return the identity of a thread; 0 where it has none."""
+    """Return the identity of a thread; 0 if it has none."""
     identity = _field(thread, "_ident")
     return identity if type(identity) is int else 0
 
@@ -77,12 +78,16 @@ def _field(thread: Thread, name: str) -> object:
 
 
 def to_wall() -> int:
-    """Return what to add to the monotonic clock for Unix time, in nanoseconds."""
+    """Return the difference of Unix time and the monotonic clock, in nanoseconds."""
     return nanoseconds(SYSTEM.wall() - SYSTEM.monotonic())
 
 
 def timeline_of(rows: Iterable[Row]) -> Timeline:
-    """Return the timeline of calls of this process, which start on the monotonic clock."""
+    """Return a timeline of calls of this process.
+
+    Args:
+        rows: the calls, with starts on the monotonic clock.
+    """
     calls = Packs.of(rows)
     first = calls.first if calls.number else nanoseconds(SYSTEM.monotonic())
     window = Window(

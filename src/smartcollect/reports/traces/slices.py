@@ -1,4 +1,4 @@
-"""Calls as they are drawn: from when to when, in whole nanoseconds."""
+"""Calls for the timeline, with times in whole nanoseconds."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from ...text import one_line
 from ...values.arguments import MAX_ARGUMENTS, arguments
 
 _AT_A_TIME = 5_000
-# Bound here: calls are packed while tests run, which replace what others look up.
+# Bound early: calls are packed while tests run, which may patch the module.
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().decode
 
 
 class CallSlice(NamedTuple):
-    """A call on the monotonic clock of its process. Times are nanoseconds.
+    """A call as the timeline draws it. Times are nanoseconds.
 
     Attributes:
         name: the handler.
-        start, end: from when to when; between them a generator did not run all the time.
-        elapsed: how long it ran.
-        self_time: how long it ran without other recorded calls.
-        thread: identity of its thread.
-        steps: whether it works step by step, as coroutines and generators do: others may run in its
-            thread meanwhile.
-        args: its arguments as text.
-        error: the exception that ended it, or ``""``.
-        task: the name of its asyncio task, or ``""``.
+        start, end: the first and last moment, on the monotonic clock of the process. Coroutines
+            and generators do not run all the time between them.
+        elapsed: the time that the call ran.
+        self_time: ``elapsed`` without the time in other recorded calls.
+        thread: the identity of its thread.
+        steps: whether the call is of a coroutine or a generator, so that other calls may run in
+            its thread between its steps.
+        args: the arguments as text.
+        error: the exception that ended the call, or ``""``.
+        task: the name of the asyncio task, or ``""``.
     """
 
     name: HandlerName
@@ -54,7 +55,7 @@ def nanoseconds(seconds: float) -> int:
 
 
 def slice_of(row: Row) -> CallSlice:
-    """Return how a call is drawn that starts on the monotonic clock."""
+    """Return the slice of a call whose start is on the monotonic clock."""
     name, start, elapsed, args, kwargs, _, thread, details = row
     span = self_time = elapsed
     steps, error, task = False, "", ""
@@ -79,10 +80,10 @@ def slice_of(row: Row) -> CallSlice:
     )
 
 
-# By column, as differences and with each name once: that is a sixth of what a list of slices takes,
-# and all ride on reports of tests.
+# Stored by column, as differences and with each name once: a sixth of the size of a list of slices.
+# Size matters because packs travel on test reports.
 def pack(slices: Sequence[CallSlice]) -> str:
-    """Return slices as one short string, which can ride on a test report."""
+    """Return slices as one short string, which can travel on a test report."""
     if not slices:
         return ""
     names, start, end, elapsed, self_time, threads, steps, *texts = zip(*slices, strict=True)
@@ -102,7 +103,7 @@ def pack(slices: Sequence[CallSlice]) -> str:
 
 
 def unpack(text: str) -> list[CallSlice]:
-    """Return the slices that were packed."""
+    """Return the slices of a string that `pack` returned."""
     if not text:
         return []
     columns = _decode(decompress(b64decode(text)).decode())
@@ -119,14 +120,14 @@ def unpack(text: str) -> list[CallSlice]:
 
 
 class Packs(NamedTuple):
-    """Many calls, packed.
+    """Many calls, packed as a few strings.
 
     Attributes:
-        packs: some thousand calls each, in the order in which they ended.
-        number: how many there are.
-        first, last: when the first one began and the last one ended; 0 without a call.
-        threads: the identities of their threads.
-        names: the handlers.
+        packs: strings of some thousand calls each, in the order in which the calls ended.
+        number: the number of calls.
+        first, last: the earliest start and the latest end, in nanoseconds; 0 without calls.
+        threads: the identities of the calls' threads.
+        names: the handlers of the calls.
     """
 
     packs: list[str]
@@ -138,7 +139,7 @@ class Packs(NamedTuple):
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Packs:
-        """Pack calls that start on the monotonic clock, few at a time: there may be a million."""
+        """Pack calls whose starts are on the monotonic clock, in parts to save memory."""
         waiting = iter(rows)
         packs: list[str] = []
         number, moments = 0, list[int]()

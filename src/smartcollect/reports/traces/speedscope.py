@@ -1,4 +1,4 @@
-"""A timeline as speedscope reads it: one profile for each track, as events that nest."""
+"""Timelines in the format of speedscope: one profile per track, made of nested events."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 
 class _Profile:
-    """The events of one track, and what is open on it."""
+    """The events of one track, and the slices that are open at its end."""
 
     def __init__(self) -> None:
         self._times = array("q")
-        # The number of a frame that is opened; below zero, -1 - number of one that is closed.
+        # The number of a frame where it opens, and -1 - number where it closes.
         self._frames = array("q")
         self._open: list[tuple[int, int]] = []
 
     def add(self, frame: int, start: int, end: int) -> None:
-        """Add a slice, which begins no earlier than those before and nests."""
+        """Add a slice that nests and does not begin before the slices that were added earlier."""
         self.close(start)
         self._note(start, frame)
         self._open.append((end, frame))
 
     def close(self, until: float) -> None:
-        """Close what ended."""
+        """Close the slices that ended by ``until``."""
         while self._open and self._open[-1][0] <= until:
             end, frame = self._open.pop()
             self._note(end, -1 - frame)
@@ -56,10 +56,10 @@ class _Profile:
 
 
 class _Lanes:
-    """Profiles for the calls of one process that have tracks of their own.
+    """Profiles for calls of one process that are not on the track of a thread.
 
-    A call is inside of another one of its task; those of other tasks that run meanwhile are on
-    another lane.
+    A call nests in an enclosing call of the same task. Calls of other tasks that overlap are on
+    other lanes.
     """
 
     def __init__(self) -> None:
@@ -71,12 +71,10 @@ class _Lanes:
         self._calls.append((start, -end, frame, task))
 
     def profiles(self) -> list[_Profile]:
-        """Return as few profiles as have room for all."""
+        """Return the calls as profiles, as few as possible."""
         lanes: list[_Profile] = []
-        busy: list[tuple[int, int]] = []  # until when each lane is
-        stacks: dict[
-            str, tuple[int, list[int]]
-        ] = {}  # by task: its lane, and the ends of its calls
+        busy: list[tuple[int, int]] = []  # the moment at which each lane becomes free
+        stacks: dict[str, tuple[int, list[int]]] = {}  # by task: its lane, the ends of its calls
         for start, negative, frame, task in sorted(self._calls):
             end = -negative
             lane, ends = stacks.get(task, (0, []))
@@ -97,11 +95,11 @@ class _Lanes:
 
 
 def speedscope(timeline: Timeline, about: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the file piece by piece.
+    """Yield the text of a file for speedscope, piece by piece.
 
     Args:
-        timeline: what is drawn.
-        about: what else is told of it.
+        timeline: the timeline.
+        about: further fields to store in the file.
     """
     frames: dict[str, int] = {}
     threads: dict[tuple[str, int], _Profile] = {}
@@ -131,7 +129,7 @@ def _named(
     threads: Mapping[tuple[str, int], _Profile],
     lanes: Mapping[str, _Lanes],
 ) -> Iterator[tuple[str, _Profile]]:
-    """Yield the profiles and their names, those of a process together."""
+    """Yield the names and profiles of all tracks, process by process."""
     for process in timeline.processes:
         own = [(thread, one) for (of, thread), one in threads.items() if of == process and one]
         for number, (thread, profile) in enumerate(own, 1):

@@ -1,4 +1,4 @@
-"""What each process did when: tests, their phases and calls, such that they always nest."""
+"""The timeline of a run: tests, phases and calls of all processes, arranged so that they nest."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from ...names import HandlerName
 from .slices import CallSlice, unpack
 
 _ROUNDING = 1
-"""Nanoseconds by which two ends that are the same may differ: an end is worked out from a start."""
+"""Nanoseconds by which two equal ends may differ, since ends are computed from starts."""
 
 
 class Window(NamedTuple):
-    """What one process did from one moment to another. Times are whole nanoseconds.
+    """A span of time in one process, with the calls that ended in it. Times are nanoseconds.
 
-    A process has one window after the other. So what is drawn inside of one cannot cross what is
-    drawn inside of another, and each can be drawn by itself.
+    The windows of a process follow each other without overlap. So the slices of different windows
+    never cross, and each window can be drawn separately.
 
     Attributes:
-        process: the name of the process: that of the worker, or ``main``.
-        to_wall: what to add to its monotonic clock for Unix time, the same in all of its windows.
-        since, until: from when to when.
-        first: when the earliest of its calls began, which may be before ``since``.
+        process: the name of the worker, or ``main``.
+        to_wall: the difference of Unix time and the monotonic clock, the same in all windows of
+            the process.
+        since, until: the first and the last moment, on the monotonic clock.
+        first: the start of the earliest call, which may be before ``since``.
         main: the identity of the thread that runs tests.
-        threads: identities and names of threads.
-        test: the node id of the test that ran; ``""`` where none did.
-        phase: the phase of the test that took from ``since`` to ``until``, or ``""``.
-        outcome: how the phase ended.
-        number: how many calls ended.
-        packs: these, packed.
+        threads: the identities and names of threads.
+        test: the node id of the test that ran, or ``""``.
+        phase: the phase of the test that lasted from ``since`` to ``until``, or ``""``.
+        outcome: the outcome of the phase.
+        number: the number of calls that ended.
+        packs: the calls, packed.
     """
 
     process: str
@@ -50,15 +51,16 @@ class Window(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """What is drawn.
+    """A bar of the timeline.
 
     Attributes:
-        process: see `Window`.
-        thread: identity of the thread on whose track it is; ``None`` where it has its own.
+        process: the name of the process; see `Window`.
+        thread: the identity of the thread on whose track the slice is drawn; ``None`` for a
+            separate track.
         kind: ``test``, ``phase`` or ``call``.
-        name: what it is called.
-        start, end: nanoseconds since the trace begins.
-        details: what else is known of it.
+        name: the text of the slice.
+        start, end: nanoseconds since the beginning of the trace.
+        details: further data, which viewers show for a selected slice.
     """
 
     process: str
@@ -71,17 +73,17 @@ class Slice(NamedTuple):
 
 
 class Timeline:
-    """The windows of all processes, and what is drawn of them.
+    """The windows of all processes, and the slices that are drawn for them.
 
     Args:
-        windows: in any order.
-        names: what handlers are called; full names where one is missing.
-        limit: how many calls are drawn, of the windows that come first.
+        windows: the windows, in any order.
+        names: the names to show for handlers. Handlers without one have their full names.
+        limit: the most calls to draw. Windows that come first in ``windows`` take precedence.
 
     Attributes:
-        begin: Unix nanoseconds at which the trace begins.
-        processes: their names, in order.
-        mains: the thread that runs tests, by process.
+        begin: the beginning of the trace, in Unix nanoseconds.
+        processes: the names of the processes, in order.
+        mains: the identity of the thread that runs tests, by process.
     """
 
     def __init__(
@@ -103,20 +105,19 @@ class Timeline:
 
     @property
     def calls(self) -> int:
-        """How many calls are drawn."""
+        """The number of calls that are drawn."""
         return sum(self._drawn.values())
 
     def name_of_thread(self, process: str, thread: int, number: int) -> str:
-        """Return what to call a thread: its name, where one alone is known."""
-        # One that ended may leave its identity to the next one.
+        """Return the name of a thread, or its number if the name is unknown or ambiguous."""
+        # The system reuses the identities of threads that ended.
         known = self._threads.get((process, thread), ())
         return next(iter(known)) if len(known) == 1 else f"thread {number}"
 
     def slices(self) -> Iterator[Slice]:
-        """Yield what is drawn.
+        """Yield the slices. On each thread they nest.
 
-        Of each thread what is outer comes before what is inside of it, and what is earlier before
-        what is later; all of them nest.
+        Outer slices come before inner ones, and earlier slices before later ones.
         """
         for (process, test), some in groupby(self._windows, lambda one: (one.process, one.test)):
             windows = list(some)
@@ -138,7 +139,7 @@ class Timeline:
         del calls[self._drawn[id(window)] :]
         for call, thread in lay_out(calls, window.since, window.until):
             name = self._names.get(call.name, call.name.full)
-            # Where no test is drawn around it.
+            # No slice of the test encloses calls on other tracks.
             where = {"test": test} if test and thread != main else {}
             details = {**_details(call), **where}
             start, end = call.start + shift, call.end + shift
@@ -146,7 +147,7 @@ class Timeline:
 
 
 def _natural(text: str) -> list[tuple[bool, int, str]]:
-    """Return a key that sorts ``gw2`` before ``gw10``."""
+    """Return a key for sorting that puts ``gw2`` before ``gw10``."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text)
     return [(not part[0].isdigit(), int(part) if part[0].isdigit() else 0, part) for part in parts]
 
@@ -169,15 +170,15 @@ def _details(call: CallSlice) -> dict[str, Any]:
 def lay_out(
     calls: Sequence[CallSlice], since: int, until: int
 ) -> Iterator[tuple[CallSlice, int | None]]:
-    """Yield each call with the thread on whose track it is, or ``None`` for one of its own.
+    """Yield each call with the thread on whose track it is drawn, or ``None`` for a separate track.
 
-    What is on the track of a thread nests there. A call has a track of its own where others run in
-    its thread meanwhile: coroutines and generators; calls of greenlets that cross; and calls that
-    began before ``since``, across which earlier ones are drawn already.
+    The calls on the track of a thread nest. A call needs a separate track if other calls may cross
+    it: calls of coroutines and generators, calls of greenlets that cross, and calls that began
+    before ``since``, because earlier windows are drawn already.
 
     Args:
-        calls: in the order in which they ended.
-        since, until: between what they are drawn.
+        calls: the calls, in the order in which they ended.
+        since, until: the bounds of the window.
     """
     threads: dict[int, _Track] = {}
     for order in sorted(range(len(calls) - 1, -1, -1), key=lambda order: calls[order].start):
@@ -192,26 +193,27 @@ def lay_out(
 
 
 class _Track:
-    """The track of one thread, from one moment to another."""
+    """The track of one thread in one window."""
 
     def __init__(self, since: int, until: int) -> None:
-        # From when to when calls are that may hold others, and their order; the outer first.
+        # Start, end and order of the enclosing calls, the outermost first.
         self._open: list[tuple[int, int, float]] = [(since, until, inf)]
         self._free = since
 
     def fitted(self, call: CallSlice, order: int) -> CallSlice | None:
-        """Return the call such that it nests, or ``None`` where it crosses another one.
+        """Return the call with times that nest, or ``None`` if it crosses another call.
 
         Args:
-            call: begins no earlier than those before.
-            order: a call that ended later has a larger one.
+            call: a call that does not begin before the calls that were passed earlier.
+            order: the rank of the call by its end; calls that ended later have a larger one.
         """
         start, end = call.start, call.end
         while True:
             begun, ended, ends = self._open[-1]
             if order < ends and start <= ended:
                 break
-            # The clock may stand still: whichever ended first is inside of the other.
+            # With a coarse clock two calls may have equal times; the one that ended first is the
+            # inner one.
             if start < ended - _ROUNDING or len(self._open) == 1:
                 return None
             self._free = max(self._free, ended)

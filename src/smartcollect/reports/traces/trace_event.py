@@ -1,4 +1,4 @@
-"""A timeline in the Trace Event Format, which Perfetto and ``chrome://tracing`` read."""
+"""Timelines in the Trace Event Format, which Perfetto and ``chrome://tracing`` read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .timeline import Slice, Timeline
 
 
 def trace_event(timeline: Timeline, about: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the file piece by piece: an event a line.
+    """Yield the text of a file, piece by piece, with one event per line.
 
     Args:
-        timeline: what is drawn.
-        about: what else is told of it.
+        timeline: the timeline.
+        about: further fields to store in the file.
     """
     begin = {"begin": timeline.begin / 1e9, "calls": timeline.calls}
     yield f'{{"displayTimeUnit":"ns","otherData":{compact({**about, **begin})},"traceEvents":[\n'
@@ -34,12 +34,12 @@ def _events(timeline: Timeline) -> Iterator[str]:
 
 
 class _Ids:
-    """The numbers of processes and threads; those of threads are told apart across processes."""
+    """The numbers of processes and threads. The numbers of threads are unique across processes."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._next = count(1)
-        # A thread that has the number of its process is its main thread.
+        # The format takes a thread with the number of its process for the main thread.
         self.of_process = {process: next(self._next) for process in timeline.processes}
         self._of_thread = {
             (process, timeline.mains[process]): number
@@ -56,14 +56,14 @@ class _Ids:
         return number
 
     def encoded(self, name: str) -> str:
-        """Return a name as JSON."""
+        """Return a name as JSON, cached."""
         text = self._encoded.get(name)
         if text is None:
             text = self._encoded[name] = compact(name)
         return text
 
     def named(self) -> Iterator[str]:
-        """Yield the events that name processes and threads, and put them in order."""
+        """Yield the events that name and order processes and threads."""
         for order, (process, pid) in enumerate(self.of_process.items()):
             yield _named("process_name", pid, pid, name=process)
             yield _named("process_sort_index", pid, pid, sort_index=order)
@@ -81,16 +81,16 @@ def _named(event: str, pid: int, tid: int, **args: Any) -> str:
 
 def _event(one: Slice, ids: _Ids) -> str:
     """Return a slice as JSON."""
-    # The file is a tenth smaller where what many events have in common stands together.
+    # Compressed files are a tenth smaller if the fields that many events share are adjacent.
     pid = ids.of_process[one.process]
-    # Microseconds: three digits after the point are all of it.
+    # Microseconds; nanoseconds become three decimals.
     start = one.start / 1000
     rest = f'"cat":"{one.kind}","name":{ids.encoded(one.name)}'
     args = f',"args":{compact(one.details)}' if one.details else ""
     if one.thread is not None:
         tid, took = ids.of_thread(one.process, one.thread), (one.end - one.start) / 1000
         return f'{{"ph":"X","pid":{pid},"tid":{tid},{rest}{args},"dur":{took},"ts":{start}}}'
-    # Perfetto shows what has a local number with its process, and all else apart.
+    # Perfetto shows events with a local id within their process, and all others separately.
     id = f'"id2":{{"local":"{next(ids.of_call)}"}}'
     return (
         f'{{"ph":"b","pid":{pid},{rest}{args},{id},"ts":{start}}},\n'

@@ -1,8 +1,8 @@
-// Sorting, filtering, links and the list of tests. Text is only ever written as text.
+// Sorting, filtering, links and the list of tests. Text is inserted only as text, never as HTML.
 (async () => {
   "use strict";
-  const PAGE = 100; // tests drawn at a time
-  const SCREEN = 60; // rows that a screen shows
+  const PAGE = 100; // tests per page of the list
+  const SCREEN = 60; // rows that fit on a screen
   const byId = (id) => document.getElementById(id);
   const filter = byId("filter");
   const UNITS = new Map([["s", 1e6], ["ms", 1e3], ["µs", 1], ["ns", 1e-3]]); // in microseconds
@@ -37,25 +37,25 @@
 
   // -- sorting ---------------------------------------------------------------------------------
 
-  // Makes the text of a heading a button; `sort` is told whether the largest is wanted first.
+  // Turns the text of a heading into a button. `sort` gets true for a descending order.
   function sorting(heading, largestFirst, sort) {
     const button = made("button", heading.textContent);
     button.type = "button";
     button.addEventListener("click", () => {
       const now = heading.ariaSort;
       const falling = now ? now === "ascending" : largestFirst;
-      tellOrder(heading, falling);
+      markOrder(heading, falling);
       sort(falling);
     });
     heading.replaceChildren(button);
   }
 
-  function tellOrder(heading, falling) {
+  function markOrder(heading, falling) {
     for (const other of heading.parentNode.cells) other.removeAttribute("aria-sort");
     heading.ariaSort = falling ? "descending" : "ascending";
   }
 
-  // What a number says: a count, a share, or a time in microseconds. Nothing is less than all.
+  // The value of a text: a count, a share, or a time in microseconds. Empty cells sort lowest.
   function valueOf(text) {
     if (text === "∞") return Infinity;
     const [number, unit] = text.replace(/[±,]/g, "").trim().split(" ");
@@ -93,7 +93,7 @@
     return { id, outcome, length, phases, text: `${id} ${outcome}`.toLowerCase(), used: null };
   });
 
-  // By handler: calls, errors, time. Worked out once somebody asks: most tests are never drawn.
+  // Calls, errors and time by handler, computed on demand: most tests are never drawn.
   function usedBy(test) {
     if (!test.used) {
       test.used = new Map();
@@ -108,7 +108,7 @@
     return test.used;
   }
 
-  // While nobody asks yet, so that the first filter is as quick as the others.
+  // Runs in the background, so that the first use of the filter is as quick as later ones.
   function prepareFilter(at = 0) {
     for (const test of tests.slice(at, at + 500)) usedBy(test);
     if (at < tests.length) setTimeout(() => prepareFilter(at + 500));
@@ -126,8 +126,8 @@
     ["errors", (test) => spent(test, 1), (count) => numbers.format(count)],
     ["time in handlers", (test) => spent(test, 2), duration],
   ];
-  let only = -1; // the handler whose tests are listed, or that of none
-  let order = [2, true]; // a column, and whether the largest comes first
+  let only = -1; // the index of the handler whose tests are listed; -1 lists all tests
+  let order = [2, true]; // the column to sort by, and whether the order is descending
   let shown = [];
   let first = 0;
   let open = "";
@@ -189,8 +189,8 @@
     for (const [when, ended, took, ...flat] of test.phases) {
       for (let at = 0; at === 0 || at < flat.length; at += 4) {
         const row = body.insertRow();
-        const told = at ? ["", "", ""] : [data.words[when], data.words[ended], duration(took)];
-        row.append(...told.map((text, place) => made("td", text, place === 2 ? "n" : "")));
+        const phase = at ? ["", "", ""] : [data.words[when], data.words[ended], duration(took)];
+        row.append(...phase.map((text, place) => made("td", text, place === 2 ? "n" : "")));
         const [handler, calls, errors, time] = flat.slice(at, at + 4);
         const name = made("td", "", "c");
         if (handler !== undefined) name.append(link("handler", data.handlers[handler]));
@@ -227,7 +227,7 @@
     next.disabled = last >= shown.length;
     list.querySelector(".pages span").textContent = shown.length
       ? `${numbers.format(first + 1)} to ${numbers.format(last)} of ${numbers.format(shown.length)}`
-      : "no test fits";
+      : "no tests match";
   }
 
   function prepareTests() {
@@ -246,7 +246,7 @@
         drawTests();
       });
     }
-    tellOrder(headings.cells[order[0]], order[1]);
+    markOrder(headings.cells[order[0]], order[1]);
     table.createTBody();
     const pages = list.querySelector(".pages");
     for (const [text, step] of [["Previous", -PAGE], ["Next", PAGE]]) {
@@ -279,11 +279,11 @@
     if (only < 0) return;
     filter.value = "";
     order = [columns.length - 1, true];
-    tellOrder(document.querySelector("#test-list thead th:last-child"), true);
+    markOrder(document.querySelector("#test-list thead th:last-child"), true);
     const all = made("a", "show all tests");
     all.href = "#tests";
     byId("only").replaceChildren("Only tests that called ", made("code", name),
-      ", with what they spent in it: ", all);
+      ", with their calls of it: ", all);
     byId("only").hidden = false;
     apply();
     showRest();
@@ -295,7 +295,7 @@
   const rows = [...document.querySelectorAll(".sortable tbody tr, #details details, .names li")];
   const sections = rows.map((row) => row.closest("section"));
   let texts = null;
-  let showRest = () => {}; // shows the rows that fit and are not there yet
+  let showRest = () => {}; // shows the matching rows that are still hidden
 
   function textOf(row) {
     if (row.matches("details")) return row.querySelector("h3").textContent;
@@ -311,7 +311,7 @@
   function apply() {
     readTexts();
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const fitting = new Map(); // by section
+    const fitting = new Map(); // the matching rows by section
     for (const [at, row] of rows.entries()) {
       const fits = words.every((word) => texts[at].includes(word));
       if (fits) (fitting.get(sections[at]) ?? fitting.set(sections[at], []).get(sections[at])).push(row);
@@ -324,8 +324,8 @@
       ? `${numbers.format(left)} handlers, ${numbers.format(shown.length)} tests` : "";
   }
 
-  // What fits a screen, and the rest once that is drawn: then most of it is out of sight and costs
-  // nothing.
+  // Shows as many rows as fit on a screen, and the rest once these are drawn. Rows that are out of
+  // sight by then cost the browser no layout.
   function show(fitting) {
     const back = [...fitting.values()].flat().filter((row) => row.hidden);
     for (const row of back.splice(0, SCREEN)) row.hidden = false;
@@ -346,7 +346,7 @@
     apply();
   }
 
-  // At once: what a link leads to moves while rows come back above it.
+  // Not in steps, because the target of a link would move while rows appear above it.
   function showAll() {
     clear();
     showRest();
@@ -372,7 +372,7 @@
     try {
       id = decodeURIComponent(id);
     } catch {
-      // An id may have a % that begins no escape.
+      // The id contains a % that does not begin an escape.
     }
     if (id.startsWith("test=")) return showTest(id.slice(5));
     if (id.startsWith("tests-of=")) return showTestsOf(id.slice(9));
@@ -388,7 +388,7 @@
     target.scrollIntoView();
   }
 
-  // What leads to the list of tests is a link only where there is a script to draw it.
+  // Links to the list of tests are made here, since the list exists only with JavaScript.
   function linkTests(part) {
     for (const cell of part.querySelectorAll("td.t:not(:has(a))")) {
       const id = cell.textContent;
@@ -421,7 +421,7 @@
   drawTests();
   addEventListener("hashchange", arrive);
   document.addEventListener("click", (event) => {
-    // A link to where the page is already changes no hash.
+    // A link to the current hash causes no hashchange event.
     const hash = event.target.closest("a")?.hash;
     if (hash && hash === location.hash) arrive();
   });
