@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright, and reports opened in it."""
+"""Fixtures that open reports in Debian's Chromium, driven by Playwright."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ WATCH = """
     console.error(`refused: ${event.violatedDirective} ${event.blockedURI}`);
   });
 """
-"""Notes what the hostile names would run, and what the policy of a page refuses."""
+"""A script that notes code run by hostile names, and violations of the page's policy."""
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """The browser; to the end of a module, since its loop lets no other run in this thread."""
+    """Return the browser. It closes after the module, since its loop blocks others in the thread."""
     from playwright.sync_api import sync_playwright
 
     path = program("chromium")
@@ -35,7 +35,10 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def opened(chromium, tmp_path):
-    """Open a report, and fail the test if that asks for something, complains or runs a name."""
+    """Return a function that opens a report as a page.
+
+    The test fails if a page makes a request, logs a message or runs code from a name.
+    """
     pages, wrong = [], []
 
     def opened(text: str, fragment: str = "", *, width: int = 1280, **context: Any) -> Any:
@@ -72,7 +75,7 @@ def opened(chromium, tmp_path):
 
 @pytest.fixture(scope="module")
 def report() -> str:
-    """A report with all that there can be in one, of 230 tests."""
+    """Return a report with all possible parts, of 230 tests."""
     tests = [*reported.TESTS, *(f"tests/test_many.py::test_{number}" for number in range(228))]
     made = reported.profile(tests=tests)
     judged = reported.verdict(made, reported.profile(slower=0.5))

@@ -1,4 +1,4 @@
-"""The HTML report in a browser: sorting, filtering, links, the keyboard, and without a script."""
+"""The HTML report in a browser: sorting, filtering, links, keyboard, and without JavaScript."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HOSTILE = (
 
 
 def settled(page):
-    """Wait for what the page still has to do: events, and rows that come back in two steps."""
+    """Wait until the page has handled all events, and has shown all rows that match."""
     page.evaluate(
         "() => new Promise(done => setTimeout(() => "
         "requestAnimationFrame(() => setTimeout(() => setTimeout(done)))))"
@@ -38,7 +38,7 @@ def settled(page):
 
 
 def names(page, selector="#handlers tbody tr"):
-    """The first cells of the rows that can be seen."""
+    """Return the first cells of the visible rows."""
     settled(page)
     rows = page.locator(f"{selector}:visible")
     return [text.split("\t")[0].strip() for text in rows.all_inner_texts()]
@@ -62,12 +62,12 @@ def test_handlers_are_sorted_by_any_column(opened, report):
     header(page, "handler").get_by_role("button").press("Enter")
     assert page.locator("#handlers [aria-sort]").count() == 1
     assert names(page) == ["orders.get", "orders.history", "orders.report", "users.find"]
-    # 51.3 ms is less than 162 ms, and 1.00 s more.
+    # By value, not as text: 51.3 ms < 162 ms < 1.00 s.
     header(page, "before", "#comparison").get_by_role("button").click()
     assert names(page, "#comparison tbody tr")[0] == "orders.report"
 
 
-def test_times_are_sorted_by_what_they_mean(opened):
+def test_times_are_sorted_by_value(opened):
     made = reported.Profile(
         handlers={
             reported.HandlerName("shop", str(time)): reported.stats(1, time)
@@ -85,7 +85,7 @@ def test_the_filter_finds_handlers_tests_and_messages(opened, report):
     search.fill("orders")
     assert names(page) == ["orders.get", "orders.history", "orders.report"]
     assert page.locator("#details details:not([hidden])").count() == 3
-    # No other name than that of a handler that they called says so.
+    # The node ids of most tests do not match, but the handler that they called does.
     assert page.locator("#found").inner_text() == "3 handlers, 230 tests"
     search.fill("GET orders")
     assert names(page) == ["orders.get"]
@@ -97,7 +97,7 @@ def test_the_filter_finds_handlers_tests_and_messages(opened, report):
     search.fill("nothing has this")
     assert names(page) == names(page, "#test-list tbody tr") == []
     settled(page)
-    assert "no test fits" in page.locator(".pages").inner_text()
+    assert "no tests match" in page.locator(".pages").inner_text()
     search.press("Escape")
     assert search.input_value() == ""
     assert len(names(page)) == 4
@@ -111,7 +111,7 @@ def test_the_keyboard_is_enough(opened, report):
     page.keyboard.type("find/")
     assert search.input_value() == "find/"
     page.keyboard.press("Escape")
-    # From the filter on, everything is reached by Tab; what has the focus shows it.
+    # Tab leads from the filter to everything else, and the focus is visible.
     for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.matches('#handlers thead button')"):
@@ -140,16 +140,16 @@ def test_a_link_opens_a_handler(opened, report):
     page.go_back()
     page.go_forward()
     assert seen(page, "handler=orders.history")
-    # What a filter hides comes back for who follows a link.
+    # A link to a part that the filter hides clears the filter.
     page.get_by_role("searchbox").fill("users")
     page.evaluate("location.hash = 'handler=orders.get'")
     assert seen(page, "handler=orders.get")
     text = page.locator("[id='handler=orders.get']").inner_text()
-    assert "30 calls by duration" not in text  # it is what the picture is called
+    assert "30 calls by duration" not in text  # only the title of the picture
     assert "Called by\norders.history 24 calls, 2.50 s\nother code 6 calls" in text
 
 
-def test_a_link_leads_out_of_a_filter_of_many_handlers(opened):
+def test_a_link_clears_a_filter_of_many_handlers(opened):
     handlers = [f"h{number:03}" for number in range(500)]
     tests = [f"t.py::test_{number}" for number in range(300)]
     page = opened(html(reported.profile(handlers, tests)))
@@ -159,7 +159,7 @@ def test_a_link_leads_out_of_a_filter_of_many_handlers(opened):
         settled(page)
         page.evaluate("name => { location.hash = `handler=${name}` }", name)
         assert seen(page, f"handler={name}")
-    # The hash stays what it is.
+    # The hash does not change.
     search.fill("h003")
     settled(page)
     page.evaluate(
@@ -167,7 +167,7 @@ def test_a_link_leads_out_of_a_filter_of_many_handlers(opened):
         "document.querySelector('#slowest a').click()"
     )
     assert seen(page, "handler=h350")
-    # A test that comes back keeps the focus, and is in view.
+    # A test that is shown again has the focus, and is in view.
     search.fill("test_299")
     settled(page)
     page.evaluate("location.hash = 'test=t.py::test_7'")
@@ -179,7 +179,7 @@ def test_a_link_leads_out_of_a_filter_of_many_handlers(opened):
 
 
 def seen(page, id):
-    """Whether an element is open and in view."""
+    """Tell whether an element is open and in view."""
     settled(page)
     return page.evaluate(
         """id => {
@@ -202,7 +202,7 @@ def test_a_link_to_any_name_opens_it(opened, name, script):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_name_that_tries_to_be_html_stays_text(opened, name):
+def test_hostile_names_stay_text(opened, name):
     tests = [f"{name}::test_one", f"tests/test_two.py::test_two[{name}]"]
     made = reported.profile([f"{name}{number}" for number in range(5)], tests, name)
     judged = reported.verdict(made, reported.profile([f"{name}{one}" for one in range(5)]))
@@ -252,7 +252,7 @@ def test_a_test_with_its_phases(opened, report):
     assert row[1:] == ["failed", "1.75 s", "2", "30", "1", "1.70 s"]
     page.locator(".phases").get_by_role("link", name="orders.history").click()
     assert seen(page, "handler=orders.history")
-    # A test that is pages away, from the list of slow calls and by a link.
+    # Links to a test on another page of the list, by hash and from the list of slow calls.
     page.evaluate("location.hash = 'test=' + encodeURIComponent('tests/test_many.py::test_5')")
     settled(page)
     assert page.locator("#test-list [aria-expanded=true]").inner_text().endswith("test_5")
@@ -288,7 +288,7 @@ def test_the_tests_of_a_handler(opened, report):
     assert "1 to 100 of 230" in page.locator(".pages").inner_text()
 
 
-def test_without_a_script_all_but_the_tests_is_there(opened, report):
+def test_without_javascript_only_the_list_of_tests_is_missing(opened, report):
     page = opened(report, java_script_enabled=False)
     text = page.locator("main").text_content()
     for part in (
@@ -332,7 +332,7 @@ def test_axe_finds_nothing(opened, report, scheme, width):
     if not axe.exists():
         missing("axe-core is not installed")
     page = opened(report, width=width, color_scheme=scheme, bypass_csp=True)
-    # What is out of sight is not looked at.
+    # axe skips parts that are not rendered.
     page.add_style_tag(content="section, details { content-visibility: visible !important }")
     for summary in page.locator("details > summary").all():
         summary.click()
@@ -341,12 +341,12 @@ def test_axe_finds_nothing(opened, report, scheme, width):
     page.add_script_tag(path=axe)
     result = page.evaluate("axe.run(document, {resultTypes: ['violations', 'incomplete']})")
     assert len(result["passes"]) > 20
-    told = [
+    problems = [
         f"{one['id']}: {one['help']}: {node['html'][:200]} {node.get('failureSummary')}"
         for one in result["violations"]
         for node in one["nodes"][:3]
     ]
-    assert told == []
+    assert problems == []
 
 
 @pytest.mark.parametrize("width", [375, 1280])

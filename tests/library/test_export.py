@@ -86,9 +86,7 @@ def test_csv_has_a_row_for_each_call(log, tmp_path):
         ("log.csv", "json", "json"),
     ],
 )
-def test_the_format_comes_from_the_suffix_when_it_is_not_given(
-    log, tmp_path, name, format, written
-):
+def test_the_suffix_selects_the_format_unless_it_is_passed(log, tmp_path, name, format, written):
     log.export(tmp_path / name, format)
     assert (tmp_path / name).read_text("utf-8").startswith("{" if written == "json" else "switcher")
 
@@ -99,7 +97,7 @@ def test_an_unknown_format(log, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_objects_that_were_kept_are_serialized_for_the_file(tmp_path):
+def test_kept_objects_are_serialized_for_the_file(tmp_path):
     sw = Switcher("api").plug("collect", serialize=False)
     handler = sw("work")(lambda value, **more: [value])
     handler({1}, key=(1,), password="x")
@@ -123,7 +121,7 @@ def test_a_missing_directory(log, tmp_path):
     assert caught.value.filename == str(path)
 
 
-def test_a_failure_leaves_the_file_and_the_log_as_they_were(log, tmp_path, monkeypatch):
+def test_a_failure_changes_neither_the_file_nor_the_log(log, tmp_path, monkeypatch):
     path = tmp_path / "log.json"
     path.write_text("old")
     before = log.to_dict()
@@ -140,7 +138,7 @@ def test_a_failure_leaves_the_file_and_the_log_as_they_were(log, tmp_path, monke
     assert log.to_dict() == before
 
 
-def test_the_permissions_are_those_of_the_old_file_or_of_a_new_one(log, tmp_path):
+def test_permissions_of_replaced_and_new_files(log, tmp_path):
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     old.touch()
     old.chmod(0o640)
@@ -153,7 +151,7 @@ def test_the_permissions_are_those_of_the_old_file_or_of_a_new_one(log, tmp_path
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a umask")
-def test_a_write_leaves_the_umask_to_other_threads(log, tmp_path, monkeypatch):
+def test_writing_does_not_change_the_umask(log, tmp_path, monkeypatch):
     masks = []
     monkeypatch.setattr("os.umask", masks.append)
     log.export(tmp_path / "new.json")
@@ -180,7 +178,7 @@ def test_a_private_file_is_private_while_it_is_written(log, tmp_path, monkeypatc
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
 
 
-def test_a_link_stays_one(log, tmp_path):
+def test_a_symbolic_link_stays_a_link(log, tmp_path):
     target, link = tmp_path / "target.json", tmp_path / "link.json"
     target.touch()
     link.symlink_to(target)
@@ -240,7 +238,7 @@ while True:
     )
     with process:
         assert process.stdout.readline() == "once\n"
-        # Somewhere in the second one.
+        # In the middle of the second export.
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
         process.send_signal(signal.SIGKILL)
@@ -248,7 +246,7 @@ while True:
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT])
-def test_a_file_that_cannot_be_made(log, tmp_path, monkeypatch, error):
+def test_a_file_that_cannot_be_created(log, tmp_path, monkeypatch, error):
     path = tmp_path / "log.json"
     log.export(path)
     before, calls = path.read_bytes(), log.history()

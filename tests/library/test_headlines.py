@@ -1,4 +1,4 @@
-"""The summary begins with what somebody needs first."""
+"""The first lines of the summary."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def profile(**more):
     return Profile(MappingProxyType(handlers), **more)
 
 
-def told(run, *budgets, **expected):
+def first_lines(run, *budgets, **expected):
     verdict = judge(run, Expectations(tuple(map(parse_budget, budgets)), **expected))
     return [
         text for text, _ in headlines(run, verdict, {name: name.handler for name in run.handlers})
     ]
 
 
-def test_at_most_five_lines_what_matters_most_first():
+def test_at_most_five_lines_the_most_important_first():
     run = profile(
         incomplete=("1 worker lost", "stopped early"),
         repeats=(Repeat(SLOW, QUICK, 12, 1, True), Repeat(QUICK, SLOW, 10, 1, True)),
         waiting=Waiting(1.0, 4.0),
     )
-    assert told(run, "quick calls<=0", "slow max_time<=1ms", repeat_threshold=11) == [
+    assert first_lines(run, "quick calls<=0", "slow max_time<=1ms", repeat_threshold=11) == [
         "3 failures: over budget: quick, slow; repeated: quick",
         "incomplete: 1 worker lost and 1 more",
         "3 calls of 2 handlers in 0 tests; 1.00 s, 75 % in slow",
@@ -53,14 +53,14 @@ def test_at_most_five_lines_what_matters_most_first():
     ]
 
 
-def test_a_run_of_which_there_is_nothing_to_say_has_one_line():
-    assert told(profile()) == ["3 calls of 2 handlers in 0 tests; 1.00 s, 75 % in slow"]
+def test_an_unremarkable_run_has_one_line():
+    assert first_lines(profile()) == ["3 calls of 2 handlers in 0 tests; 1.00 s, 75 % in slow"]
 
 
-def test_the_first_cause_of_incompleteness_is_at_the_top_and_all_at_the_end():
+def test_the_first_line_names_one_cause_of_an_incomplete_run_and_the_end_all():
     causes = [f"cause {number}" for number in range(40)]
     run = profile(incomplete=tuple(causes))
-    assert told(run)[0] == "incomplete: cause 0 and 39 more"
+    assert first_lines(run)[0] == "incomplete: cause 0 and 39 more"
     *_, last = sections(run, Verdict(), Layout(), whole=False)
     assert last.lines == [f"incomplete: {cause}" for cause in causes]
     assert last.essential
@@ -68,7 +68,7 @@ def test_the_first_cause_of_incompleteness_is_at_the_top_and_all_at_the_end():
     assert sum("incomplete: cause" in line for part in one for line in part.lines) == 1
 
 
-def test_a_partial_run_says_so():
+def test_a_partial_run():
     expected = Expectations((parse_budget("nothing calls<=1"),), fail_uncalled=True)
     verdict = judge(profile(), expected, partial=lambda: "only -k slow ran")
     (first, *_) = headlines(profile(), verdict, {SLOW: "slow"})
@@ -86,7 +86,7 @@ def test_failures_of_other_kinds_are_counted():
     assert first.text == "1 failure: see the end"
 
 
-def test_shares_come_to_one_and_calls_inside_others_count_once():
+def test_shares_are_of_self_time_and_add_up_to_one():
     assert shares(profile()) == {SLOW: 0.75, QUICK: 0.25}
     assert shares(Profile()) == {}
 
@@ -96,7 +96,7 @@ def test_a_bar_grows_with_the_share(share):
     assert len(bar(share)) == -(-round(share * 40) // 8)
 
 
-def test_what_is_worth_a_look_has_a_tone():
+def test_notable_rows_have_a_tone():
     run = profile(repeats=(Repeat(QUICK, SLOW, 12, 1, True),))
     verdict = judge(run, Expectations((parse_budget("slow calls<=1"),)))
     said = list(lines(sections(run, verdict, Layout(), whole=False), 80))
@@ -108,7 +108,7 @@ def test_what_is_worth_a_look_has_a_tone():
     assert said[-1].tone == "failure"
 
 
-def test_the_failures_stand_at_the_end_too_with_their_numbers():
+def test_failures_are_repeated_at_the_end_with_their_numbers():
     verdict = judge(profile(), Expectations((parse_budget("slow calls<=1"),)))
     said = [line.text for line in lines(sections(profile(), verdict, Layout(), whole=False), 80)]
     assert said[0] == "1 failure: over budget: slow"

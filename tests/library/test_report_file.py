@@ -1,4 +1,4 @@
-"""Report files: what is written is read again, and edited ones as any reader of JSON reads them."""
+"""Report files: reading returns what was written, and edited files are read like any JSON."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def written(path, profile):
 
 
 @given(tests)
-def test_what_is_written_is_read_again(path, tests):
+def test_a_report_loads_as_the_profile_that_was_written(path, tests):
     profile = profile_of(tests)
     again = load(written(path, profile))
     assert again == profile
@@ -51,7 +51,7 @@ def test_what_is_written_is_read_again(path, tests):
     assert merge([again, again]) == merge([profile, profile])
 
 
-def test_most_of_a_report_is_read_only_when_somebody_asks(path):
+def test_the_tests_of_a_report_are_parsed_lazily(path):
     phase = Phase("passed", 0.5, MappingProxyType({HandlerName("a", "b"): Usage(1, 0, 1e-7)}))
     phases = MappingProxyType({"setup": phase, "call": phase._replace(duration=0.0)})
     profile = load(written(path, profile_of({'test_it["\\u0001"]': phases, "test_that": phases})))
@@ -60,7 +60,7 @@ def test_most_of_a_report_is_read_only_when_somebody_asks(path):
 
 
 @pytest.mark.parametrize("value", ["nan", "\ud800"])
-def test_what_json_cannot_hold_is_written_as_text(path, value):
+def test_values_that_json_lacks_are_written_as_text(path, value):
     phase = Phase("passed", float("nan") if value == "nan" else 0.5, MappingProxyType({}))
     text = "".join(report(profile_of({value: MappingProxyType({"call": phase})})))
     assert (
@@ -96,7 +96,7 @@ PIECES = [
         max_size=3,
     )
 )
-def test_an_edited_report_is_read_as_json_is(path, edits):
+def test_an_edited_report_is_read_like_any_json(path, edits):
     text = SMALL
     for start, length, piece in edits:
         text = text[:start] + piece + text[start + length :]
@@ -120,7 +120,7 @@ def test_an_edited_report_is_read_as_json_is(path, edits):
     ],
     ids=["elsewhere", "twice"],
 )
-def test_tests_that_are_not_those_of_the_report(path, nested):
+def test_lines_that_only_look_like_the_tests_of_the_report(path, nested):
     text = nested + SMALL[1:].replace('"one"', '"two"')
     assert take(text) is not None
     path.write_text(text, "utf-8")
@@ -142,7 +142,7 @@ LINES = SMALL.partition('"tests": ')[2].partition("\n]")[0] + "\n]"
     ],
     ids=["null at last", "elsewhere", "in the run", "no number"],
 )
-def test_what_is_damaged_is_refused_though_the_lines_of_tests_are_not(path, text):
+def test_a_damaged_report_with_intact_lines_of_tests_is_rejected(path, text):
     assert text != SMALL
     assert take(text) is not None
     path.write_text(text, "utf-8")
@@ -150,12 +150,12 @@ def test_what_is_damaged_is_refused_though_the_lines_of_tests_are_not(path, text
         load(path)
 
 
-def test_a_byte_order_mark_is_no_part_of_a_report(path):
+def test_a_byte_order_mark_is_ignored(path):
     path.write_text(SMALL, "utf-8-sig")
     assert set(load(path).tests) == {"one", 'the "other"'}
 
 
-def test_an_error_tells_where_in_the_file_it_is(path):
+def test_an_error_names_the_line_in_the_file(path):
     lines = SMALL.splitlines()
     path.write_text("\n".join([*lines[:-2], "oops", "}"]), "utf-8")
     with pytest.raises(ValueError, match=f"line {len(lines) - 1} column"):

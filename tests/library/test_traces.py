@@ -1,4 +1,4 @@
-"""Traces: what is drawn nests and loses no call, and the readers of the formats agree."""
+"""Traces: slices nest, no call is lost, and Perfetto and speedscope can read the files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def call(number, start, end, thread=1, steps=False):
 
 
 def parents(slices):
-    """The number of the call around each one; fails where two cross."""
+    """Return the number of the call that encloses each call; fail if two calls cross."""
     found, open_calls = {}, []
     for one in slices:
         while open_calls and open_calls[-1].end <= one.start < one.end:
@@ -49,8 +49,8 @@ moments = st.integers(0, 12)
 
 
 @given(st.lists(st.tuples(moments, moments, st.integers(1, 2), st.booleans()), max_size=20))
-def test_whatever_crosses_what_is_drawn_nests_and_no_call_is_lost(told):
-    ends = sorted(told, key=lambda one: one[0] + one[1])
+def test_calls_that_cross_are_drawn_nested_and_none_is_lost(given_calls):
+    ends = sorted(given_calls, key=lambda one: one[0] + one[1])
     calls = [
         call(number, start, start + took, thread, steps)
         for number, (start, took, thread, steps) in enumerate(ends)
@@ -72,9 +72,9 @@ def test_whatever_crosses_what_is_drawn_nests_and_no_call_is_lost(told):
 
 @st.composite
 def nested(draw):
-    """Calls inside of calls, in the order in which they end, and the parent of each.
+    """Return nested calls, in the order in which they end, and the parent of each.
 
-    A call takes three nanoseconds and more of its own, and its end may be off by one.
+    The self time of a call is at least three nanoseconds. Its end may be off by one.
     """
     calls, found, clock = [], {}, [0]
 
@@ -97,14 +97,14 @@ def nested(draw):
 
 
 @given(nested())
-def test_calls_of_a_thread_are_drawn_inside_of_their_callers(made):
+def test_calls_of_a_thread_are_drawn_inside_their_callers(made):
     calls, found = made
     drawn = list(lay_out(calls, 0, max(one.end for one in calls)))
     assert {track for _, track in drawn} == {1}
     assert parents([one for one, _ in drawn]) == found
 
 
-def test_where_the_clock_stands_still_what_ended_first_is_inside():
+def test_of_two_calls_with_equal_times_the_one_that_ended_first_is_inside():
     inner, outer = call("inner", 5, 5), call("outer", 5, 5)
     assert [one.args for one, _ in lay_out([inner, outer], 0, 9)] == ["outer", "inner"]
 
@@ -120,11 +120,11 @@ slices = st.builds(
 
 
 @given(st.lists(slices, max_size=5))
-def test_what_was_packed_is_unpacked(some):
+def test_unpack_returns_the_packed_slices(some):
     assert unpack(pack(some)) == some
 
 
-def test_no_more_calls_are_kept_than_are_drawn():
+def test_the_buffer_keeps_only_calls_that_will_be_drawn():
     api = Switcher("api").plug("collect", max_history=0)
     api("ping")(lambda number: None)
     store = api.collect.recorder.store
@@ -138,7 +138,7 @@ def test_no_more_calls_are_kept_than_are_drawn():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("limit", [float("inf"), 20_000])
-def test_a_fork_keeps_little_until_it_takes_some(limit):
+def test_the_buffer_of_a_fork_stays_small_until_it_is_taken(limit):
     api = Switcher("api").plug("collect", max_history=0)
     api("ping")(lambda: None)
     store = api.collect.recorder.store
@@ -164,13 +164,13 @@ def test_a_fork_keeps_little_until_it_takes_some(limit):
     assert sum(map(len, store.settle(buffer.take))) == 1
 
 
-# -- the real readers ----------------------------------------------------------------------------
+# -- reading with the real tools -----------------------------------------------------------------
 
 
 def timeline(least=0):
-    """Tests of two workers, hours after one another, with calls at equal and crossing times.
+    """Return a timeline of tests of two workers, with calls at equal and crossing times.
 
-    Calls take ``least`` nanoseconds and longer, and lie so far apart where they do not cross.
+    Calls take at least ``least`` nanoseconds, and are at least that far apart if they do not cross.
     """
     random.seed(7)
     windows, moment = [], 10**15
@@ -206,14 +206,14 @@ def timeline(least=0):
     return Timeline(windows, {NAME: "find"})
 
 
-def test_perfetto_reads_all_of_it(tmp_path):
+def test_perfetto_reads_a_whole_trace(tmp_path):
     path = tmp_path / "run.json.gz"
     write_trace(path, timeline(), {})
     trouble, kinds, times, processes, threads = perfetto(
         path,
         TROUBLE,
         "select category, count(*) as n from slice group by category order by category",
-        # No child is outside of its parent, and times are exact.
+        # No child extends beyond its parent, and times are exact.
         "select count(*) as n, sum(s.ts < p.ts or s.ts + s.dur > p.ts + p.dur) as outside, "
         "min(s.dur) as least, max(s.ts + s.dur) - min(s.ts) as took "
         "from slice s left join slice p on s.parent_id = p.id",
@@ -228,7 +228,7 @@ def test_perfetto_reads_all_of_it(tmp_path):
     took = max(one.end for one in drawn)
     assert times == [{"n": len(drawn), "outside": 0, "least": 0, "took": took}]
     assert [row["name"] for row in processes] == ["gw0", "gw10"]
-    # The second thread of each process has no name that is known.
+    # The name of the second thread of each process is unknown.
     assert {row["name"].rstrip("23") for row in threads} == {"MainThread", "pool", "thread "}
 
 
@@ -240,7 +240,7 @@ def test_perfetto_reads_all_of_it(tmp_path):
         ({"ph": "b", "ts": 5}, "json_parser_failure"),
     ],
 )
-def test_perfetto_says_so_where_a_trace_is_broken(tmp_path, event, error):
+def test_perfetto_reports_a_broken_trace(tmp_path, event, error):
     path = tmp_path / "run.json"
     good = {"ph": "X", "name": "find", "pid": 1, "tid": 1, "ts": 1, "dur": 9}
     path.write_text(json.dumps({"traceEvents": [good, {**good, **event}]}))
@@ -248,10 +248,10 @@ def test_perfetto_says_so_where_a_trace_is_broken(tmp_path, event, error):
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_speedscope_reads_all_of_it(tmp_path, suffix):
+def test_speedscope_reads_a_whole_trace(tmp_path, suffix):
     path = tmp_path / f"run.speedscope.json{suffix}"
     write_trace(path, timeline(least=2), {})
-    # It joins calls of one name with nothing between them.
+    # With `least`, since speedscope joins adjacent calls of the same name.
     saved = speedscope(path, tmp_path)
     frames = [frame["name"] for frame in saved["shared"]["frames"]]
     opened = Counter(
@@ -266,12 +266,12 @@ def test_speedscope_reads_all_of_it(tmp_path, suffix):
     assert names == {f"{process} {track}" for process in ("gw0", "gw10") for track in tracks}
 
 
-# -- the library's door --------------------------------------------------------------------------
+# -- exports of a log ----------------------------------------------------------------------------
 
 
 @pytest.fixture
 def log():
-    """Calls of every kind: nested, in a thread, coroutines at the same time, a generator."""
+    """Return a log with nested calls, calls in a thread, concurrent coroutines and a generator."""
     api = Switcher("api").plug("collect")
 
     @api
@@ -366,7 +366,7 @@ def test_the_self_time_of_a_call(log, tmp_path):
         ("CALLS.SpeedScope.JSON", "trace"),
     ],
 )
-def test_the_name_says_which_kind_of_trace(log, tmp_path, name, format):
+def test_the_file_name_selects_the_format_of_a_trace(log, tmp_path, name, format):
     path = tmp_path / name
     log.export(path, format)
     content = path.read_bytes()
@@ -379,7 +379,7 @@ def test_the_name_says_which_kind_of_trace(log, tmp_path, name, format):
     ("name", "first"),
     [("calls.json.gz", b"{"), ("calls.jsonl.gz", b"{"), ("calls.csv.gz", b"switcher")],
 )
-def test_any_export_is_compressed_where_its_name_says_so(log, tmp_path, name, first):
+def test_exports_are_compressed_if_their_names_end_in_gz(log, tmp_path, name, first):
     log.export(tmp_path / name)
     log.export(tmp_path / name.removesuffix(".gz"))
     content = gzip.decompress((tmp_path / name).read_bytes())
@@ -387,13 +387,13 @@ def test_any_export_is_compressed_where_its_name_says_so(log, tmp_path, name, fi
     assert content.startswith(first)
 
 
-def test_what_was_drained_is_exported_too(log, tmp_path):
+def test_a_drained_batch_can_be_exported(log, tmp_path):
     log.export(tmp_path / "log.json", "trace")
     log.drain().export(tmp_path / "batch.json", "trace")
     assert events_of(tmp_path / "batch.json") == events_of(tmp_path / "log.json")
 
 
-def test_an_export_tells_what_it_leaves_out(tmp_path):
+def test_an_export_counts_the_calls_that_it_leaves_out(tmp_path):
     api = Switcher("api").plug("collect", max_history=3)
     api("ping")(lambda: None)
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""Tables fit the width they are given, and what is cut shows it."""
+"""Tables fit their width, and every cut is marked."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ tables = st.lists(
 
 @given(texts, st.integers(1, 60))
 @pytest.mark.parametrize("shorten", [shortened, shortened_inside])
-def test_a_text_fits_its_cells_and_shows_that_it_was_cut(shorten, text, cells):
+def test_a_shortened_text_fits_and_has_a_mark(shorten, text, cells):
     short = shorten(text, cells)
     assert width(short) <= cells
     if width(text) <= cells:
@@ -56,20 +56,20 @@ def test_a_text_fits_its_cells_and_shows_that_it_was_cut(shorten, text, cells):
 
 
 @given(texts)
-def test_width_is_that_of_the_terminal(text):
+def test_width_agrees_with_wcwidth(text):
     assume("\u200d" not in text.replace(FAMILY, ""))
     assert width(text) == max(wcswidth(text), 0)
 
 
 @pytest.mark.parametrize("shorten", [shortened, shortened_inside])
-def test_what_is_drawn_as_one_character_is_not_split(shorten):
+def test_characters_that_belong_together_are_not_split(shorten):
     for whole in (FAMILY, "e\u0301", "👍🏽", "🇩🇪", "नि"):
         for cells in range(1, 12):
             parts = shorten(whole * 10, cells).split("…")
             assert all(part == whole * part.count(whole) for part in parts)
 
 
-def test_a_test_is_shortened_in_the_middle_its_file_stays():
+def test_a_node_id_is_shortened_in_the_middle_and_its_file_stays():
     test = "tests/test_orders.py::TestReports::test_report_of_ten_years[sqlite]"
     assert shortened_inside(test, 40) == "tests/test_orders.py::…ten_years[sqlite]"
     assert shortened_inside(test, 22) == "tests/t…_years[sqlite]"
@@ -83,14 +83,14 @@ def test_wrapped_lines_lose_nothing(text, cells):
 
 
 @given(tables, st.integers(1, 200))
-def test_no_line_of_a_table_is_wider_than_asked(rows, room):
+def test_no_line_of_a_table_is_wider_than_its_room(rows, room):
     table = drawn(rows, room)
     assert len(table.rows) == len(rows)
     assert all(width(line) <= room for line in (*table.head, *table.rows))
 
 
 @given(tables, st.integers(80, 200))
-def test_what_is_cut_shows_it(rows, room):
+def test_every_cut_in_a_table_is_marked(rows, room):
     table = drawn(rows, room)
     for row, line in zip(rows, table.rows, strict=True):
         for heading, cell in row.items():
@@ -111,14 +111,14 @@ def test_whole_tables_cut_nothing(rows):
     ),
     st.integers(1, 200),
 )
-def test_columns_fit_and_the_first_one_stays(widths, room):
+def test_columns_fit_and_the_first_column_stays(widths, room):
     fit = fitted(widths, room)
     assert sum(fit.values()) + 2 * (len(fit) - 1) <= room
     assert next(iter(fit)) == widths[0][0]
     assert all(size <= dict(widths)[heading] for heading, size in fit.items())
 
 
-def test_texts_are_shortened_before_columns_go_and_those_to_the_right_go_first():
+def test_texts_are_shortened_before_columns_are_left_out_from_the_right():
     widths = [("handler", 40), ("calls", 5), ("total", 7), ("max", 7)]
     assert fitted(widths, 65) == dict(widths)
     assert fitted(widths, 60) == {**dict(widths), "handler": 35}
@@ -128,7 +128,7 @@ def test_texts_are_shortened_before_columns_go_and_those_to_the_right_go_first()
     assert not column("calls").least
 
 
-def test_columns_that_are_left_out_are_told():
+def test_columns_that_are_left_out_are_listed():
     rows = [{"handler": "h" * 28, **dict.fromkeys(["calls", "total", "self", "max"], "1" * 16)}]
     said = [line.text for line in lines([Section(rows=rows)], 80)]
     assert said[-1] == "… not shown: self, max; -v shows all"
@@ -143,7 +143,7 @@ def test_wide_characters_stay_aligned():
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp866", "utf-8"])
-def test_what_a_terminal_lacks_is_replaced_before_columns_are_measured(encoding):
+def test_characters_are_replaced_before_columns_are_measured(encoding):
     rows = [
         {"handler": "用户" * 30, "share": "50 % ██▌", "total": "3 µs"},
         {"handler": "a", "share": "2 %", "total": "10 µs"},
