@@ -82,8 +82,8 @@ class CallLog(Assertions):
     ) -> list[Entry]:
         """Return the calls in the history, in the order in which they ended.
 
-        The filters by ``handler`` and ``errors`` apply before ``last`` and ``first``: ``last=5,
-        errors=True`` returns the last five failed calls.
+        The filters by ``handler`` and ``errors`` apply before ``last`` and ``first``. So
+        ``history(last=5, errors=True)`` returns the last five failed calls.
 
         Args:
             last: return only this many of the newest calls.
@@ -524,8 +524,8 @@ class CallLog(Assertions):
     def attach(self, target: Switcher | str) -> None:
         """Record the calls of a switcher, or of the functions that a pattern matches, from now on.
 
-        Modules that are imported later are watched too if the pattern matches them. Attaching the
-        same target twice has no effect.
+        Handlers that are registered later, and modules that are imported later, are included.
+        Attaching the same target twice counts once.
 
         Args:
             target: a switcher, whose children are included; or a pattern of functions such as

@@ -23,7 +23,7 @@ WATCH = """
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Return the browser. It closes after the module, since its loop blocks others in the thread."""
+    """Return a browser for a whole module; its event loop blocks others in this thread."""
     from playwright.sync_api import sync_playwright
 
     path = program("chromium")
