@@ -1,4 +1,4 @@
-"""Runs the command ``smartcollect``, also as ``python -m smartcollect``."""
+"""The entry point of the command ``smartcollect``, also as ``python -m smartcollect``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command, and end with its exit status."""
+    """Run the command and exit with its status."""
     try:
         from .command import smartcollect
     except ModuleNotFoundError as error:

@@ -1,11 +1,11 @@
-"""Type checks for what users pass and for what files hold that may have been edited."""
+"""Type checks for arguments, and for data from files that may have been edited."""
 
 from __future__ import annotations
 
 from typing import Any
 
-WHOLE_NUMBER = "a whole number, zero or more"
-"""Names in errors what `is_whole_number` checks."""
+WHOLE_NUMBER = "an integer of at least 0"
+"""The description of a valid value in errors about a failed `is_whole_number`."""
 _LARGEST = 2**63
 _LATEST = 1e12  # 30,000 years, in seconds
 _LAST_MOMENT = 253_402_300_799  # the end of the year 9999, as far as dates go
@@ -13,16 +13,16 @@ _LONGEST = 60
 
 
 def is_whole_number(value: object) -> bool:
-    """Tell whether ``value`` is an ``int`` from zero up that fits into 63 bits."""
+    """Return whether ``value`` is an ``int`` (not a ``bool``) of at least 0 and below 2**63."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST
 
 
 def whole_number(name: str, value: Any) -> int:
-    """Return ``value`` if it is a whole number.
+    """Return ``value`` if it is an integer of at least 0.
 
     Args:
-        name: the parameter; errors begin with it.
-        value: what was passed for it.
+        name: the name of the parameter, for errors.
+        value: the argument.
 
     Raises:
         TypeError: ``value`` is not an ``int``.
@@ -32,37 +32,37 @@ def whole_number(name: str, value: Any) -> int:
         return int(value)
     wrong = isinstance(value, bool) or not isinstance(value, int)
     error = TypeError if wrong else ValueError
-    raise error(f"{name}: {value!r} is not accepted; accepted: {WHOLE_NUMBER}")
+    raise error(f"{name} must be {WHOLE_NUMBER}, not {value!r}")
 
 
 def count(value: Any) -> int:
-    """Return ``value`` if it is a number of things.
+    """Return ``value`` if it is a count.
 
     Raises:
-        ValueError: it is not.
+        ValueError: ``value`` is not a count.
     """
     if type(value) is not int or not 0 <= value < _LARGEST:
-        raise ValueError(f"{shown(value)} is no count")
+        raise ValueError(f"{shown(value)} is not a count")
     return value
 
 
 def time(value: Any) -> float:
-    """Return ``value`` if it is a time in seconds, zero or more.
+    """Return ``value`` if it is a time in seconds, at least 0.
 
     Raises:
-        ValueError: it is not.
+        ValueError: ``value`` is not a time.
     """
-    # Of NaN, too, this is not true.
+    # NaN fails the second check, as each comparison with it is false.
     if type(value) not in (int, float) or not 0 <= value <= _LATEST:
-        raise ValueError(f"{shown(value)} is no time")
+        raise ValueError(f"{shown(value)} is not a time")
     return float(value)
 
 
 def moment(value: Any) -> float:
-    """Return ``value`` if it is a point in time in Unix seconds, which can be shown as a date.
+    """Return ``value`` if it is a point in time in Unix seconds that has a date.
 
     Raises:
-        ValueError: it is not.
+        ValueError: ``value`` is not a time, or has no date.
     """
     if time(value) > _LAST_MOMENT:
         raise ValueError(f"{shown(value)} is after the year 9999")
@@ -73,10 +73,10 @@ def text(value: Any) -> str:
     """Return ``value`` if it is text.
 
     Raises:
-        ValueError: it is not.
+        ValueError: ``value`` is not text.
     """
     if type(value) is not str:
-        raise ValueError(f"{shown(value)} is no text")
+        raise ValueError(f"{shown(value)} is not text")
     return value
 
 
@@ -84,7 +84,7 @@ def flag(value: Any) -> bool:
     """Return ``value`` if it is true or false.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: ``value`` is not a ``bool``.
     """
     if type(value) is not bool:
         raise ValueError(f"{shown(value)} is neither true nor false")
@@ -92,7 +92,7 @@ def flag(value: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """Return ``value`` as an error shows it: bounded."""
+    """Return the ``repr`` of ``value`` for an error, cut to a limit."""
     if type(value) is int and value >= _LARGEST:
         return "a number with too many digits"
     text = repr(value)

@@ -1,4 +1,4 @@
-"""What handlers are called, and which of them a name means."""
+"""Names of handlers, and the search for a handler by name."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SHOWN = 10
 
 
 class HandlerName(NamedTuple):
-    """What names one handler.
+    """The name of a handler, in two parts.
 
     Attributes:
-        switcher: the name of the switcher that the selector starts from; of a function, its
-            module.
-        handler: the selector that dispatches the handler from there: ``process``, ``users.list``;
-            of a function, its qualified name.
+        switcher: the name of the switcher where the selector starts; for a function, the name of
+            its module.
+        handler: the selector that dispatches the handler from that switcher, such as ``process``
+            or ``users.list``; for a function, its qualified name.
 
     Example:
         >>> HandlerName("shop", "users.list").full
@@ -32,25 +32,27 @@ class HandlerName(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The selector as it can be printed."""
+        """The selector with escapes for characters that are not printable."""
         return printable(self.handler)
 
     @property
     def full(self) -> str:
-        """Both parts: ``shop.users.list``."""
+        """The full name, with both parts: ``shop.users.list``."""
         return f"{self.switcher}.{self.handler}"
 
     @property
     def path(self) -> str:
-        """Both parts as patterns of functions have them: ``shop.database:Connection.execute``."""
+        """Both parts in the syntax of watch patterns: ``shop.database:Connection.execute``."""
         return f"{self.switcher}:{self.handler}"
 
     def fits(self, name: str) -> bool:
-        """Whether ``name`` is the selector or the full name."""
+        """Return whether ``name`` is the selector, the full name or the path."""
         return name in (self.handler, self.full, self.path)
 
     def like(self, pattern: str) -> bool:
-        """Whether ``pattern``, with ``*``, ``?`` and ``[…]`` as in a shell, fits either.
+        """Return whether ``pattern`` matches the selector, the full name or the path.
+
+        ``*``, ``?`` and ``[…]`` work as in a shell.
 
         Example:
             >>> HandlerName("shop", "users.list").like("users.*")
@@ -60,47 +62,49 @@ class HandlerName(NamedTuple):
 
 
 def short_names(names: Iterable[HandlerName]) -> dict[HandlerName, str]:
-    """What to call each handler: its selector where that is enough, or else its full name."""
+    """Return a short name for each handler: its selector if that is unique, or its full name."""
     names = list(names)
     times = Counter(name.handler for name in names)
     return {name: name.handler if times[name.handler] == 1 else name.full for name in names}
 
 
 class AmbiguousHandler(KeyError):
-    """A name that fits two handlers."""
+    """A name that matches more than one handler."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class UnknownHandler(KeyError):
-    """A name that fits no registered handler."""
+    """A name that matches no known handler."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 def find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
-    """The one of ``names`` that ``wanted``, a selector or a full name, fits.
+    """Return the handler that a selector or full name means.
+
+    Args:
+        names: the names of the known handlers.
+        wanted: a selector or full name.
 
     Raises:
-        UnknownHandler: it fits none; the error suggests the nearest.
-        AmbiguousHandler: it fits more than one.
+        UnknownHandler: ``wanted`` matches no handler; the error suggests a similar name.
+        AmbiguousHandler: ``wanted`` matches more than one handler.
     """
     names = list(names)
     fitting = [name for name in names if name.fits(wanted)]
     if len(fitting) > 1:
         listed = ", ".join(sorted(repr(name.full) for name in fitting))
-        raise AmbiguousHandler(
-            f"handler: {wanted!r} fits {listed}; accepted: one of these full names"
-        )
+        raise AmbiguousHandler(f"handler: {wanted!r} matches {listed}; use one of these full names")
     if fitting:
         return fitting[0]
     raise UnknownHandler(f"handler: {no_such(names, wanted)}")
 
 
 def no_such(names: Iterable[HandlerName], wanted: str) -> str:
-    """That no handler is called ``wanted``, and which it could have been."""
+    """Return an error text: no handler is named ``wanted``, with a similar name or known names."""
     names = list(names)
     known = sorted({name.handler for name in names} | {name.full for name in names})
     near = get_close_matches(str(wanted), known, 1, cutoff=0.5)
@@ -111,5 +115,5 @@ def no_such(names: Iterable[HandlerName], wanted: str) -> str:
         more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
         hint = f"registered: {', '.join(shown[:_SHOWN])}{more}"
     else:
-        hint = "none is registered"
+        hint = "no handlers are registered"
     return f"no handler is named {wanted!r}; {hint}"

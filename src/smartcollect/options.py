@@ -1,6 +1,6 @@
-"""Values of options, as people write them on a command line or in an ini file.
+"""Parsers for values of options on a command line or in an ini file.
 
-Each function takes the text, and its ``ValueError`` tells what is accepted.
+Each function takes the text of a value. Its ``ValueError`` says what to write instead.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from .reports.summary import SORTED_BY, sort_field
 
 
 def count(text: str) -> int:
-    """Return a number of things.
+    """Return a count.
 
     Example:
         >>> count("20")
         20
     """
     if not (text.strip().isdecimal() and is_whole_number(int(text))):
-        raise ValueError(f"accepted: {WHOLE_NUMBER}")
+        raise ValueError(f"use {WHOLE_NUMBER}")
     return int(text)
 
 
 def sort(text: str) -> str:
-    """Return the field that a table of handlers is sorted by.
+    """Return the field to sort a table of handlers by.
 
     Example:
         >>> sort("total")
@@ -30,24 +30,26 @@ def sort(text: str) -> str:
     """
     field = sort_field(text.strip())
     if field is None:
-        raise ValueError(f"accepted: {', '.join(SORTED_BY)}")
+        raise ValueError(f"choose from {', '.join(SORTED_BY)}")
     return field
 
 
 def pattern(text: str) -> str:
-    """Return a handler's name, or a pattern of such names.
+    """Return the name of a handler, or a pattern that matches several.
 
     Example:
         >>> pattern(" users.* ")
         'users.*'
     """
     if len(text.split()) != 1:
-        raise ValueError("accepted: a handler, or a pattern such as users.*")
+        raise ValueError("use the name of a handler, or a pattern such as users.*")
     return text.strip()
 
 
 def pair(text: str) -> tuple[str, str]:
-    """Return the patterns of a handler and of one that it calls; any handler if only one is given.
+    """Return the patterns for a caller and for the handler it calls.
+
+    Text without ``>`` is the pattern for the called handler; any handler may call it.
 
     Example:
         >>> pair("orders.history>orders.get"), pair("orders.get")

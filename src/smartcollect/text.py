@@ -1,4 +1,4 @@
-"""Text that is bounded and stays on its line."""
+"""Helpers to keep text short, printable and on one line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 MAX_TEXT = 500
-"""Characters kept of a string or of a ``repr``."""
+"""The number of characters to keep of a string or ``repr``."""
 CUT = "…"
-"""Stands for what was cut."""
+"""The mark in place of text that was cut."""
 JOINER = "\u200d"
-"""Joins emoji to one picture."""
+"""The zero-width joiner, which combines several emoji into one."""
 
 _PLAIN = {
     "µ": "u",
@@ -20,11 +20,11 @@ _PLAIN = {
     **dict.fromkeys("█▉▊▋▌", "#"),
     **dict.fromkeys("▍▎▏", ""),
 }
-"""What is written where an encoding lacks a character that we write ourselves."""
+"""Replacements for characters of smartcollect's own output that an encoding lacks."""
 
 
 def encodable(text: str, encoding: str) -> str:
-    """Return ``text`` with something else for each character that ``encoding`` lacks.
+    """Return ``text`` with a replacement for each character that ``encoding`` lacks.
 
     Example:
         >>> encodable("12 µs, für 用户", "latin-1")
@@ -36,7 +36,7 @@ def encodable(text: str, encoding: str) -> str:
         text.encode(encoding)
     except UnicodeEncodeError:
         return "".join(_encodable(character, encoding) for character in text)
-    except LookupError:  # an encoding that nobody knows
+    except LookupError:  # Python has no such encoding
         return text
     return text
 
@@ -50,7 +50,7 @@ def _encodable(character: str, encoding: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with escapes for what a terminal or an encoding would stumble over."""
+    """Return ``text`` with escapes for characters that are not printable, except emoji joiners."""
     if text.isprintable():
         return text
     return "".join(
@@ -60,11 +60,11 @@ def printable(text: str) -> str:
 
 
 def one_line(value: object, limit: int | None = None) -> str:
-    """Return ``value`` as text for one cell: control characters escaped, long text cut.
+    """Return ``value`` as text on one line: control characters escaped, long text cut.
 
     Args:
-        value: anything whose ``str`` is safe to call.
-        limit: characters to keep; all of them when left out.
+        value: an object whose ``str`` is safe to call.
+        limit: the largest number of characters in the result; no limit if left out.
     """
     text = printable(str(value))
     if limit is not None and len(text) > limit:
@@ -73,7 +73,7 @@ def one_line(value: object, limit: int | None = None) -> str:
 
 
 def cut(text: str, limit: int = MAX_TEXT) -> str:
-    """Return ``text``, or its beginning and how many characters are missing."""
+    """Return ``text``, or its first characters and the number of characters left out."""
     length = str.__len__(text)
     if length <= limit:
         return text if type(text) is str else str.__getitem__(text, slice(None))
@@ -81,7 +81,7 @@ def cut(text: str, limit: int = MAX_TEXT) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """Return ``count`` and ``noun``, with an s unless there is one.
+    """Return ``count`` and ``noun``, with an s unless the count is 1.
 
     Example:
         >>> plural(1, "call"), plural(1_200, "call")
@@ -91,7 +91,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def short_path(path: str | Path) -> str:
-    """Return ``path`` relative to the working directory where it is below that."""
+    """Return ``path`` relative to the working directory if it lies inside, or else unchanged."""
     with suppress(ValueError, OSError):
         return str(Path(path).relative_to(Path.cwd()))
     return str(path)

@@ -1,4 +1,4 @@
-"""Quantities as people write them: ``"100ms"`` to seconds, ``"10%"`` to a share, and back."""
+"""Conversion of quantities: ``"100ms"`` to seconds, ``"10%"`` to a share, and back to text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime
 
-# Longest unit first, so that the table also tells how to print a duration.
 _SECONDS = {
     "d": 86_400.0,
     "h": 3_600.0,
@@ -16,7 +15,7 @@ _SECONDS = {
     "ms": 1e-3,
     "us": 1e-6,
     "µs": 1e-6,
-    "μs": 1e-6,  # the Greek letter, which keyboards type for the micro sign
+    "μs": 1e-6,  # the Greek letter mu, which many keyboards type for the micro sign
     "ns": 1e-9,
 }
 _TEXT = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([a-zµμ]+)?\s*")
@@ -24,18 +23,19 @@ ACCEPTED = 'seconds as a number, or text such as "100ms" (units: ns, us, ms, s, 
 
 
 def seconds(value: float | str, name: str = "duration") -> float:
-    """A duration in seconds.
+    """Return a duration in seconds.
 
     Args:
         value: seconds as a number, or text with a unit: ``"100ms"``, ``"1.5 s"``, ``"30d"``.
-        name: what the duration is for; errors begin with it.
+        name: the name of the argument or option, for errors.
 
     Returns:
-        The duration in seconds, zero or more.
+        The duration in seconds, at least 0.
 
     Raises:
-        TypeError: the value is neither a number nor text.
-        ValueError: the text is no duration, or the value is negative, infinite or not a number.
+        TypeError: ``value`` is neither a number nor text.
+        ValueError: ``value`` is text that is not a duration, or a number that is negative, infinite
+            or NaN.
 
     Example:
         >>> seconds("100ms")
@@ -45,26 +45,26 @@ def seconds(value: float | str, name: str = "duration") -> float:
         match = _TEXT.fullmatch(value)
         unit = (match[2] or "s") if match else ""
         if match is None or unit not in _SECONDS:
-            raise ValueError(f"{name}: {value!r} is not a duration; accepted: {ACCEPTED}")
+            raise ValueError(f"{name}: {value!r} is not a duration; use {ACCEPTED}")
         number = float(match[1]) * _SECONDS[unit]
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name}: {value!r} is not a duration; accepted: {ACCEPTED}")
+        raise TypeError(f"{name}: {value!r} is not a duration; use {ACCEPTED}")
     else:
         number = _float(value)
     if not 0 <= number < math.inf:
-        raise ValueError(f"{name}: {value!r} is not zero or more and finite; accepted: {ACCEPTED}")
+        raise ValueError(f"{name}: {value!r} is negative or not finite; use {ACCEPTED}")
     return number
 
 
 def _float(value: float) -> float:
     try:
         return float(value)
-    except OverflowError:  # an int that no float can hold
+    except OverflowError:  # the int is larger than any float
         return math.inf
 
 
 def duration(value: float) -> str:
-    """Text for ``value`` seconds, in the unit that suits its size, to three figures.
+    """Return text for a number of seconds, to three figures, in a unit from ns to s.
 
     Example:
         >>> duration(0.0123), duration(0.0)
@@ -73,7 +73,7 @@ def duration(value: float) -> str:
     if value == 0:
         return "0 s"
     for unit in ("s", "ms", "µs"):
-        # 0.9995 ms is shown as 1.00 ms, not as 1000 µs.
+        # From 0.9995 ms on, microseconds would round to 1000 µs: use 1.00 ms.
         if value >= 0.9995 * _SECONDS[unit]:
             break
     else:
@@ -88,11 +88,11 @@ def share(value: float | str, name: str = "share") -> float:
 
     Args:
         value: the number, or text such as ``"10%"`` or ``"0.1"``.
-        name: what the share is for; errors begin with it.
+        name: the name of the argument or option, for errors.
 
     Raises:
         TypeError: ``value`` is neither a number nor text.
-        ValueError: ``value`` is something else, or not from 0 to 1.
+        ValueError: ``value`` is not from 0 to 1, or is text that is not a share.
 
     Example:
         >>> share("10%"), share(0.25)
@@ -100,7 +100,7 @@ def share(value: float | str, name: str = "share") -> float:
     """
     accepted = 'a number from 0 to 1, or text such as "10%"'
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise TypeError(f"{name}: {value!r} is not a share; accepted: {accepted}")
+        raise TypeError(f"{name}: {value!r} is not a share; use {accepted}")
     try:
         if isinstance(value, str):
             text = value.strip()
@@ -110,7 +110,7 @@ def share(value: float | str, name: str = "share") -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number <= 1:
-        raise ValueError(f"{name}: {value!r} is not a share; accepted: {accepted}")
+        raise ValueError(f"{name}: {value!r} is not a share; use {accepted}")
     return number
 
 
@@ -138,13 +138,13 @@ def instant(value: float | str | datetime, name: str, now: float) -> float:
     """Return a point in time in Unix seconds.
 
     Args:
-        value: Unix seconds; a ``datetime``, of the local time zone unless it says another; or text:
-            how long ago, such as ``"1h"``, or a date as ISO 8601 writes it.
-        name: what the time is for; errors begin with it.
-        now: Unix seconds.
+        value: Unix seconds; a ``datetime``, in local time unless it has a time zone; or text: how
+            long ago, such as ``"1h"``, or a date in ISO 8601.
+        name: the name of the argument or option, for errors.
+        now: the current time in Unix seconds.
 
     Raises:
-        TypeError, ValueError: ``value`` is something else.
+        TypeError, ValueError: ``value`` is not a point in time.
 
     Example:
         >>> instant("1h", "since", now=1_700_000_000.0)
@@ -164,5 +164,5 @@ def instant(value: float | str | datetime, name: str, now: float) -> float:
         if math.isfinite(_float(value)):
             return float(value)
     else:
-        raise TypeError(f"{name}: {value!r} is not a time; accepted: {accepted}")
-    raise ValueError(f"{name}: {value!r} is not a time; accepted: {accepted}")
+        raise TypeError(f"{name}: {value!r} is not a time; use {accepted}")
+    raise ValueError(f"{name}: {value!r} is not a time; use {accepted}")

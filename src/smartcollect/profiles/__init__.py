@@ -1,6 +1,6 @@
-"""Profiles: what the calls of a run came to, read from report files, merged, compared and judged.
+"""Profiles: summaries of recorded calls that can be saved, merged, compared and judged.
 
-Nothing here needs pytest or smartswitch.
+This package needs neither pytest nor smartswitch.
 
 Example:
     >>> from smartcollect.profiles import Profile, compare, merge

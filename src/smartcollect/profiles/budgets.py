@@ -1,4 +1,4 @@
-"""Budgets: limits on handlers' statistics, from keywords or text, and the check of a profile."""
+"""Budgets: limits on the statistics of handlers, and the check of called handlers against them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ..text import printable
 
 
 class Budget(NamedTuple):
-    """The most that the statistics of some handlers may come to.
+    """Upper limits on statistics, for the handlers that a pattern matches.
 
     Attributes:
-        pattern: a selector or full name; ``*``, ``?`` and ``[…]`` as in a shell.
-        limits: the largest value allowed, by statistic; times in seconds.
+        pattern: a selector or full name; ``*``, ``?`` and ``[…]`` work as in a shell.
+        limits: the largest allowed value of each limited statistic; times in seconds.
     """
 
     pattern: str
     limits: Mapping[str, float]
 
     def fits(self, name: HandlerName) -> bool:
-        """Whether the budget is for the handler ``name``."""
+        """Return whether the budget applies to the handler ``name``."""
         return name.like(self.pattern)
 
     def __str__(self) -> str:
@@ -36,15 +36,15 @@ class Budget(NamedTuple):
 
 
 class Violation(NamedTuple):
-    """A statistic that is over its budget.
+    """A statistic over its budget, or a budget that applied to no call.
 
     Attributes:
-        name: the handler; ``None`` where the budget's pattern fits none that was called.
+        name: the handler; ``None`` if no handler that the budget's pattern matches was called.
         field: the statistic.
-        limit: the most it was allowed to be.
-        budget: the budget that says so.
-        value: what it came to.
-        hint: what the pattern may have meant, where no handler has such a name.
+        limit: the largest allowed value.
+        budget: the budget that sets the limit.
+        value: the measured value.
+        hint: a suggestion, if no handler has a name that the pattern matches; otherwise ``""``.
     """
 
     name: HandlerName | None
@@ -56,27 +56,28 @@ class Violation(NamedTuple):
 
     @property
     def excess(self) -> float:
-        """How many times the limit the value is."""
+        """The value divided by the limit; infinite if the limit is 0."""
         return self.value / self.limit if self.limit else math.inf
 
     def __str__(self) -> str:
         if self.name is None:
             hint = f"; {self.hint}" if self.hint else ""
-            line = f"{self.budget.pattern}: never called; the budget is {self.budget}{hint}"
+            line = f"{self.budget.pattern} was never called; the budget is {self.budget}{hint}"
             return printable(line)
         value, limit = map(STATISTICS[self.field].text, (self.value, self.limit))
         return f"{self.name.shown}: {self.field} is {value}, the budget is {limit}"
 
 
 def budget(pattern: str, limits: Mapping[str, Any]) -> Budget:
-    """A budget from keywords, as ``assert_budget`` takes them.
+    """Return a budget made from keywords, as ``assert_budget`` takes them.
 
     Args:
-        pattern: which handlers.
-        limits: for each statistic the most it may be; a time as seconds or as text with a unit.
+        pattern: a selector or full name, or a pattern of such names.
+        limits: the largest allowed value by statistic; a time in seconds or as text with a unit.
 
     Raises:
-        TypeError, ValueError: there is no limit, an unknown statistic, or a value that is none.
+        TypeError, ValueError: ``limits`` is empty, names an unknown statistic, or has a value that
+            is not a valid limit.
 
     Example:
         >>> str(budget("users.*", {"max_time": "100ms", "calls": 3}))
@@ -84,27 +85,28 @@ def budget(pattern: str, limits: Mapping[str, Any]) -> Budget:
     """
     if not limits:
         raise ValueError(
-            f"{pattern}: no limit is given, such as calls<=3; accepted: {', '.join(LIMITED)}"
+            f"{pattern}: the budget has no limit; add one such as calls<=3, on any of "
+            f"{', '.join(LIMITED)}"
         )
     return Budget(pattern, {field: _limit(field, value) for field, value in limits.items()})
 
 
 def parse_budget(text: str) -> Budget:
-    """A budget from a line such as ``users.* max_time<=100ms calls<=3``.
+    """Return the budget in a line such as ``users.* max_time<=100ms calls<=3``.
 
     Raises:
-        ValueError: the line is something else.
+        ValueError: the line is not a budget.
     """
     pattern, *parts = text.replace("<=", " <= ").split() or [""]
     fields, signs = parts[0::3], parts[1::3]
     if not pattern or len(parts) % 3 or any(sign != "<=" for sign in signs):
         raise ValueError(
-            f"{text!r} is not a budget; accepted: a handler, then limits such as max_time<=100ms"
+            f"{text!r} is not a budget; write a handler, then limits such as max_time<=100ms"
         )
     limits: dict[str, str] = {}
     for field, value in zip(fields, parts[2::3], strict=True):
         if field in limits:
-            raise ValueError(f"{field}: limited twice in {text!r}")
+            raise ValueError(f"{text!r} limits {field} twice; keep one limit")
         limits[field] = value
     return budget(pattern, limits)
 
@@ -112,13 +114,13 @@ def parse_budget(text: str) -> Budget:
 def over(
     ranks: Iterable[Iterable[Budget]], handlers: Mapping[HandlerName, HandlerStats]
 ) -> list[Violation]:
-    """Where ``handlers`` are over their budgets.
+    """Return the statistics that are over their budgets.
 
     Args:
-        ranks: budgets by how near to the calls they were set, the nearest first. What a nearer
-            one limits of a handler, a farther one does not limit any more; budgets of one rank
-            hold all together.
-        handlers: what was called.
+        ranks: groups of budgets in order of precedence, such as those of markers before those of
+            the ini file. For each handler and statistic, the first rank that sets a limit
+            overrides all later ranks. Budgets of the same rank all apply.
+        handlers: the statistics of each handler.
     """
     found = []
     decided: set[tuple[HandlerName, str]] = set()
@@ -141,9 +143,10 @@ def over(
 def unreached(
     budgets: Iterable[Budget], handlers: Mapping[HandlerName, HandlerStats]
 ) -> list[Violation]:
-    """The budgets that judge nothing: no handler that they fit was called.
+    """Return a violation for each budget that applied to no call.
 
-    One that allows no call of a handler that exists is kept, not empty.
+    The budget ``calls<=0`` on an existing handler is met when nothing calls that handler, so it
+    is left out.
     """
     found = []
     for one in budgets:
@@ -163,7 +166,6 @@ def _limit(field: str, value: Any) -> float:
     if field not in LIMITED:
         near = get_close_matches(field, LIMITED, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"{field}: no statistic that can be limited; accepted: {', '.join(LIMITED)}{hint}"
-        )
+        wrong = "a budget cannot limit" if field in STATISTICS else "unknown statistic"
+        raise ValueError(f"{wrong} {field!r}; choose from {', '.join(LIMITED)}{hint}")
     return STATISTICS[field].limit(field, value)

@@ -1,4 +1,4 @@
-"""Comparison of a run with earlier ones: what became slower by more than noise."""
+"""Comparison of a run with earlier runs, to find what became slower by more than noise."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ from .rules import BEST, DRIFT, Rule
 from .significance import SIGNIFICANT
 
 MINIMUM = 0.0001
-"""The smallest growth of a time that counts unless another is asked for, in seconds."""
+"""The default for the smallest growth of a time that counts, in seconds."""
 RUNS = 20
-"""Of so many earlier runs, the last ones that fit, is a baseline made."""
+"""The largest number of earlier runs in a baseline."""
 _OF_ALL = 0.8
-"""The share of what a rule allows that each quartile of the calls has to be slower by."""
+"""The growth that each quartile of the calls must exceed, as a share of the allowed growth."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a run differs from earlier ones.
+    """The differences between a run and earlier runs.
 
     Attributes:
-        changes: regressions first, then by ratio, the largest first.
-        added: handlers that are called now only.
-        removed: handlers that were called in the last of the earlier runs only.
-        drift: how much longer everything took than then, which is taken out of the ratios.
-        runs: how many earlier runs it is compared with.
-        elsewhere: how the machines differ, a text for each difference; regressions of profiles of
-            different machines say nothing, and there is none.
-        left_out: how many of the earlier runs come from a different machine, where others do not.
-        incomplete: what is missing of the earlier runs.
-        copies: how many of the earlier runs are left out, since they are copies of others.
+        changes: the compared statistics: regressions first, then by ratio, the largest first.
+        added: handlers that only the new run called.
+        removed: handlers that the last earlier run called and the new run did not.
+        drift: how much slower the new run was as a whole. The ratios do not include it.
+        runs: the number of earlier runs in the comparison.
+        elsewhere: the differences between the machines, one text each, if all earlier runs come
+            from different machines. Times of different machines do not compare, so there are no
+            regressions then.
+        left_out: the number of earlier runs left out because they come from a different machine;
+            0 if all of them do.
+        incomplete: what is missing from the earlier runs, one text for each cause.
+        copies: the number of earlier runs left out because they are copies of others.
     """
 
     changes: tuple[Change, ...]
@@ -58,16 +60,16 @@ class Comparison:
 
     @property
     def has_spread(self) -> bool:
-        """Whether there are enough earlier runs to know how far they lie apart."""
+        """True if there are enough earlier runs to measure their spread."""
         return any(change.spread is not None for change in self.changes)
 
     @property
     def judged(self) -> int:
-        """How many handlers could be judged."""
-        return len({change.name for change in self.changes if change.why and not _untold(change)})
+        """The number of handlers with enough calls to be judged."""
+        return len({change.name for change in self.changes if change.why and not _too_few(change)})
 
     def slower_by(self, rules: Iterable[Rule]) -> Rule | None:
-        """Return the rule, if any, that everything together is slower than."""
+        """Return the loosest rule that the drift of the whole run breaks, if any."""
         if self.elsewhere:
             return None
         of_times = [rule for rule in rules if rule.is_of_time]
@@ -83,19 +85,25 @@ def compare(
 ) -> Comparison:
     """Compare a run with one earlier run or several.
 
-    The machine's drift, the median ratio of the handlers' times, is taken out of all times. Then a
-    growth is a regression when it is over the percentage of its rule and, for times, over
-    ``minimum`` too, and more than chance: the rank test of `slower` on the calls says so, and with
-    three earlier runs and more also the spread of these, or that of handlers like it in this run.
-    With fewer runs, all quartiles of the calls have to be slower for ``steady_time`` and
-    ``p50_time``: a machine that is slower for a while makes some calls slower, and not all. Of
-    ``total_time`` and ``self_time`` it is enough that there are as many more calls.
+    All times are first corrected for the drift of the machine: the median ratio of the handlers'
+    times. A count is then a regression if it grew by more than the percentage of its rule. A time
+    is a regression if it also grew by at least ``minimum``, and if the growth is more than chance:
+
+    - The rank test of `slower` on the calls finds a significant difference.
+    - With three or more earlier runs, the growth is larger than their spread explains, and larger
+      than similar handlers differ in the new run.
+    - With fewer earlier runs, ``steady_time`` and ``p50_time`` must grow in all quartiles of the
+      calls. A machine that is slow for a while slows only some calls.
+
+    ``total_time`` and ``self_time`` also regress if the number of calls grew by more than the rule
+    allows.
 
     Args:
-        old: the baseline: an earlier run, or several, of which the last `RUNS` of this machine
-            count that are complete.
-        new: what is compared with it.
-        rules: what may grow by how much; where there is none, ``steady_time`` is shown.
+        old: the baseline, one earlier run or several. Of several, the last `RUNS` complete runs
+            from this machine are used.
+        new: the run to compare with the baseline.
+        rules: the allowed growth of statistics; without rules ``steady_time`` is compared, and
+            nothing is a regression.
         minimum: the smallest growth of a time that counts, in seconds.
 
     Example:
@@ -105,7 +113,7 @@ def compare(
     given = (old,) if isinstance(old, Profile) else tuple(old)
     olds = _without_copies(given)
     here = [one for one in olds if not _differences(one, new)]
-    # Of a run that is not complete nobody knows what is missing.
+    # Incomplete runs may lack calls, so they serve only if there is no complete run.
     whole = [one for one in here or olds if not one.incomplete] or here or olds
     kept = whole[-RUNS:]
     runs = [one.called() for one in kept]
@@ -131,7 +139,7 @@ def compare(
 
 
 def _without_copies(runs: Sequence[Profile]) -> list[Profile]:
-    """Return runs without those that are there twice: their spread would be none."""
+    """Return the runs without duplicates, which would make the spread look too small."""
     kept: list[Profile] = []
     made: dict[float, list[Profile]] = {}
     for one in runs:
@@ -145,7 +153,7 @@ def _without_copies(runs: Sequence[Profile]) -> list[Profile]:
 def _are_copies(one: Profile, other: Profile) -> bool:
     if (one.run, one.incomplete) != (other.run, other.incomplete):
         return False
-    # What tests did is not known of runs in a database.
+    # Tests are not compared: a database does not keep them.
     numbers, others = (
         {name: stats.to_dict() for name, stats in profile.handlers.items()}
         for profile in (one, other)
@@ -154,10 +162,10 @@ def _are_copies(one: Profile, other: Profile) -> bool:
 
 
 class _Judge:
-    """Says of changes whether they are regressions, and why.
+    """The judgement of changes: whether each is a regression, and why.
 
     Args:
-        growth: what they are part of.
+        growth: the numbers of the comparison.
         rules, minimum: see `compare`.
     """
 
@@ -165,26 +173,31 @@ class _Judge:
         self._growth, self._rules, self._minimum = growth, rules, minimum
 
     def judged(self, change: Change, field: str) -> Change:
-        """Return ``change`` with the verdict on it."""
+        """Return ``change`` with its verdict and the reason for it.
+
+        Args:
+            change: a change that is not judged yet.
+            field: the statistic that was compared; ``change.field`` may be ``p50_time`` instead.
+        """
         rules = [rule for rule in self._rules if rule.field == field]
         if not rules:
             return change
-        # The strictest one: what it lets pass, the others do too.
+        # A change within the strictest rule is within all of them.
         rule = min(rules, key=lambda rule: rule.percent)
         grown, allowed = _signed(change.ratio), f"{rule.percent:g} % allowed"
         if not change.before and change.after:
-            grown = "it was none"
+            grown = "up from 0"
         if STATISTICS[field].kind is not Kind.TIME:
             broken = change.after > change.before * rule.allowed
             return change._replace(regression=broken, why=f"{grown}, {allowed}")
         if change.p is None:
             few = min(self._growth.calls(change.name))
-            return change._replace(why=f"{plural(few, 'call')}: {_UNTOLD}")
+            return change._replace(why=f"{plural(few, 'call')}, {_TOO_FEW}")
         if change.ratio <= rule.allowed:
             return change._replace(why=f"{grown}, {allowed}")
         more_calls = self._growth.more_calls(change.name)
         if STATISTICS[field].sums and more_calls > rule.allowed and _more(change) >= self._minimum:
-            # A sum grows with the number of calls too, which is not noise.
+            # A sum grows with the number of calls. That number is exact and needs no test.
             why = f"{grown} ({allowed}), {_signed(more_calls)} calls"
             return change._replace(regression=True, why=why)
         doubt = self._doubt(change, field, rule)
@@ -195,7 +208,7 @@ class _Judge:
         return change._replace(regression=True, why=why)
 
     def _doubt(self, change: Change, field: str, rule: Rule) -> str:
-        """Return why a growth by more than a rule allows may be none; ``""`` where it is one."""
+        """Return why a growth over the limit is not a regression; ``""`` if it is a regression."""
         if _more(change) < self._minimum:
             return f"less than {duration(self._minimum)} more"
         if change.p is not None and change.p > SIGNIFICANT:
@@ -203,27 +216,27 @@ class _Judge:
         if change.spread is None and field in (BEST, "p50_time"):
             least = min(self._growth.quartiles(change.name))
             if least <= 1 + _OF_ALL * rule.percent / 100:
-                return f"not all calls are slower: a quartile of them by {_signed(least)}"
+                return f"not all calls are slower: one quartile changed by {_signed(least)}"
         return ""
 
     def _evidence(self, change: Change) -> str:
         then, now = self._growth.calls(change.name)
-        told = ""
+        runs = ""
         if change.spread is not None:
-            runs = self._growth.runs(change.name)
-            told = f"{runs} runs spread by {percent(change.spread)}, "
-        return f"p {change.p:.4f}, {told}{then:,} and {plural(now, 'call')}"
+            number = self._growth.runs(change.name)
+            runs = f"{number} earlier runs with a spread of {percent(change.spread)}, "
+        return f"p = {change.p:.4f}, {runs}{plural(then, 'call')} before, {now:,} now"
 
 
-_UNTOLD = "nothing can be told"
+_TOO_FEW = "too few to judge"
 
 
-def _untold(change: Change) -> bool:
-    return change.why.endswith(_UNTOLD)
+def _too_few(change: Change) -> bool:
+    return change.why.endswith(_TOO_FEW)
 
 
 def _more(change: Change) -> float:
-    """Return by how much longer a call takes, in seconds, the drift taken out."""
+    """Return the growth of a time in seconds, corrected for drift."""
     return (change.ratio - 1) * change.before if change.before else change.after
 
 
@@ -233,5 +246,5 @@ def _signed(ratio: float) -> str:
 
 def _differences(old: Profile, new: Profile) -> tuple[str, ...]:
     if old.run is None or new.run is None:
-        return ("no machine is told",)
+        return ("a report does not name its machine",)
     return differences(old.run.machine, new.run.machine)

@@ -1,4 +1,4 @@
-"""A profile as JSON-able data, and back."""
+"""Conversion of a profile to JSON-able data, and back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Tests = Mapping[str, Mapping[str, Phase]]
 
 
 class Profile(Protocol):
-    """What `written` reads; see `smartcollect.profiles.profile.Profile`."""
+    """The attributes that `written` reads of a `smartcollect.profiles.profile.Profile`."""
 
     @property
     def handlers(self) -> Mapping[HandlerName, HandlerStats]: ...
@@ -42,9 +42,9 @@ class Profile(Protocol):
 
 
 def written(profile: Profile) -> dict[str, Any]:
-    """Return JSON-able data, from which `read` makes the same profile.
+    """Return a profile as JSON-able data, for `read`.
 
-    `smartcollect.profiles.schema` describes it.
+    The function `smartcollect.profiles.schema` returns the JSON Schema of this data.
     """
     run = profile.run
     return {
@@ -77,12 +77,12 @@ def written(profile: Profile) -> dict[str, Any]:
 
 
 def written_tests(tests: Tests) -> list[dict[str, Any]]:
-    """Return the part of a profile about tests as JSON-able data, for `read_tests`."""
+    """Return the tests of a profile as JSON-able data, for `read_tests`."""
     return [{"test": test, "phases": written_phases(phases)} for test, phases in tests.items()]
 
 
 def written_phases(phases: Mapping[str, Phase]) -> dict[str, Any]:
-    """Return what the phases of a test did as JSON-able data, for `read_phases`."""
+    """Return the phases of a test as JSON-able data, for `read_phases`."""
     return {when: _phase_written(one) for when, one in phases.items()}
 
 
@@ -101,19 +101,19 @@ def _between(one: Repeat | Edge) -> dict[str, Any]:
 
 
 def read(document: Any) -> dict[str, Any]:
-    """Return the fields of the profile that `written` wrote.
+    """Return the fields of a profile from data that `written` returned.
 
     Raises:
-        ValueError: ``document`` is something else, or was written by a newer version.
+        ValueError: ``document`` is not such data, is damaged, or was written by a newer version.
     """
     if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
-        raise ValueError(f"no {SCHEMA}; accepted: what Profile.to_dict() returns")
+        raise ValueError(f"not a {SCHEMA}; use a report, or what Profile.to_dict() returns")
     version = document.get("version")
     if version != VERSION:
         newer = isinstance(version, int) and version > VERSION
         hint = "; it was written by a newer smartcollect" if newer else ""
         raise ValueError(
-            f"{SCHEMA} version {shown(version)} is not accepted; accepted: {VERSION}{hint}"
+            f"{SCHEMA} version {shown(version)} cannot be read, only version {VERSION}{hint}"
         )
     try:
         return _fields(document)
@@ -130,30 +130,30 @@ def _fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "slowest": tuple(map(_slow_call, document["slowest"])),
         "raised": tuple(map(_raised, document["raised"])),
         "repeats": tuple(map(_repeat, document["repeats"])),
-        # Reports of the first version had none.
+        # Absent from reports of early releases.
         "edges": tuple(map(_edge, document.get("edges", ()))),
         "tests": read_tests(document["tests"]),
         "run": None if run is None else _run(run),
         "incomplete": tuple(map(text, document["incomplete"])),
-        # Reports of the first version had none.
+        # Absent from reports of early releases.
         "waiting": _waiting(document["waiting"]) if "waiting" in document else NO_WAITING,
     }
 
 
 def read_tests(written: Iterable[Mapping[str, Any]]) -> Tests:
-    """Return what `written_tests` wrote.
+    """Return the tests in data that `written_tests` returned.
 
     Raises:
-        KeyError, TypeError, ValueError: ``written`` is something else.
+        KeyError, TypeError, ValueError: ``written`` is not such data.
     """
     return MappingProxyType({text(one["test"]): read_phases(one["phases"]) for one in written})
 
 
 def read_phases(written: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Phase]:
-    """Return what `written_phases` wrote.
+    """Return the phases in data that `written_phases` returned.
 
     Raises:
-        KeyError, TypeError, ValueError: ``written`` is something else.
+        KeyError, TypeError, ValueError: ``written`` is not such data.
     """
     return MappingProxyType({text(when): _phase(phase) for when, phase in written.items()})
 
@@ -211,7 +211,7 @@ def _run(document: Mapping[str, Any]) -> Run:
         tuple(map(text, document["command"])),
         _texts(document["machine"]),
         _texts(document["versions"]),
-        # Reports of the first version had none.
+        # Absent from reports of early releases.
         _revision(document.get("revision")),
     )
 

@@ -1,4 +1,4 @@
-"""How much slower one run was than another as a whole: the machine's drift."""
+"""Drift of the machine: how much slower one run was than another as a whole."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _LEAST = 0.01
 
 
 class Ratio(NamedTuple):
-    """How much longer one handler took.
+    """The growth of one handler's time between two runs.
 
     Attributes:
-        ratio: its time now to that of then.
-        computing: the share of its time that it runs on a processor.
+        ratio: the time in the later run divided by the time in the earlier run.
+        computing: the share of the handler's time spent on a processor, from 0 to 1.
     """
 
     ratio: float
@@ -26,15 +26,16 @@ class Ratio(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """How much longer everything took.
+    """How much slower one run was than another as a whole.
 
-    A machine that is busy, or hot, computes slower; what waits for a timer or for another machine
-    takes as long as ever. So the drift of handlers that compute is taken out of what computes, and
-    that of those that wait out of what waits; each where enough handlers tell it.
+    A busy or hot machine computes more slowly, but waiting for a timer or another machine takes
+    as long as before. So there are two factors: one for time spent computing, measured on handlers
+    that compute, and one for time spent waiting, measured on handlers that wait. Each needs enough
+    handlers to be known.
 
     Attributes:
-        computing, waiting: the factors; 1.0 where none is taken out.
-        computers, waiters: how many handlers told them.
+        computing, waiting: the factors; 1.0 if unknown.
+        computers, waiters: the number of handlers that each factor was measured on.
     """
 
     computing: float
@@ -43,35 +44,36 @@ class Drift(NamedTuple):
     waiters: int
 
     def __str__(self) -> str:
-        told = []
+        known = []
         if self.computers >= _ENOUGH:
-            told.append(f"{self.computing:.2f} times as long ({self.computers} handlers)")
+            known.append(f"{self.computing:.2f} times as long ({self.computers} handlers)")
         if self.waiters >= _ENOUGH:
-            told.append(f"{self.waiting:.2f} times as long to wait ({self.waiters} handlers)")
-        if told:
-            return f"this run took {' and '.join(told)}"
+            known.append(f"{self.waiting:.2f} times as long to wait ({self.waiters} handlers)")
+        if known:
+            return f"this run took {' and '.join(known)}"
         handlers = plural(max(self.computers, self.waiters), "handler")
-        return f"{handlers} can tell how the machine drifted, {_ENOUGH} are needed"
+        return f"{handlers} can show the drift of the machine, {_ENOUGH} are needed"
 
     @property
     def is_known(self) -> bool:
-        """Whether enough handlers tell it."""
+        """True if at least one factor was measured on enough handlers."""
         return max(self.computers, self.waiters) >= _ENOUGH
 
     @property
     def largest(self) -> float:
-        """The larger one of the two factors."""
+        """The larger of the two factors."""
         return max(self.computing, self.waiting)
 
     @classmethod
     def of(cls, ratios: Collection[Ratio], enough: int = _ENOUGH) -> Drift:
-        """Return the drift that the handlers of two runs tell: their median ratio.
+        """Return the drift between two runs: the median ratio of the handlers' times.
 
-        With few of a kind there is none: a change of a few would pass for the machine's.
+        A factor stays 1.0 if it has fewer than ``enough`` handlers. Otherwise a change in the code
+        of a few handlers would pass for drift.
 
         Args:
-            ratios: of the handlers.
-            enough: how many of a kind are needed.
+            ratios: the growth of each handler.
+            enough: the number of handlers that each factor needs.
 
         Example:
             >>> Drift.of([Ratio(1.1, 1.0)] * 5).computing
@@ -80,7 +82,7 @@ class Drift(NamedTuple):
         computers = [one for one in ratios if one.computing >= COMPUTES]
         waiters = [one for one in ratios if one.computing < _WAITS]
         computing = waiting = 1.0
-        # Of one that does both, what the other part would have changed is taken out first.
+        # A handler may do both: first correct its ratio for the other part.
         if len(computers) >= enough:
             computing = median((one.ratio - 1 + one.computing) / one.computing for one in computers)
         if len(waiters) >= enough:
@@ -90,7 +92,7 @@ class Drift(NamedTuple):
         return cls(max(computing, _LEAST), max(waiting, _LEAST), len(computers), len(waiters))
 
     def factor(self, computing: float) -> float:
-        """Return the factor for a handler that computes for a share of its time."""
+        """Return the factor for a handler that spends the share ``computing`` on a processor."""
         return computing * self.computing + (1 - computing) * self.waiting
 
 

@@ -1,4 +1,4 @@
-"""Report files."""
+"""Reading of report files."""
 
 from __future__ import annotations
 
@@ -18,31 +18,34 @@ def load(path: str | os.PathLike[str]) -> Profile:
     """Return the profile in a report file.
 
     Raises:
-        ValueError: the file cannot be read, or holds something else; one line tells which.
+        ValueError: the file cannot be read or is not a report; the message is one line.
     """
     try:
         document, tests = _read(Path(path).read_bytes().decode("utf-8-sig"))
     except OSError as error:
-        raise ValueError(f"it cannot be read: {error.strerror}") from None
+        raise ValueError(f"the file cannot be read: {error.strerror}") from None
     except RecursionError:
-        raise ValueError("it is no JSON: nested too deep") from None
+        raise ValueError("the file is not valid JSON: nested too deep") from None
     except ValueError as error:
-        raise ValueError(f"it is no JSON, or cut off: {error}") from None
+        raise ValueError(f"the file is not valid JSON, or is cut off: {error}") from None
     profile = Profile.from_dict(document)
     return profile if tests is None else replace(profile, tests=tests)
 
 
 def _read(text: str) -> tuple[Any, Tests | None]:
-    """Return the document in a report file, and its tests where they need not be in that."""
+    """Return the document in a report file, and its tests separately if `take` can find them.
+
+    The tests are ``None`` if they are in the document.
+    """
     taken = take(text)
     if taken is not None:
-        # If that is not the whole truth, all of the file is: errors tell where in the file.
+        # On an error, parse the whole text again, for positions in the file that are correct.
         with suppress(ValueError):
             marks = [mark := object()]
             document = json.loads(
                 taken.rest, parse_constant=lambda word: marks.pop() if marks else _refuse(word)
             )
-            # Elsewhere they are not those of the report, nor where the key comes once more.
+            # A mark in another place, or a repeated key, means that `take` found something else.
             if isinstance(document, dict) and document.get("tests") is mark:
                 return {**document, "tests": []}, taken.tests
     return _parsed(text), None
@@ -59,10 +62,11 @@ def load_runs(path: Path) -> list[Profile]:
         path: a file, or a folder whose ``.json`` files are reports.
 
     Returns:
-        At least one profile of a file; none where the folder is empty.
+        The one profile of a file, or the profiles of a folder: an empty list if it has no reports.
 
     Raises:
-        ValueError: a file cannot be read, or holds something else; one line tells which.
+        ValueError: a file cannot be read or is not a report; the message is one line and names the
+            file if ``path`` is a folder.
     """
     if not path.is_dir():
         return [load(path)]
@@ -76,9 +80,9 @@ def load_runs(path: Path) -> list[Profile]:
 
 
 def reports_in(folder: Path) -> list[Path]:
-    """Return the report files of a folder: all whose names end in ``.json``."""
+    """Return the report files of a folder: all files that end in ``.json``."""
     return sorted(folder.glob("*.json"))
 
 
 def _refuse(word: str) -> None:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a valid number")

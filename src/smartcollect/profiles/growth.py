@@ -1,4 +1,4 @@
-"""How far handlers grew since earlier runs, and how surely: the numbers of a comparison."""
+"""The numbers of a comparison: how much statistics grew, and how likely by chance."""
 
 from __future__ import annotations
 
@@ -23,32 +23,33 @@ from .significance import (
 )
 
 _RUNS = 3
-"""Runs whose spread can be told."""
+"""The smallest number of runs with a known spread."""
 _LEAST_SPREAD = 0.01
 _LEAST_DISPERSION = 0.1
 _SIGMAS = 1 / 1.349
-"""Standard deviations of a normal distribution between its quartiles."""
+"""The standard deviation of a normal distribution, divided by its interquartile range."""
 _LIKE = 5
-"""Handlers whose growths tell how far such lie apart."""
+"""The smallest number of similar handlers whose growths show how far chance moves them."""
 
 
 class Change(NamedTuple):
-    """One statistic of one handler, then and now.
+    """The change of one statistic of one handler from earlier runs to a new run.
 
     Attributes:
         name: the handler.
         field: the statistic.
-        before, after: its values, times in seconds; ``before`` is the median of several runs. Of
-            ``steady_time`` they are means of the quartiles, not medians, which jump more.
-        ratio: ``after`` to ``before``, the drift of the machine taken out of both; infinite where
-            there was nothing before.
-        p: how likely code that is no slower looks at least as slow: by the ranks of its calls or,
-            if that is larger, by how much it grew, corrected for the number of handlers; ``None``
-            for what is exact, such as counts, and where nothing can be told.
-        spread: of the runs of the baseline, a standard deviation as a share of ``before``;
-            ``None`` where they are fewer than three.
-        regression: whether it grew by more than a rule allows, and that is real.
-        why: what the verdict rests on; ``""`` where no rule says what to judge.
+        before, after: the values, times in seconds. ``before`` is the median of the earlier runs.
+            For ``steady_time`` each run counts with the mean of the quartiles of its calls, which
+            varies less than the median.
+        ratio: ``after`` divided by ``before``, corrected for drift; infinite if only ``before`` is
+            0.
+        p: the probability that unchanged code looks at least this much slower, by the rank test on
+            the calls or by the size of the growth, whichever is larger. The latter is corrected
+            for the number of handlers. ``None`` for counts and for too few calls.
+        spread: the spread of the earlier runs, a standard deviation as a share of ``before``;
+            ``None`` with fewer than three runs.
+        regression: True if the statistic grew by more than a rule allows, and not by chance.
+        why: the reason for the verdict; ``""`` if no rule applies.
     """
 
     name: HandlerName
@@ -63,14 +64,14 @@ class Change(NamedTuple):
 
 
 class Growth:
-    """How far the statistics of handlers grew since earlier runs, and how surely.
+    """The growth of statistics since earlier runs, and how likely it is by chance.
 
     Args:
-        runs: the handlers of each earlier run that were called.
-        new: those of the one that is compared.
+        runs: the called handlers of each earlier run.
+        new: the called handlers of the new run.
 
     Attributes:
-        drift: of the one that is compared.
+        drift: the drift of the new run.
     """
 
     def __init__(self, runs: Sequence[Handlers], new: Handlers) -> None:
@@ -81,9 +82,9 @@ class Growth:
         self._pooled = self._spread_of_all()
 
     def _then(self, name: HandlerName, field: str) -> list[float]:
-        """Return a statistic of each earlier run that has the handler, the drift taken out."""
+        """Return a statistic in each earlier run that has the handler, corrected for drift."""
         if field == BEST:
-            # The mean of the quartiles: a median jumps if a machine is slow for half of a run.
+            # The mean of the quartiles: a median jumps if the machine is slow for half of a run.
             levels = zip(*(level.then(name) for level in self._quartiles), strict=True)
             return [fmean(times) for times in levels]
         if STATISTICS[field].kind is Kind.TIME:
@@ -91,13 +92,13 @@ class Growth:
         return [_value(run[name], field) for run in self._level.having(name)]
 
     def _now(self, name: HandlerName, field: str) -> float:
-        """Return the same statistic of the new run, as it was measured."""
+        """Return a statistic in the new run, as measured: not corrected for drift."""
         if field == BEST:
             return fmean(level.now(name) for level in self._quartiles) * self._level.factor(name)
         return _value(self._new[name], field)
 
     def _spread_of_all(self) -> float:
-        """Return the spread of a handler that is like the others."""
+        """Return the median spread of all handlers."""
         spreads = []
         for name in set().union(*self._runs):
             values = self._then(name, BEST)
@@ -106,16 +107,16 @@ class Growth:
         return max(median(spreads), _LEAST_SPREAD) if spreads else _LEAST_SPREAD
 
     def changes(self, field: str) -> list[Change]:
-        """Return how one statistic of each handler differs, not judged yet."""
+        """Return the change of one statistic of each handler, not judged yet."""
         names = sorted(name for name in self._new if any(name in run for run in self._runs))
         found = [self._change(name, field) for name in names]
         if STATISTICS[field].kind is Kind.TIME:
-            telling = [change for change in found if self._can_tell(change.name)]
-            noise = self._noise(telling)
-            chances = corrected([self._chance(change, noise[change.name]) for change in telling])
+            enough = [change for change in found if self._has_enough_calls(change.name)]
+            noise = self._noise(enough)
+            chances = corrected([self._chance(change, noise[change.name]) for change in enough])
             likely = {
                 change.name: max(p, self._rank_test(change.name, change.field))
-                for change, p in zip(telling, chances, strict=True)
+                for change, p in zip(enough, chances, strict=True)
             }
             found = [change._replace(p=likely.get(change.name)) for change in found]
         return found
@@ -128,24 +129,24 @@ class Growth:
         if STATISTICS[field].kind is not Kind.TIME:
             return change
         grown = ratio(before, after / self._level.factor(name))
-        told = len(values) >= _RUNS and self._can_tell(name)
-        known = max(spread(values), self._pooled) if told else None
+        is_known = len(values) >= _RUNS and self._has_enough_calls(name)
+        known = max(spread(values), self._pooled) if is_known else None
         return change._replace(ratio=grown, spread=known)
 
-    def _can_tell(self, name: HandlerName) -> bool:
+    def _has_enough_calls(self, name: HandlerName) -> bool:
         return min(self.calls(name)) >= FEWEST
 
     def _noise(self, changes: Sequence[Change]) -> dict[HandlerName, float]:
-        """Return how far the growths of handlers that are like each one lie apart.
+        """Return by handler how far the growths of similar handlers lie apart.
 
-        Most handlers did not change: what they differ by is what chance does in these runs. Those
-        that compute are like one another, and so are those that wait.
+        The code of most handlers did not change, so their differences show what chance does in
+        these runs. Handlers that compute are similar to each other, as are handlers that wait.
         """
-        telling = [change for change in changes if change.before >= STEADY_FROM]
+        long_enough = [change for change in changes if change.before >= STEADY_FROM]
         kinds: dict[bool, list[float]] = {True: [], False: []}
-        for change in telling:
+        for change in long_enough:
             kinds[self._level.computes(change.name)].append(change.ratio)
-        every = [change.ratio for change in telling]
+        every = [change.ratio for change in long_enough]
         noise = {
             kind: spread(ratios if len(ratios) >= _LIKE else every) if len(every) >= _LIKE else 0.0
             for kind, ratios in kinds.items()
@@ -153,24 +154,24 @@ class Growth:
         return {change.name: noise[self._level.computes(change.name)] for change in changes}
 
     def _chance(self, change: Change, noise: float) -> float:
-        """Return how likely chance makes a handler grow so much, one handler alone."""
+        """Return the probability of this growth by chance, for one handler alone."""
         name, growth = change.name, change.ratio - 1
         then, now = self.calls(name)
-        # A few calls do not tell well how far they lie apart.
+        # Few calls show their dispersion poorly: assume a larger one.
         dispersion = self._dispersion(name) * (1 + 3 / min(then, now))
-        # Times are spread in proportion: twice as long is as far away as half as long.
+        # Times vary in proportion: on a log scale, twice as long is as far as half as long.
         grown = math.log(change.ratio) if change.ratio > 0 else -math.inf
         p = outlying(grown, dispersion * math.sqrt(1 / then + 1 / now))
         if change.spread is None:
             return p
         ratios = self.quartiles(name)
-        # How far the mean of the quartiles is known, if they grew differently.
+        # The standard error of the mean of the quartiles, which may have grown differently.
         doubt = pstdev(ratios) / math.sqrt(len(ratios)) if math.isfinite(sum(ratios)) else 0.0
         between = of_median(change.spread, self.runs(name))
         return max(p, outlying(growth, max(noise, between), doubt))
 
     def _dispersion(self, name: HandlerName) -> float:
-        """Return how far calls of one run lie apart: a standard deviation, as a share."""
+        """Return the dispersion of the calls in one run, as a share: a standard deviation."""
         low, middle, high = (level.now(name) for level in self._quartiles)
         before = [level.before[name] for level in self._quartiles]
         apart = [(high - low) / middle] if middle else []
@@ -178,24 +179,24 @@ class Growth:
         return max([_SIGMAS * one for one in apart] + [_LEAST_DISPERSION])
 
     def quartiles(self, name: HandlerName) -> list[float]:
-        """Return how much longer the quartiles of the calls of a handler take."""
+        """Return the ratio, now to before, of each quartile of a handler's calls."""
         return [level.ratio(name) for level in self._quartiles]
 
     def calls(self, name: HandlerName) -> tuple[int, int]:
-        """Return how many calls of a handler are compared: of the earlier runs, and of the new."""
+        """Return the number of a handler's calls in the earlier runs and in the new run."""
         return sum(run[name].calls for run in self._level.having(name)), self._new[name].calls
 
     def more_calls(self, name: HandlerName) -> float:
-        """Return the number of calls of a handler to that of an earlier run."""
+        """Return the number of calls in the new run divided by the median of the earlier runs."""
         usual = median(run[name].calls for run in self._level.having(name))
         return self._new[name].calls / usual
 
     def runs(self, name: HandlerName) -> int:
-        """Return how many of the earlier runs have the handler."""
+        """Return the number of earlier runs that have the handler."""
         return len(self._level.having(name))
 
     def _rank_test(self, name: HandlerName, field: str) -> float:
-        """Return p of the rank test on the calls, the drift taken out."""
+        """Return p of the rank test on the calls, corrected for drift."""
 
         def taken(run: Handlers, number: int | None) -> tuple[Mapping[int, int], list[float]]:
             times = run[name].steady if field == BEST else run[name].histogram

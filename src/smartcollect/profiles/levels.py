@@ -1,4 +1,4 @@
-"""The times of handlers in several runs, the drift of the machine taken out of each."""
+"""The times of handlers in several runs, each corrected for the drift of the machine."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from .drift import COMPUTES, NONE, Drift, Ratio
 from .rules import BEST
 
 FEWEST = 3
-"""Calls of which something can be told."""
+"""The smallest number of calls that a comparison can judge."""
 STEADY_FROM = 0.00002
-"""The seconds from which on a time depends on the machine more than on how it is taken."""
+"""The shortest time, in seconds, that reflects the machine more than the error of the clock."""
 
 Handlers: TypeAlias = Mapping[HandlerName, HandlerStats]
 
 
 class Level:
-    """The times of handlers at one quantile of their calls, in earlier runs and in a new one.
+    """The times of handlers at one quantile of their calls, in earlier runs and in a new run.
 
     Args:
-        runs: the handlers of each earlier run that were called.
-        new: those of the one that is compared.
-        share: of the calls, that take no longer; from 0 to 1.
+        runs: the called handlers of each earlier run.
+        new: the called handlers of the new run.
+        share: the quantile, from 0 to 1; 0.5 for the median.
 
     Attributes:
-        drifts: of the earlier runs.
-        drift: of the new one.
-        before: the median of the earlier runs by handler, the drift of each taken out.
+        drifts: the drift of each earlier run.
+        drift: the drift of the new run.
+        before: the median time in the earlier runs by handler, corrected for drift.
     """
 
     def __init__(self, runs: Sequence[Handlers], new: Handlers, share: float) -> None:
         self._runs, self._new, self._share = runs, new, share
-        # Each is asked for again and again.
+        # A cache: quantiles are slow to compute and used many times.
         self._times: dict[tuple[HandlerName, int], float] = {}
         self._known = {
             id(run): {name for name, stats in run.items() if stats.is_steady}
@@ -47,18 +47,18 @@ class Level:
         names: set[HandlerName] = set().union(*runs)
         self._steady = {name for name in names if self._is_steady(name)}
         self._computing = {name: self._share_of_computing(name) for name in names}
-        # What all runs that have the handler came to: each run drifts from that.
+        # The reference that each earlier run drifts from.
         usual = {name: median(self._time(name, run) for run in self.having(name)) for name in names}
         self.drifts = [self._drift(usual, run) if len(runs) > 1 else NONE for run in runs]
         self.before = {name: median(self.then(name)) for name in names}
         self.drift = self._drift(self.before, new)
 
     def field(self, name: HandlerName) -> str:
-        """Return the statistic that is known of the handler in all runs, the steadiest one."""
+        """Return the statistic to compare: ``steady_time`` if it is known, or else ``p50_time``."""
         return BEST if name in self._steady else "p50_time"
 
     def has(self, run: Handlers, name: HandlerName) -> bool:
-        """Tell whether a run has what the others are compared by, of a handler."""
+        """Return whether a run has the statistic that a handler is compared by."""
         return name in run and (name not in self._steady or name in self._known[id(run)])
 
     def _is_steady(self, name: HandlerName) -> bool:
@@ -67,44 +67,44 @@ class Level:
         return any(name in self._known[id(run)] for run in self._runs)
 
     def _share_of_computing(self, name: HandlerName) -> float:
-        # That of the new run is another one where the machine drifted.
+        # The new run comes last: drift changes the share it measures.
         known = [share for run in self.having(name) if (share := run[name].computing) is not None]
         if not known and name in self._new:
             known = [share for share in [self._new[name].computing] if share is not None]
-        return median(known) if known else 1.0  # what is short computes, mostly
+        return median(known) if known else 1.0  # unknown for short calls, which mostly compute
 
     def factor(self, name: HandlerName, run: int | None = None) -> float:
-        """Return what the drift multiplies the time of a handler by.
+        """Return the factor by which drift multiplies the time of a handler.
 
         Args:
             name: the handler.
-            run: which of the earlier runs; ``None`` for the new one.
+            run: the index of an earlier run; ``None`` for the new run.
         """
         drift = self.drift if run is None else self.drifts[run]
         return drift.factor(self._computing[name])
 
     def then(self, name: HandlerName) -> list[float]:
-        """Return the time of each earlier run that has the handler, the drift taken out."""
+        """Return the time in each earlier run that has the handler, corrected for drift."""
         return self.undrifted(name, partial(self._time, name))
 
     def now(self, name: HandlerName) -> float:
-        """Return the time of the new run, the drift taken out."""
+        """Return the time in the new run, corrected for drift."""
         return self._time(name, self._new) / self.factor(name)
 
     def computes(self, name: HandlerName) -> bool:
-        """Tell whether the handler computes most of its time."""
+        """Return whether the handler spends most of its time on a processor."""
         return self._computing[name] >= COMPUTES
 
     def ratio(self, name: HandlerName) -> float:
-        """Return how much longer the calls of the new run take, the drift taken out."""
+        """Return the time in the new run divided by the time before, corrected for drift."""
         return ratio(self.before[name], self.now(name))
 
     def undrifted(self, name: HandlerName, time: Callable[[Handlers], float]) -> list[float]:
-        """Return a time of each earlier run that has the handler, its drift taken out.
+        """Return a time in each earlier run that has the handler, corrected for drift.
 
         Args:
             name: the handler.
-            time: tells that of a run, in seconds.
+            time: a function that returns the measured time in a run, in seconds.
         """
         return [
             time(run) / self.factor(name, number)
@@ -113,13 +113,13 @@ class Level:
         ]
 
     def having(self, name: HandlerName) -> list[Handlers]:
-        """Return the earlier runs that have what a handler is compared by."""
+        """Return the earlier runs that have the statistic that a handler is compared by."""
         return [run for run in self._runs if self.has(run, name)]
 
     def _time(self, name: HandlerName, run: Handlers) -> float:
         key = name, id(run)
         if key not in self._times:
-            # Like is compared with like.
+            # The same statistic for all runs: steady times only compare with steady times.
             times = run[name].steady if name in self._steady else run[name].histogram
             self._times[key] = quantile(times, self._share)
         return self._times[key]
@@ -135,7 +135,7 @@ class Level:
 
 
 def ratio(before: float, after: float) -> float:
-    """Return ``after`` to ``before``: infinite where there was nothing before.
+    """Return ``after`` divided by ``before``; infinite if only ``before`` is 0.
 
     Example:
         >>> ratio(2.0, 3.0), ratio(0.0, 0.0), ratio(0.0, 3.0)

@@ -1,8 +1,8 @@
-"""Tests in the text of a report file: found line by line, read once somebody asks for them.
+"""Lazy reading of the tests in a report file, one line each.
 
-Most of a report is about its tests, and most who read a report want to know little of them. So
-each line is checked as it is, by a pattern of what is written there, and what a test did is kept as
-text, which is also how it is written again. That takes a fifth of the time of reading all of it.
+Tests make up most of a report, and most readers need few of them. So a regular expression checks
+the line of each test, and its phases stay JSON text until they are needed, or are written again
+unchanged. Loading a report this way takes a fifth of the time.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _PHASE = rf'{_TEXT}: \{{"outcome": {_TEXT}, "duration": {_TIME}, "handlers": {_H
 _PHASES = rf"\{{(?:{_PHASE}(?:, {_PHASE})*+)?+\}}"
 _BEGIN, _BETWEEN, _END = '{"test": ', ', "phases": ', "}"
 _LINE = re.compile(rf"{re.escape(_BEGIN)}({_TEXT}){_BETWEEN}({_PHASES}){_END}(,\n|\n\])", re.ASCII)
-"""A test as `line` and `smartcollect.profiles.document` write it, and nothing else."""
+"""The line of a test, exactly as `line` and `smartcollect.profiles.document` write it."""
 _OPEN, _LAST = "[\n", "\n]"
 _FIRST = f'\n"tests": {_OPEN}'
 NOT_HERE = "NaN"
-"""Stands for the tests in the text that `take` leaves: no report file has this word."""
+"""The placeholder for the tests in the text that `take` leaves; no report contains this word."""
 
 
 class Phases(Mapping[str, Phase]):
-    """What the phases of a test did, read once somebody asks.
+    """The phases of a test, parsed at the first access.
 
     Args:
-        text: JSON, which `_PHASES` fits.
+        text: the phases as JSON that `_PHASES` matches.
     """
 
     __slots__ = ("_read", "text")
@@ -67,11 +67,11 @@ class Phases(Mapping[str, Phase]):
 
 
 class Taken(NamedTuple):
-    """A report file without its tests.
+    """A report file with its tests taken out.
 
     Attributes:
-        rest: the text, with `NOT_HERE` for the tests.
-        tests: what they did.
+        rest: the text of the file, with `NOT_HERE` in place of the tests.
+        tests: the phases of each test.
     """
 
     rest: str
@@ -79,12 +79,15 @@ class Taken(NamedTuple):
 
 
 def take(text: str) -> Taken | None:
-    """Take the tests out of a report file; ``None`` where they are written in another way.
+    """Take the tests out of the text of a report file.
 
     Args:
-        text: all of the file.
+        text: the text of the whole file.
+
+    Returns:
+        The parts, or ``None`` if the tests are not formatted as smartcollect writes them.
     """
-    # No text of JSON has a newline in it: this can be nothing but a key.
+    # JSON strings contain no raw newline, so this is a key, not part of a string.
     start = text.find(_FIRST)
     if start < 0:
         return None
@@ -96,7 +99,7 @@ def take(text: str) -> Taken | None:
         if found is None:
             return None
         test, phases, end = found.groups()
-        # What a text of JSON says, most often as it is.
+        # Parse the name only if it has escapes, which is rare.
         name = str(json.loads(test)) if "\\" in test else test[1:-1]
         tests[name] = Phases(phases)
         at = found.end()
@@ -107,7 +110,7 @@ def line(test: str, phases: str) -> str:
     """Return the line of a test.
 
     Args:
-        test: its name, as JSON.
-        phases: what they did, as JSON.
+        test: the name of the test, as JSON.
+        phases: the phases of the test, as JSON.
     """
     return f"{_BEGIN}{test}{_BETWEEN}{phases}{_END}"

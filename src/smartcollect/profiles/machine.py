@@ -1,4 +1,4 @@
-"""What measured times depend on: the machine and the Python that they were taken with."""
+"""The machine and the Python that times were measured on, and differences between machines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 
 def fingerprint() -> dict[str, str]:
-    """What tells machines apart whose times cannot be compared.
+    """Return the properties of this machine; times compare only if all of them are equal.
 
     Returns:
         ``cpu`` (its model), ``cpus`` (how many), ``python`` (implementation and minor version) and
@@ -31,36 +31,38 @@ def fingerprint() -> dict[str, str]:
 
 
 MIXED = "mixed"
-"""Of a run whose shards ran on different machines, the key that tells how these differ."""
+"""The key for the differences, if the shards of a run ran on different machines."""
 
 
 def mixed(machines: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
-    """Return the machine of a run whose shards ran on some.
+    """Return the machine of a run with several shards.
+
+    Properties that all shards share are kept. The others are listed under the key ``mixed``.
 
     Args:
-        machines: at least one, as `fingerprint` tells them.
+        machines: the machine of each shard, at least one, as `fingerprint` returns it.
 
     Example:
         >>> dict(mixed([{"cpu": "one", "cpus": "2"}, {"cpu": "other", "cpus": "2"}]))
         {'cpus': '2', 'mixed': 'cpu: one, other'}
     """
-    told = {
-        key: sorted({machine.get(key, "not told") for machine in machines})
+    known = {
+        key: sorted({machine.get(key, "unknown") for machine in machines})
         for key in sorted({key for machine in machines for key in machine})
     }
-    agreed = {key: values[0] for key, values in told.items() if len(values) == 1}
-    apart = [f"{key}: {', '.join(values)}" for key, values in told.items() if len(values) > 1]
+    agreed = {key: values[0] for key, values in known.items() if len(values) == 1}
+    apart = [f"{key}: {', '.join(values)}" for key, values in known.items() if len(values) > 1]
     return MappingProxyType({**agreed, MIXED: "; ".join(apart)} if apart else agreed)
 
 
 def differences(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
-    """Return how the machines of two runs differ, a text for each difference.
+    """Return the differences between the machines of two runs, one text each.
 
-    A mixed machine is not even like itself: which test runs on which one differs from run to run.
+    A mixed machine differs even from itself: each run may assign tests to other machines.
 
     Example:
         >>> differences({"cpus": "2"}, {"cpus": "4"})
-        ('cpus: 2 then, 4 now',)
+        ('cpus: 2 before, 4 now',)
     """
     shards = [
         f"the shards of {which} run ran on different machines ({machine[MIXED]})"
@@ -68,14 +70,14 @@ def differences(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, .
         if MIXED in machine
     ]
     return tuple(shards) or tuple(
-        f"{key}: {then.get(key, 'not told')} then, {now.get(key, 'not told')} now"
+        f"{key}: {then.get(key, 'unknown')} before, {now.get(key, 'unknown')} now"
         for key in sorted(then.keys() | now.keys())
         if then.get(key) != now.get(key)
     )
 
 
 def _cpu() -> str:
-    # `platform.processor()` is empty or the architecture alone on Linux.
+    # On Linux, `platform.processor()` is empty or just the architecture.
     try:
         known = Path("/proc/cpuinfo").read_text("utf-8", "replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""Many profiles as one."""
+"""Merging of profiles."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .profile import Profile
 
 
 def merge(profiles: Iterable[Profile]) -> Profile:
-    """The profile of all calls of ``profiles``; that of none is empty.
+    """Return one profile of the calls in all ``profiles``; an empty profile if there are none.
 
-    The order of the profiles makes no difference to counts and percentiles. What made it (``run``)
-    is told where all say the same.
+    The order of the profiles makes no difference to counts and percentiles. The result has a
+    ``run`` only if all profiles have the same one.
 
     Example:
         >>> import smartcollect
@@ -32,7 +32,7 @@ def merge(profiles: Iterable[Profile]) -> Profile:
 
 
 class Merger:
-    """Merges profiles as they come."""
+    """A profile that grows as other profiles are added to it."""
 
     def __init__(self) -> None:
         self._handlers: dict[HandlerName, HandlerStats] = {}
@@ -46,7 +46,7 @@ class Merger:
         self._waiting = NO_WAITING
 
     def add(self, profile: Profile) -> None:
-        """Merges one more."""
+        """Merge another profile."""
         for name, stats in profile.handlers.items():
             if name not in self._handlers:
                 self._handlers[name] = HandlerStats()
@@ -57,7 +57,6 @@ class Merger:
         _merge_noted(self._raised, profile.raised)
         _merge_noted(self._repeats, profile.repeats)
         _merge_noted(self._edges, profile.edges)
-        # Most phases of a long run have none: only those that may be among them are told.
         for call in profile.slowest:
             self._slowest.add(call.name, call.elapsed, call)
         if not self._runs or profile.run != self._runs[-1]:
@@ -66,9 +65,9 @@ class Merger:
         self._waiting = self._waiting.plus(profile.waiting)
 
     def profile(self) -> Profile:
-        """Return what all that were added come to."""
+        """Return the merged profile."""
         return Profile(
-            # As logs name them they are in another order in each process.
+            # Sorted, as each process meets the handlers in a different order.
             MappingProxyType(dict(sorted(self._handlers.items()))),
             tuple(self._slowest.slowest()),
             tuple(sorted(self._raised.values(), key=lambda one: (-one.calls, one))),

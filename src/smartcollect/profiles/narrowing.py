@@ -1,4 +1,4 @@
-"""The part of a profile that is about some handlers."""
+"""Narrowing of a profile to some of its handlers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .profile import Profile
 
 
 def narrowed(profile: Profile, pattern: str) -> Profile:
-    """Return the part of a profile that is about some handlers.
+    """Return the part of a profile about the handlers that a pattern matches.
 
     Args:
-        profile: the whole.
-        pattern: a name, or a pattern such as ``users.*``.
+        profile: the whole profile.
+        pattern: the name of a handler, or a pattern such as ``users.*``.
 
     Raises:
-        KeyError: it fits no handler; the error suggests the nearest.
+        KeyError: ``pattern`` matches no handler; the error suggests a similar name.
 
     Example:
         >>> from smartcollect import HandlerName, HandlerStats
@@ -45,7 +45,7 @@ def narrowed(profile: Profile, pattern: str) -> Profile:
 
 
 def _phases(phases: Mapping[str, Phase], fitting: set[HandlerName]) -> Mapping[str, Phase]:
-    """Return the phases of a test that called some handlers."""
+    """Return the phases of a test that called handlers in ``fitting``, with only those calls."""
     used = {
         when: {name: usage for name, usage in phase.handlers.items() if name in fitting}
         for when, phase in phases.items()

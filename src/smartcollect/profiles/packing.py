@@ -1,7 +1,8 @@
-"""A profile as one short string, which can ride on a test report through every serializer.
+"""Conversion of a profile to a short string, and back.
 
-There is one for each phase that called a handler, so it holds what merges and nothing that can be
-worked out: a third of the length and of the time of `Profile.to_dict`, which is for other readers.
+The string travels with a test report from a pytest worker to its controller. Each phase of a test
+that called a handler makes one, so it holds only numbers that cannot be computed from others. That
+takes a third of the length and time of `Profile.to_dict`, which is a format for other programs.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from ..storage.statistics import HandlerStats
 from .parts import SlowCall, Waiting
 from .profile import Profile
 
-# One encoder for all: `json.dumps` makes a new one for each. Bound here: tests replace what others
-# look up while they run.
+# `json.dumps` would make a new encoder for each call. Bound at import, as test suites may replace
+# names in `json`.
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _decode = json.JSONDecoder().decode
 
 
 def pack(profile: Profile) -> str:
-    """The text that `unpack` reads."""
+    """Return a profile as text for `unpack`."""
     called, idle = [], []
     for name, stats in profile.handlers.items():
         if stats.calls:
@@ -30,7 +31,7 @@ def pack(profile: Profile) -> str:
         else:
             idle.append(name)
     found = profile.slowest, profile.raised, profile.repeats
-    # Most handlers of edges are among those that were called: their place there is shorter.
+    # Most handlers of edges were called: their index among the called ones is shorter.
     places = {tuple(one[:2]): place for place, one in enumerate(called)}
     edges = [
         (places.get(parent, parent), places.get(child, child), *rest)
@@ -40,9 +41,9 @@ def pack(profile: Profile) -> str:
 
 
 def unpack(text: str) -> Profile:
-    """The profile that was packed."""
+    """Return the profile in text that `pack` returned."""
     called, idle, slowest, raised, repeats, waiting, *later = _decode(text)
-    # Databases keep runs of the first version, which had no edges.
+    # Databases may hold runs of early releases, which had no edges.
     (edges,) = later or ([],)
     handlers = {
         HandlerName(switcher, handler): HandlerStats.unpack(numbers)

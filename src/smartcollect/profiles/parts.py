@@ -1,4 +1,4 @@
-"""What a profile is made of beside statistics."""
+"""Parts of a profile other than statistics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..storage.findings import Edge
 from .revision import Revision
 
 SLOWEST = 50
-"""How many of the slowest calls of all a profile keeps, beside the slowest of each handler."""
+"""The number of slowest calls that a profile keeps, besides the slowest of each handler."""
 
 
 class SlowCall(NamedTuple):
@@ -19,10 +19,10 @@ class SlowCall(NamedTuple):
 
     Attributes:
         name: the handler.
-        elapsed: seconds.
-        arguments: how they would be written, cut short.
-        error: the type of the exception that ended it, or ``""``.
-        test: where the call was made: a test's node id, or ``""``.
+        elapsed: the time of the call in seconds.
+        arguments: the arguments as source code, cut to a limit.
+        error: the type of the exception that ended the call, or ``""``.
+        test: the node id of the test that made the call, or ``""``.
     """
 
     name: HandlerName
@@ -33,17 +33,17 @@ class SlowCall(NamedTuple):
 
 
 def edge_order(edge: Edge) -> tuple[float, Edge]:
-    """Return what sorts edges: the largest total time first."""
+    """Return the sort key of an edge: the largest total time comes first."""
     return -edge.total_time, edge
 
 
 class Usage(NamedTuple):
-    """What one phase of a test spent in one handler.
+    """The calls of one handler in one phase of a test.
 
     Attributes:
-        calls: calls that ended.
-        errors: those that raised.
-        total_time: seconds in all calls.
+        calls: the number of calls that ended.
+        errors: the number of calls that raised.
+        total_time: the time in all calls, in seconds.
     """
 
     calls: int
@@ -51,7 +51,7 @@ class Usage(NamedTuple):
     total_time: float
 
     def plus(self, other: Usage) -> Usage:
-        """Both together."""
+        """Return the sum of both."""
         return Usage(
             self.calls + other.calls,
             self.errors + other.errors,
@@ -63,13 +63,14 @@ NO_USAGE = Usage(0, 0, 0.0)
 
 
 class Phase(NamedTuple):
-    """One phase of a test: its setup, its call or its teardown.
+    """One phase of a test: setup, call or teardown.
 
     Attributes:
-        outcome: how it ended, in pytest's words: ``passed``, ``failed``, ``skipped`` or, where a
-            plugin runs it again, ``rerun``.
-        duration: seconds, as the test report tells it; the sum where it ran more than once.
-        handlers: what it spent in each handler that it called.
+        outcome: pytest's outcome of the phase: ``passed``, ``failed``, ``skipped`` or, if a plugin
+            runs the test again, ``rerun``.
+        duration: the duration in the test report, in seconds; the sum if the phase ran more than
+            once.
+        handlers: the calls of each handler that the phase called.
     """
 
     outcome: str
@@ -77,7 +78,7 @@ class Phase(NamedTuple):
     handlers: Mapping[HandlerName, Usage]
 
     def plus(self, other: Phase) -> Phase:
-        """Both together, ``other`` the later one."""
+        """Return the sum of both, with the outcome of ``other``, which ran later."""
         handlers = dict(self.handlers)
         for name, usage in other.handlers.items():
             handlers[name] = handlers.get(name, NO_USAGE).plus(usage)
@@ -85,11 +86,11 @@ class Phase(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """How long the processes of a run waited for a processor.
+    """The time that the processes of a run spent waiting for a processor.
 
     Attributes:
-        waited: seconds in which their main threads could have run and did not.
-        time: seconds of the time in which that was noted.
+        waited: the time in which their main threads were ready to run and did not, in seconds.
+        time: the time over which this was measured, in seconds.
     """
 
     waited: float
@@ -97,11 +98,11 @@ class Waiting(NamedTuple):
 
     @property
     def share(self) -> float:
-        """The share of the time that they waited, from 0 to 1; 0 where nothing is known."""
+        """The share of the time spent waiting, from 0 to 1; 0 if it was not measured."""
         return min(self.waited / self.time, 1.0) if self.time else 0.0
 
     def plus(self, other: Waiting) -> Waiting:
-        """Both together."""
+        """Return the sum of both."""
         return Waiting(self.waited + other.waited, self.time + other.time)
 
 
@@ -109,14 +110,14 @@ NO_WAITING = Waiting(0.0, 0.0)
 
 
 class Run(NamedTuple):
-    """What made a profile.
+    """The run that made a profile.
 
     Attributes:
-        created: when, in Unix seconds.
+        created: the time when it was made, in Unix seconds.
         command: the command line.
-        machine: what the times depend on; those of equal machines can be compared.
-        versions: of Python and of the packages that took part.
-        revision: that of the code, where git tells it.
+        machine: the properties of the machine; times compare only if all are equal.
+        versions: the versions of Python and of the packages involved.
+        revision: the revision of the code in git, if there is one.
     """
 
     created: float

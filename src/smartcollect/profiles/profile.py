@@ -1,4 +1,4 @@
-"""``Profile``: an immutable, mergeable, JSON-able summary of recorded calls."""
+"""The class `Profile`: an immutable, mergeable, JSON-able summary of recorded calls."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _EMPTY: Mapping[Any, Any] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Profile:
-    """What some calls came to. Two profiles merge into that of all their calls.
+    """An immutable summary of recorded calls. Use `merge` to combine several.
 
     Attributes:
-        handlers: the statistics of each handler; registered ones without a call included.
+        handlers: the statistics of each handler, including registered handlers without a call.
         slowest: the 50 slowest of all calls and the 5 slowest of each handler, slowest first.
-        raised: how calls failed, by handler and type of exception.
-        repeats: handlers called again and again under single calls of another.
-        edges: which handlers called which, largest total time first.
-        tests: by test and phase, what was spent in each handler that was called.
-        run: what made it, where that is known.
-        incomplete: what is missing, a text for each cause; empty for a complete profile.
-        waiting: how long the processes waited for a processor.
+        raised: the exceptions that ended calls, by handler and type.
+        repeats: the repeated calls: handlers called many times under a single call of another.
+        edges: the calls between handlers, by caller and callee, largest total time first.
+        tests: the calls of each handler by test and phase.
+        run: the run that made the profile, if it is known.
+        incomplete: what is missing, one text for each cause; empty for a complete profile.
+        waiting: the time that the processes of the run waited for a processor.
 
     Example:
         >>> import smartcollect
@@ -52,7 +52,7 @@ class Profile:
 
     @classmethod
     def of(cls, summary: Summary) -> Profile:
-        """The profile of what a store remembers."""
+        """Return the profile of a store's summary."""
         return cls(
             handlers=MappingProxyType(summary.handlers),
             slowest=tuple(
@@ -71,13 +71,13 @@ class Profile:
         )
 
     def in_test(self, test: str, phase: str, outcome: str, duration: float) -> Profile:
-        """The same, as what a phase of a test did.
+        """Return a copy of the profile with its calls assigned to a phase of a test.
 
         Args:
             test: the node id of the test.
             phase: ``setup``, ``call`` or ``teardown``.
-            outcome: how it ended, in pytest's words.
-            duration: how long it took, in seconds.
+            outcome: pytest's outcome of the phase.
+            duration: the duration of the phase, in seconds.
         """
         used = {
             name: Usage(stats.calls, stats.errors, stats.total_time)
@@ -97,7 +97,7 @@ class Profile:
         )
 
     def called(self) -> dict[HandlerName, HandlerStats]:
-        """The handlers that were called, with their statistics.
+        """Return the handlers that were called, with their statistics.
 
         Example:
             >>> Profile().called()
@@ -106,11 +106,11 @@ class Profile:
         return {name: stats for name, stats in self.handlers.items() if stats.calls}
 
     def uncalled(self) -> list[HandlerName]:
-        """The registered handlers that no call reached, in order of their names."""
+        """Return the registered handlers that were never called, sorted by name."""
         return sorted(name for name, stats in self.handlers.items() if not stats.calls)
 
     def tests_of(self) -> dict[HandlerName, int]:
-        """In how many tests each called handler was called; fixtures count for their test."""
+        """Return the number of tests that called each handler, its fixtures included."""
         tests = dict.fromkeys(self.called(), 0)
         for phases in self.tests.values():
             for name in set().union(*(phase.handlers for phase in phases.values())):
@@ -119,21 +119,21 @@ class Profile:
         return tests
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-able data, from which `from_dict` makes the same profile.
+        """Return the profile as JSON-able data, for `from_dict`.
 
-        `smartcollect.profiles.schema` describes it.
+        The function `smartcollect.profiles.schema` returns the JSON Schema of this data.
         """
         return document.written(self)
 
     @classmethod
     def from_dict(cls, written: Any) -> Profile:
-        """Return the profile that `to_dict` wrote.
+        """Return the profile in data that `to_dict` returned.
 
         Args:
-            written: what `to_dict` returned, perhaps by way of JSON.
+            written: the data, which may have been saved as JSON and loaded again.
 
         Raises:
-            ValueError: ``written`` is something else, or was written by a newer version.
+            ValueError: ``written`` is not such data, is damaged, or was written by a newer version.
 
         Example:
             >>> Profile.from_dict(Profile().to_dict()) == Profile()

@@ -1,4 +1,4 @@
-"""The revision of the code that was measured, as git tells it."""
+"""The git revision of the measured code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _PATIENCE = 10.0
-# CI systems check out a commit, not a branch, and tell the branch beside it.
+# CI systems check out a commit and not a branch: these variables hold the branch.
 _BRANCHES = (
     "GITHUB_HEAD_REF",
     "GITHUB_REF_NAME",
@@ -25,10 +25,9 @@ class Revision(NamedTuple):
     """A revision of code.
 
     Attributes:
-        commit: its full hash.
-        branch: the branch that was checked out, or that a CI system says it tests; ``""`` where
-            nobody says.
-        dirty: whether files that git knows differ from the commit.
+        commit: the full hash of the commit.
+        branch: the branch that was checked out, or that a CI system tests; ``""`` if unknown.
+        dirty: True if tracked files differ from the commit.
     """
 
     commit: str
@@ -37,10 +36,13 @@ class Revision(NamedTuple):
 
 
 def revision(folder: Path) -> Revision | None:
-    """Return the revision that is checked out in a folder; ``None`` where git does not tell.
+    """Return the revision that is checked out in a folder.
 
     Args:
-        folder: any folder of the working tree.
+        folder: a folder of the working tree.
+
+    Returns:
+        The revision, or ``None`` if git is not installed, fails, or has no commit.
 
     Example:
         >>> revision(Path("/")) is None

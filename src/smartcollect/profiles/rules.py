@@ -1,4 +1,4 @@
-"""How much a statistic may grow from a baseline to a run."""
+"""Rules: how much a statistic may grow from a baseline to a run."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import NamedTuple
 from ..storage.fields import LIMITED, STATISTICS, Kind, named
 
 BEST = "steady_time"
-"""The statistic that a comparison takes unless another is asked for: the steadiest there is."""
+"""The default statistic of a comparison, as it varies least between equal runs."""
 DRIFT = "drift"
-"""What may grow beside statistics: the time of everything together."""
+"""The field of a rule that limits how much slower the run is as a whole, not one statistic."""
 
 
 class Rule(NamedTuple):
-    """How much a statistic may grow.
+    """A limit on the growth of a statistic.
 
     Attributes:
         field: the statistic, or ``drift``.
-        percent: by how many percent at most.
+        percent: the largest allowed growth, in percent.
     """
 
     field: str
@@ -29,12 +29,12 @@ class Rule(NamedTuple):
 
     @property
     def is_of_time(self) -> bool:
-        """Whether it is about times, which depend on the machine."""
+        """True if the rule limits a time, which depends on the machine."""
         return self.field == DRIFT or STATISTICS[self.field].kind is Kind.TIME
 
     @property
     def allowed(self) -> float:
-        """The largest ratio that the rule allows."""
+        """The largest allowed ratio of the value now to the value before."""
         return 1 + self.percent / 100
 
 
@@ -42,7 +42,7 @@ def parse_rule(text: str) -> Rule:
     """Return the rule in text such as ``25%`` or ``avg_time:20%``.
 
     Raises:
-        ValueError: the text is something else.
+        ValueError: the text is not a rule.
 
     Example:
         >>> parse_rule("avg_time:20%"), parse_rule("25%").field
@@ -56,7 +56,7 @@ def parse_rule(text: str) -> Rule:
         percent = math.nan
     if field not in (*LIMITED, DRIFT) or not 0 <= percent < math.inf:
         raise ValueError(
-            "accepted: PERCENT% or FIELD:PERCENT%, such as 25% or avg_time:20%; "
-            f"fields: {', '.join((*LIMITED, DRIFT))}"
+            "write PERCENT% or FIELD:PERCENT%, such as 25% or avg_time:20%, with a FIELD from "
+            f"{', '.join((*LIMITED, DRIFT))}"
         )
     return Rule(field, percent)

@@ -27,41 +27,45 @@ def schema() -> dict[str, Any]:
         schema=_about("name of this schema", const=SCHEMA),
         version=_about("version of this schema", const=VERSION),
         run=_about(
-            "what made the profile; null where that is not known", anyOf=[{"type": "null"}, _run()]
+            "the run that made the profile; null if unknown", anyOf=[{"type": "null"}, _run()]
         ),
-        complete=_about("whether nothing is missing", type="boolean"),
-        incomplete=_list("what is missing, a text for each cause", {"type": "string"}),
+        complete=_about("true if nothing is missing", type="boolean"),
+        incomplete=_list("what is missing, one text for each cause", {"type": "string"}),
         waiting=_about(
-            "how long the processes of the run waited for a processor",
+            "time that the processes of the run spent waiting for a processor",
             **_object(
                 waited=_number(
-                    Kind.TIME, "time in which their main threads could have run and did not"
+                    Kind.TIME, "time in which their main threads were ready to run and did not"
                 ),
-                time=_number(Kind.TIME, "of how long that was noted; 0 where nothing tells"),
+                time=_number(
+                    Kind.TIME, "time over which the waiting was measured; 0 if it was not"
+                ),
             ),
         ),
-        handlers=_list("each handler, those without a call included", _handler()),
-        uncalled=_list("the handlers that no call reached", {"$ref": "#/$defs/name"}),
-        tests=_list("each test that called a handler", _test()),
+        handlers=_list("all handlers, including those without a call", _handler()),
+        uncalled=_list("handlers that were never called", {"$ref": "#/$defs/name"}),
+        tests=_list("tests that called a handler", _test()),
         slowest=_list(
             "the 50 slowest of all calls and the 5 slowest of each handler, slowest first",
             _slow_call(),
         ),
         raised=_list(
-            "how calls failed, by handler and type of exception, most often first", _raised()
+            "exceptions that ended calls, by handler and type, most frequent first", _raised()
         ),
         repeats=_list(
-            "handlers that were called ten times or more under one call of another (or from "
-            "smartcollect_repeat_threshold on, where that is less)",
+            "repeated calls: handlers that were called ten times or more under one call of "
+            "another; if smartcollect_repeat_threshold is lower, it applies instead of ten",
             _repeat(),
         ),
-        edges=_list("which handlers called which, largest total time first", _edge()),
+        edges=_list(
+            "calls between handlers, by caller and callee, largest total time first", _edge()
+        ),
     )
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"{SCHEMA}, version {VERSION}",
-        "description": "What the handlers of a smartswitch application did in a run. Times are in "
-        "seconds, moments in Unix seconds.",
+        "description": "Summary of the recorded calls of a run. Times are in seconds, moments in "
+        "Unix seconds.",
         **whole,
         "$defs": {
             "count": {"type": "integer", "minimum": 0},
@@ -92,7 +96,7 @@ _LATER = (
     *("edges", "waiting", "steady_time", "steady", "steady_total", "ran_total", "read_total"),
     "revision",
 )
-"""What reports of the first days of this version have not."""
+"""Properties that reports of early releases lack; they are optional."""
 
 
 def _object(**properties: _Schema) -> _Schema:
@@ -106,8 +110,8 @@ def _object(**properties: _Schema) -> _Schema:
 
 def _name() -> dict[str, _Schema]:
     return {
-        "switcher": _text("name of the switcher that the selector starts from"),
-        "handler": _text("selector that dispatches the handler from there, such as users.list"),
+        "switcher": _text("name of the switcher where the selector starts, or of the module"),
+        "handler": _text("selector of the handler, such as users.list, or qualified name"),
     }
 
 
@@ -116,21 +120,21 @@ def _run() -> _Schema:
         return _about(description, type="object", additionalProperties={"type": "string"})
 
     return _object(
-        created=_about("when, in Unix seconds", type="number"),
+        created=_about("time when the run was made, in Unix seconds", type="number"),
         command=_list("the command line, word by word", {"type": "string"}),
         machine=texts(
-            "what times depend on: cpu, cpus, platform, python, and what plugins add; only "
-            "profiles of equal machines are compared"
+            "properties of the machine that times depend on: cpu, cpus, platform, python, and "
+            "those that plugins add; times compare only if all are equal"
         ),
         versions=texts("version by package"),
         revision={
-            "description": "that of the code that was measured; null where git does not tell",
+            "description": "git revision of the measured code; null if unknown",
             "anyOf": [
                 {"type": "null"},
                 _object(
-                    commit=_text("its full hash"),
-                    branch=_text("the branch; empty where it is not known"),
-                    dirty=_about("whether files differed from the commit", type="boolean"),
+                    commit=_text("full hash of the commit"),
+                    branch=_text("name of the branch; empty if unknown"),
+                    dirty=_about("true if files differed from the commit", type="boolean"),
                 ),
             ],
         },
@@ -142,16 +146,18 @@ def _handler() -> _Schema:
         **_name(),
         **{name: _number(one.kind, one.description) for name, one in STATISTICS.items()},
         histogram=_histogram(
-            "pairs: the middle of a bucket in seconds, the calls in it; there are 32 buckets for "
-            "each power of two"
+            "pairs of the middle of a bucket, in seconds, and the number of calls in it; there are "
+            "32 buckets for each power of two"
         ),
         steady=_histogram(
-            "the same of the steady times of the calls that read them: times without waiting for a "
-            "processor"
+            "histogram of the steady times, without waiting for a processor, of the calls whose "
+            "steady time was measured"
         ),
         steady_total=_number(Kind.TIME, "sum of the steady times"),
-        ran_total=_number(Kind.TIME, "time on a processor of all calls that were asked"),
-        read_total=_number(Kind.TIME, "time of all calls that were asked, waiting included"),
+        ran_total=_number(
+            Kind.TIME, "time on a processor of the calls whose time on a processor was measured"
+        ),
+        read_total=_number(Kind.TIME, "time of the same calls, including waiting"),
     )
 
 
@@ -170,12 +176,12 @@ def _test() -> _Schema:
         **_name(),
         calls=_number(Kind.COUNT, "calls in this phase"),
         errors=_number(Kind.COUNT, "calls that raised"),
-        total_time=_number(Kind.TIME, "time in all of them"),
+        total_time=_number(Kind.TIME, "time in these calls"),
     )
     phase = _object(
-        outcome=_text("how the phase ended: passed, failed, skipped, rerun, or interrupted"),
-        duration=_number(Kind.TIME, "time of the phase, summed where it ran again"),
-        handlers=_list("what the phase called", usage),
+        outcome=_text("outcome of the phase: passed, failed, skipped, rerun, or interrupted"),
+        duration=_number(Kind.TIME, "time of the phase; the sum if it ran more than once"),
+        handlers=_list("handlers that the phase called", usage),
     )
     return _object(
         test=_text("node id of the test"),
@@ -188,15 +194,15 @@ def _test() -> _Schema:
     )
 
 
-_TEST = "node id of the test; empty outside of tests"
+_TEST = "node id of the test; empty outside tests"
 
 
 def _slow_call() -> _Schema:
     return _object(
         **_name(),
         elapsed=_number(Kind.TIME, "time of the call"),
-        arguments=_text("as they would be written, cut short, secrets as ***"),
-        error=_text("type of the exception that ended it, or empty"),
+        arguments=_text("arguments as source code, cut short, with secrets as ***"),
+        error=_text("type of the exception that ended the call, or empty"),
         test=_text(_TEST),
     )
 
@@ -206,7 +212,7 @@ def _raised() -> _Schema:
         **_name(),
         type=_text("name of the exception's class"),
         message=_text("message of one of the exceptions, cut short"),
-        calls=_number(Kind.COUNT, "calls that raised it"),
+        calls=_number(Kind.COUNT, "calls that raised this type"),
         test=_text(_TEST),
     )
 
@@ -215,11 +221,11 @@ def _repeat() -> _Schema:
     return _object(
         parent={"$ref": "#/$defs/name"},
         child={"$ref": "#/$defs/name"},
-        times=_number(Kind.COUNT, "calls of the child under one call of the parent, at most"),
-        parents=_number(Kind.COUNT, "calls of the parent under which it was called so often"),
+        times=_number(Kind.COUNT, "largest number of calls of the child under one parent call"),
+        parents=_number(Kind.COUNT, "calls of the parent with repeated calls of the child"),
         same=_about(
-            "whether the arguments were alike each time (keep the answer); otherwise ask for all "
-            "at once",
+            "true if the arguments were the same each time, so that the result could be cached; "
+            "otherwise one call could fetch everything",
             type="boolean",
         ),
         test=_text(_TEST),
@@ -232,8 +238,8 @@ def _edge() -> _Schema:
         child={"$ref": "#/$defs/name"},
         calls=_number(
             Kind.COUNT,
-            "calls of the child that calls of the parent made directly; those of all parents, and "
-            "those that no recorded call made, add up to the calls of the child",
+            "calls of the child made directly by calls of the parent; the calls of the child are "
+            "the sum over all parents, plus the calls that no recorded call made",
         ),
-        total_time=_number(Kind.TIME, "time in these calls, including the calls inside them"),
+        total_time=_number(Kind.TIME, "time in these calls, including calls inside them"),
     )

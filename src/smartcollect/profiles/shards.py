@@ -1,4 +1,4 @@
-"""The shards of a run, each of which ran a part of the suite, as one profile."""
+"""Combination of shards, each a profile of a part of the suite, into one profile."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Shard(NamedTuple):
     """One shard of a run.
 
     Attributes:
-        name: how errors call it, such as the name of its file.
-        profile: what its tests came to.
+        name: the name for messages, such as the name of the file.
+        profile: the profile of the shard.
     """
 
     name: str
@@ -31,11 +31,11 @@ class Shard(NamedTuple):
 
 
 class Combined(NamedTuple):
-    """A whole run, made of its shards.
+    """A whole run, combined from its shards.
 
     Attributes:
-        profile: what all tests came to.
-        notes: what is odd about the shards, a line each.
+        profile: the profile of the whole run.
+        notes: warnings about the shards, one line each.
     """
 
     profile: Profile
@@ -45,14 +45,14 @@ class Combined(NamedTuple):
 def combine(shards: Iterable[Shard], expected: int | None = None) -> Combined:
     """Return the profile of the whole run.
 
-    The order of the shards makes no difference, not even to the last digit of a sum.
+    The result does not depend on the order of the shards: even sums are equal to the last digit.
 
     Args:
-        shards: the shards; the names of no two are the same.
-        expected: how many there should be; if some are missing, the profile is incomplete.
+        shards: the shards, with different names.
+        expected: the expected number of shards; the profile is incomplete if there are fewer.
 
     Raises:
-        ValueError: there are none or more than expected, or two of them are the same.
+        ValueError: there are no shards, more than expected, or two equal shards.
 
     Example:
         >>> run = combine([Shard("1.json", Profile(incomplete=("interrupted",)))], expected=2)
@@ -64,29 +64,29 @@ def combine(shards: Iterable[Shard], expected: int | None = None) -> Combined:
         raise ValueError("there are no shards to combine")
     missing = 0 if expected is None else expected - len(given)
     if missing < 0:
-        raise ValueError(f"{plural(len(given), 'shard')} are given, more than {expected} expected")
+        raise ValueError(f"there are {plural(len(given), 'shard')}, but only {expected} expected")
     profiles = [shard.profile for shard in given]
     merged = merge(profiles)
     incomplete = merged.incomplete
     if missing:
         is_or_are = "is" if missing == 1 else "are"
-        told = f"{missing:,} of {plural(expected or 0, 'shard')} {is_or_are} missing"
-        incomplete = (told, *incomplete)
+        cause = f"{missing:,} of {plural(expected or 0, 'shard')} {is_or_are} missing"
+        incomplete = (cause, *incomplete)
     run = _run_of([profile.run for profile in profiles])
     notes = (*_revisions(given), *_run_twice(given))
     return Combined(replace(merged, run=run, incomplete=incomplete), notes)
 
 
 def _in_order(shards: Sequence[Shard]) -> list[Shard]:
-    """Return shards in an order that depends on nothing but what is in them.
+    """Return the shards in an order that depends only on their contents.
 
     Raises:
-        ValueError: two of them are the same.
+        ValueError: two shards are equal.
     """
     often = Counter(map(_created, shards))
 
     def order(shard: Shard) -> tuple[float, str]:
-        # Shards that were really made differ in when: no more has to be looked at.
+        # The contents are slow to compare, and shards rarely have the same time.
         created = _created(shard)
         return created, _content(shard) if often[created] > 1 else ""
 
@@ -107,7 +107,7 @@ def _content(shard: Shard) -> str:
 
 
 def _run_of(runs: Sequence[Run | None]) -> Run | None:
-    """Return what made all shards, as far as they agree; ``None`` where one does not tell."""
+    """Return the common properties of the shards' runs; ``None`` if a shard has no run."""
     known = [run for run in runs if run is not None]
     if len(known) < len(runs):
         return None
@@ -121,18 +121,18 @@ def _run_of(runs: Sequence[Run | None]) -> Run | None:
     )
 
 
-def _agreed(told: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
+def _agreed(versions: Sequence[Mapping[str, str]]) -> Mapping[str, str]:
     return MappingProxyType(
         {
             key: value
-            for key, value in told[0].items()
-            if all(other.get(key) == value for other in told)
+            for key, value in versions[0].items()
+            if all(other.get(key) == value for other in versions)
         }
     )
 
 
 def _revision_of(revisions: Sequence[Revision | None]) -> Revision | None:
-    """Return the revision of all shards; ``None`` where they are of different commits."""
+    """Return the revision of the shards; ``None`` if unknown or if the commits differ."""
     known = [one for one in revisions if one is not None]
     if len(known) < len(revisions) or len({one.commit for one in known}) > 1:
         return None
@@ -145,16 +145,16 @@ def _revision_of(revisions: Sequence[Revision | None]) -> Revision | None:
 
 
 def _revisions(shards: Sequence[Shard]) -> list[str]:
-    """Tell of shards of different commits."""
+    """Return a warning if the shards come from different commits."""
     runs = [shard.profile.run for shard in shards]
     commits = {run.revision.commit[:12] for run in runs if run and run.revision}
     if len(commits) < 2:
         return []
-    return [f"the shards are of different commits: {', '.join(sorted(commits))}"]
+    return [f"the shards come from different commits: {', '.join(sorted(commits))}"]
 
 
 def _run_twice(shards: Sequence[Shard]) -> list[str]:
-    """Tell of tests that more than one shard ran."""
+    """Return a warning if several shards ran the same tests."""
     ran: dict[str, Shard] = {}
     twice = {}
     for shard in shards:
@@ -166,4 +166,4 @@ def _run_twice(shards: Sequence[Shard]) -> list[str]:
         return []
     one = twice[min(twice)]
     many = f"{plural(len(twice), 'test')} {'is' if len(twice) == 1 else 'are'}"
-    return [f"{many} in more than one shard, and count more than once, such as {one}"]
+    return [f"{many} in more than one shard and counted each time, such as {one}"]

@@ -1,4 +1,4 @@
-"""Whether a difference is more than chance."""
+"""Statistical tests for differences between times: is a growth more than chance?"""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from statistics import NormalDist, median
 from ..storage.histogram import bucket_of, middle_of
 
 SIGNIFICANT = 0.05
-"""The largest p at which a difference counts as real."""
+"""The largest p of a difference that counts as real."""
 _NORMAL = NormalDist()
 _SIGMAS = 1.4826
-"""Standard deviations of a normal distribution in its median absolute deviation."""
+"""The standard deviation of a normal distribution, divided by its median absolute deviation."""
 _OF_FEW = (1.196, 1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107)
-"""What the deviation of two to nine values is too small by (Croux and Rousseeuw, 1992)."""
+"""Corrections for the deviation of two to nine values (Croux and Rousseeuw, 1992)."""
 
 
 def slower(old: Mapping[int, int], new: Mapping[int, int]) -> float:
-    """Return how likely ``new`` looks so much slower than ``old`` when in truth it is not.
+    """Return the probability that ``new`` looks this much slower than ``old`` by chance.
 
-    The one-sided rank test of Mann and Whitney (1947) on binned values, which are tied inside a
-    bin: normal approximation with the corrections for ties and for continuity.
+    This is the one-sided rank test of Mann and Whitney (1947), with the normal approximation and
+    corrections for ties and continuity. Values in the same bucket are ties.
 
     Args:
-        old, new: histograms, calls by bucket; at least one call in each.
+        old, new: histograms, the number of calls by bucket, with at least one call each.
 
     Returns:
         p, from 0 to 1.
@@ -34,7 +34,7 @@ def slower(old: Mapping[int, int], new: Mapping[int, int]) -> float:
         0.002
     """
     size_old, size_new = sum(old.values()), sum(new.values())
-    # In units of half a pair: a new call counts two for each faster old one, one for a tie.
+    # Each pair of an old and a new call counts 2 if the new one is slower, and 1 for a tie.
     wins, below, ties = 0, 0, 0
     for bucket in sorted(old.keys() | new.keys()):
         there, here = old.get(bucket, 0), new.get(bucket, 0)
@@ -52,10 +52,11 @@ QUARTILES = (0.25, 0.5, 0.75)
 
 
 def scaled(histograms: Iterable[tuple[Mapping[int, int], Sequence[float]]]) -> dict[int, int]:
-    """Return one histogram of several, the times of each divided by factors.
+    """Return the sum of histograms, after dividing the times of each by factors.
 
     Args:
-        histograms: each with the factors at its quartiles; between them, those in between.
+        histograms: pairs of a histogram and its factors at the three quartiles; factors between
+            the quartiles are interpolated.
     """
     found: dict[int, int] = {}
     for histogram, factors in histograms:
@@ -80,12 +81,12 @@ def _between(factors: Sequence[float], share: float) -> float:
 
 
 def spread(values: Sequence[float]) -> float:
-    """Return how far values lie apart: a standard deviation, as a share of their median.
+    """Return the spread of values: a standard deviation as a share of their median.
 
-    It is worked out from the median absolute deviation, which a few outliers do not change.
+    It is estimated from the median absolute deviation, which a few outliers do not change.
 
     Args:
-        values: at least two, not negative.
+        values: at least two values, none of them negative.
 
     Example:
         >>> round(spread([1.0, 1.01, 1.02, 1.03, 9.0]), 4)
@@ -100,13 +101,13 @@ def spread(values: Sequence[float]) -> float:
 
 
 def of_median(spread: float, runs: int) -> float:
-    """Return the spread of the difference between a run and the median of others.
+    """Return the spread of the difference between one run and the median of other runs.
 
-    The variance of a median of normally distributed values is pi / 2 times that of their mean.
+    The median of normally distributed values has pi / 2 times the variance of their mean.
 
     Args:
-        spread: of single runs, a standard deviation.
-        runs: how many others there are.
+        spread: the spread of single runs, a standard deviation.
+        runs: the number of other runs.
 
     Example:
         >>> round(of_median(0.05, 5), 4)
@@ -116,11 +117,11 @@ def of_median(spread: float, runs: int) -> float:
 
 
 def outlying(growth: float, *spreads: float) -> float:
-    """Return how likely chance makes a handler grow so much.
+    """Return the probability that a handler grows this much by chance.
 
     Args:
-        growth: by how much it grew, as a share.
-        spreads: what growths are spread by, standard deviations as shares, each by itself.
+        growth: the growth as a share, such as 0.1 for 10 %.
+        spreads: the standard deviations of independent causes of growth, as shares.
 
     Returns:
         p, from 0 to 1.
@@ -134,10 +135,10 @@ def outlying(growth: float, *spreads: float) -> float:
 
 
 def corrected(chances: Sequence[float]) -> list[float]:
-    """Return p of each of several tests, corrected for their number.
+    """Return the p of several tests, each corrected for the number of tests.
 
-    Of all that is called real, the share in ``p`` is expected to be chance: the false discovery
-    rate of Benjamini and Hochberg (1995).
+    The corrected p is a false discovery rate (Benjamini and Hochberg, 1995): of all differences up
+    to that p, this share is expected to be chance.
 
     Example:
         >>> [round(p, 3) for p in corrected([0.01, 0.04, 0.03, 0.5])]

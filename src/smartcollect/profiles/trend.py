@@ -1,4 +1,4 @@
-"""Trends: in which of many runs the calls or the time of a handler changed for good."""
+"""Trends: lasting changes in the calls, errors and time of handlers over many runs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .rules import BEST
 from .steps import count_steps, time_steps
 
 FEWEST = 3
-"""Handlers that have to tell the drift of the machine for it to be taken out."""
+"""The smallest number of handlers that the drift of the machine can be measured on."""
 _TELLING = 50
 _USUAL = 20
-"""Runs that tell what is usual for a handler."""
+"""The number of runs that define the usual time of a handler."""
 _NOW_AND_THEN = 5
 _RECENT = 500
 
@@ -33,9 +33,9 @@ class Step(NamedTuple):
     Attributes:
         name: the handler.
         field: the statistic: ``calls``, ``errors`` or ``steady_time``.
-        before, after: its values; times are seconds, with the machine's drift taken out.
-        created: when the first run with the new value was made, in Unix seconds.
-        commit: the commit of that run; ``""`` where it is not known.
+        before, after: the values; times are in seconds, corrected for drift.
+        created: the time of the first run with the new value, in Unix seconds.
+        commit: the commit of that run; ``""`` if unknown.
     """
 
     name: HandlerName
@@ -47,19 +47,19 @@ class Step(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """``after`` to ``before``; infinite where there was nothing before."""
+        """``after`` divided by ``before``; infinite if only ``before`` is 0."""
         return ratio_of(self.before, self.after)
 
 
 @dataclass
 class Series:
-    """What runs tell of one handler, the oldest run first.
+    """The numbers of one handler in the runs that know it, the oldest run first.
 
     Attributes:
-        runs: which of the runs knew it, by their index.
-        calls, errors: how often.
-        times: the steady time of each run, in seconds.
-        computing: the share of its time that it runs on a processor; NaN where that is not known.
+        runs: the indexes of the runs.
+        calls, errors: the number of calls and of errors in each run.
+        times: the steady time in each run, in seconds.
+        computing: the share of its time that the handler ran on a processor; NaN if unknown.
     """
 
     runs: list[int] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Series:
         times: Iterable[float],
         computing: Iterable[float],
     ) -> None:
-        """Add later runs; see the attributes."""
+        """Add later runs; the arguments are like the attributes."""
         self.runs.extend(runs)
         self.calls.extend(calls)
         self.errors.extend(errors)
@@ -84,31 +84,31 @@ class Series:
         self.computing.extend(computing)
 
     def timed(self) -> tuple[list[int], list[float]]:
-        """Return the runs that called it, and its time in each."""
+        """Return the runs that called the handler, and its time in each."""
         if 0 not in self.calls:
             return self.runs, self.times
         known = [place for place, calls in enumerate(self.calls) if calls]
         return [self.runs[place] for place in known], [self.times[place] for place in known]
 
     def share_of_computing(self) -> float:
-        """Return the share of its time that the handler computes, usually."""
+        """Return the share of its time that the handler usually spends on a processor."""
         known = [share for share in self.computing[-_RECENT:] if not math.isnan(share)]
-        return median(known) if known else 1.0  # what is short computes, mostly
+        return median(known) if known else 1.0  # unknown for short calls, which mostly compute
 
 
 @dataclass(frozen=True)
 class Trend:
-    """How one handler developed over many runs, the oldest run first.
+    """The history of one handler over many runs, the oldest run first.
 
     Attributes:
         name: the handler.
-        created: when each run that knew it was made, in Unix seconds.
-        commits: the commit of each; ``""`` where it is not known.
-        calls, errors: how often each run called it, and how often it raised.
-        times: its steady time in each run, in seconds, with the machine's drift taken out; NaN
-            where it was not called.
+        created: the time of each run that knows the handler, in Unix seconds.
+        commits: the commit of each run; ``""`` if unknown.
+        calls, errors: the number of calls and of errors in each run.
+        times: the steady time in each run, in seconds, corrected for drift; NaN in runs that did
+            not call the handler.
         steps: the changes that three runs in a row confirm, the oldest first.
-        is_steadied: whether enough handlers told the drift of the machine to take it out.
+        is_steadied: True if the times are corrected for drift, which takes enough handlers.
     """
 
     name: HandlerName
@@ -127,13 +127,13 @@ def trends(
     commits: Sequence[str],
     wanted: Sequence[HandlerName],
 ) -> list[Trend]:
-    """Return how handlers developed over many runs of one machine, and their steps.
+    """Return the trends of handlers over many runs on one machine.
 
     Args:
-        handlers: all handlers; together they tell the drift of the machine.
-        created: when each run was made, in Unix seconds.
+        handlers: the numbers of all handlers, on which the drift of the machine is measured.
+        created: the time of each run, in Unix seconds.
         commits: the commit of each run.
-        wanted: the handlers that are asked for.
+        wanted: the handlers whose trends are returned.
     """
     drifts = _drifts(handlers, len(created))
     is_steadied = any(drift is not NONE for drift in drifts)
@@ -178,68 +178,73 @@ def trends(
 def _drifts(handlers: Mapping[HandlerName, Series], runs: int) -> list[Drift]:
     """Return how much slower each run was as a whole than the handlers usually are.
 
-    What is usual for a handler follows its last runs, with their drift taken out: so it says the
-    same when other handlers come or go, and when its own code changes.
+    The usual time of a handler follows its last runs, corrected for drift. So it stays comparable
+    when other handlers come or go, and when the code of the handler changes.
     """
-    by_run: list[list[tuple[_Teller, float]]] = [[] for _ in range(runs)]
-    for teller, timed, times in _tellers(handlers, runs):
+    by_run: list[list[tuple[_Reference, float]]] = [[] for _ in range(runs)]
+    for reference, timed, times in _references(handlers, runs):
         for run, time in zip(timed, times, strict=True):
-            by_run[run].append((teller, time))
+            by_run[run].append((reference, time))
     found = []
-    for told in by_run:
+    for measured in by_run:
         known = [
-            Ratio(time / teller.usual, teller.computing) for teller, time in told if teller.usual
+            Ratio(time / reference.usual, reference.computing)
+            for reference, time in measured
+            if reference.usual
         ]
-        # Where most handlers are new, those that were there before tell it alone.
-        told_enough = known and len(told) >= FEWEST
-        drift = Drift.of(known, min(FEWEST, len(known))) if told_enough else NONE
-        for teller, time in told:
-            teller.add(time / drift.factor(teller.computing))
+        # If most handlers are new, the few known before are enough.
+        has_enough = known and len(measured) >= FEWEST
+        drift = Drift.of(known, min(FEWEST, len(known))) if has_enough else NONE
+        for reference, time in measured:
+            reference.add(time / drift.factor(reference.computing))
         found.append(drift)
     return found
 
 
-class _Teller:
-    """A handler that tells the drift of the machine.
+class _Reference:
+    """A handler that the drift of the machine is measured on.
 
     Args:
-        computing: the share of its time that it computes.
-        usual: its usual time, in seconds; 0 until that is known.
+        computing: the share of its time that it spends on a processor.
+        usual: its usual time, in seconds; 0 until it is known.
     """
 
     def __init__(self, computing: float, usual: float) -> None:
         self.computing = computing
         self.usual = usual
         self._recent: deque[float] = deque(maxlen=_USUAL)
-        self._told = 0
+        self._added = 0
 
     def add(self, time: float) -> None:
-        """Note its time in one more run, the drift taken out."""
+        """Add the handler's time in one more run, corrected for drift."""
         self._recent.append(time)
-        self._told += 1
-        # Not each time: medians take most of the time.
-        if (self._told % _NOW_AND_THEN == 0 and self._told >= _USUAL // 2) or not self.usual:
+        self._added += 1
+        # Not after every run, as medians are slow.
+        if (self._added % _NOW_AND_THEN == 0 and self._added >= _USUAL // 2) or not self.usual:
             self.usual = median(self._recent) if len(self._recent) >= FEWEST else 0.0
 
 
-def _tellers(
+def _references(
     handlers: Mapping[HandlerName, Series], runs: int
-) -> Iterator[tuple[_Teller, list[int], list[float]]]:
-    """Yield handlers until fifty tell of each run, with the runs that called them."""
+) -> Iterator[tuple[_Reference, list[int], list[float]]]:
+    """Yield handlers to measure drift on, with the runs that called them and their times.
+
+    Fifty handlers for each run are enough.
+    """
     every = list(handlers.values())
-    # At random: those of one module may change together.
+    # In random order, as handlers of one module may change together.
     random.Random(0).shuffle(every)
     every.sort(key=_is_short)
-    told = [0] * runs
+    measured = [0] * runs
     for series in every:
         timed, times = series.timed()
-        if not times or min(map(told.__getitem__, timed)) >= _TELLING:
+        if not times or min(map(measured.__getitem__, timed)) >= _TELLING:
             continue
         for run in timed:
-            told[run] += 1
+            measured[run] += 1
         begins = timed[0] < _USUAL
         usual = median(times[:_USUAL]) if begins else 0.0
-        yield _Teller(series.share_of_computing(), usual), timed, times
+        yield _Reference(series.share_of_computing(), usual), timed, times
 
 
 def _is_short(series: Series) -> bool:
@@ -250,7 +255,7 @@ def _is_short(series: Series) -> bool:
 def _undrifted(series: Series, drifts: Sequence[Drift]) -> tuple[list[int], list[float]]:
     computing = series.share_of_computing()
     waiting = 1 - computing
-    # `Drift.factor` for each of a million times would take half of all the time.
+    # Inlines `Drift.factor`: calling it a million times would take half of the time.
     factors = [computing * drift[0] + waiting * drift[1] for drift in drifts]
     runs, times = series.timed()
     return runs, [time / factors[run] for run, time in zip(runs, times, strict=True)]

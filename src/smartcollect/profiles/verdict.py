@@ -1,4 +1,4 @@
-"""What a run is expected to come to: a ``Profile`` in, a ``Verdict`` out."""
+"""The verdict on a run: its profile checked against budgets, rules and a baseline."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from .rules import DRIFT, Rule
 
 @dataclass(frozen=True)
 class Expectations:
-    """What a run is judged by.
+    """The settings that a run is judged by.
 
     Attributes:
         budgets: limits on the statistics of the whole run.
-        test_budgets: limits on each test; here only those that judge nothing are noted.
-        fail_uncalled: whether a handler that is never called fails the run.
+        test_budgets: limits on each test. Tests are judged elsewhere; here an unused limit only
+            makes a note.
+        fail_uncalled: True if an uncalled handler fails the run.
         allow_uncalled: patterns of handlers that may stay uncalled.
-        repeat_threshold: from how many calls under one call on the run fails; 0 for never.
-        allow_repeats: patterns of a parent and a child that may repeat.
-        compare_fail: what may grow by how much, compared with a baseline.
+        repeat_threshold: the number of calls of a handler under one call that fails the run; 0 for
+            no limit.
+        allow_repeats: pairs of patterns, for a caller and a called handler, that may repeat.
+        compare_fail: rules for the allowed growth of statistics since the baseline.
         compare_min: the smallest growth of a time that counts, in seconds.
     """
 
@@ -39,11 +41,11 @@ class Expectations:
     compare_min: float = MINIMUM
 
     def judge_any(self, comparison: Comparison | None) -> bool:
-        """Tell whether anything of a run is judged by them.
+        """Return whether any of the settings judges the run.
 
         Args:
-            comparison: with the baseline, where there is one; differences to a different machine
-                are not judged.
+            comparison: the comparison with the baseline, if there is one. A comparison between
+                different machines is not judged.
         """
         compares = self.compare_fail and comparison is not None and not comparison.elsewhere
         return bool(
@@ -57,17 +59,17 @@ class Expectations:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a run was judged.
+    """The result of judging a run.
 
     Attributes:
-        failures: why it fails, a line for each cause.
-        notes: what was not judged, and why.
-        comparison: with the baseline, where there is one.
-        over_budget: the statistics that are over the budgets of the run, each one of the failures;
-            the largest excess first.
-        repeated: the calls that repeat too often, each one of the failures.
-        partial: why only a part of the suite ran; told where something is not judged for it.
-        unjudged: how many expectations are not judged, since only a part ran.
+        failures: why the run fails, one line for each cause.
+        notes: what was not judged and why, one line each.
+        comparison: the comparison with the baseline, if there is one.
+        over_budget: the statistics over the budgets of the run, the largest excess first. Each is
+            also one of the failures.
+        repeated: the calls that repeat too often. Each is also one of the failures.
+        partial: why only a part of the suite ran; ``""`` if everything was judged.
+        unjudged: the number of expectations that were not judged because only a part ran.
     """
 
     failures: tuple[str, ...] = ()
@@ -79,11 +81,11 @@ class Verdict:
     unjudged: int = 0
 
     def failing(self, *failures: str) -> Verdict:
-        """The same, with more causes to fail."""
+        """Return a copy of the verdict with more failures."""
         return replace(self, failures=(*self.failures, *failures))
 
     def noting(self, *notes: str) -> Verdict:
-        """The same, with more notes."""
+        """Return a copy of the verdict with more notes."""
         return replace(self, notes=(*self.notes, *notes))
 
 
@@ -97,15 +99,15 @@ def judge(
     """Judge a run.
 
     Args:
-        profile: that of the run.
-        expectations: what it is judged by.
-        baseline: that of an earlier run, or of several, to be compared with.
-        partial: tells why only a part of the suite ran; ``""`` where all of it did. It is asked
-            only where something is missing.
-        missed: what else is missing, which fails a run of the whole suite.
+        profile: the profile of the run.
+        expectations: the settings to judge by.
+        baseline: the profile of an earlier run, or several, to compare with.
+        partial: a function that returns why only a part of the suite ran, or ``""`` if all of it
+            ran. It is called only if something is missing.
+        missed: further missing things, one line each. They fail a run of the whole suite.
 
     Returns:
-        Why the run fails, what was not judged, and the comparison.
+        The verdict: failures, notes and the comparison.
 
     Example:
         >>> judge(Profile(), Expectations(fail_uncalled=True)).failures
@@ -114,12 +116,13 @@ def judge(
     handlers = profile.handlers
     over_budget = sorted(over([expectations.budgets], handlers), key=_worst_first)
     failures = [f"over budget: {one}" for one in over_budget]
-    missed = [*missed, *(f"budget of {one}" for one in unreached(expectations.budgets, handlers))]
-    missed += _uncalled(profile, expectations)
-    notes = [
-        f"budget of each test of {one}" for one in unreached(expectations.test_budgets, handlers)
+    missed = [
+        *missed,
+        *(f"unused budget: {one}" for one in unreached(expectations.budgets, handlers)),
     ]
-    # What did not run cannot be missed.
+    missed += _uncalled(profile, expectations)
+    notes = [f"unused test budget: {one}" for one in unreached(expectations.test_budgets, handlers)]
+    # In a partial run, the tests that did not run may call what is missing.
     why = partial() if missed else ""
     if why:
         notes += [f"not judged, since {why}: {one}" for one in missed]
@@ -186,6 +189,6 @@ def _repeated(profile: Profile, expectations: Expectations) -> Iterator[Repeat]:
 def _repeats(one: Repeat, threshold: int) -> str:
     place = f" ({one.test})" if one.test else ""
     return (
-        f"repeated: one call of {one.parent.handler} made {one.times:,} of "
+        f"repeated: one call of {one.parent.handler} made {one.times:,} calls of "
         f"{one.child.handler}; {threshold:,} or more fail{place}"
     )
