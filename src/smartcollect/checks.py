@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-WHOLE_NUMBER = "an integer of at least 0"
+WHOLE_NUMBER = "a whole number, zero or more"
 """The description of a valid value in errors about a failed `is_whole_number`."""
 _LARGEST = 2**63
 _LATEST = 1e12  # 30,000 years, in seconds

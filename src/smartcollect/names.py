@@ -42,7 +42,7 @@ class HandlerName(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Both parts in the syntax of watch patterns: ``shop.database:Connection.execute``."""
+        """The full name in the syntax of patterns: ``shop.database:Connection.execute``."""
         return f"{self.switcher}:{self.handler}"
 
     def fits(self, name: str) -> bool:

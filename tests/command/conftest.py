@@ -1,4 +1,4 @@
-"""Reports to give to the command, and two ways to run it: in this process, and as a process."""
+"""Fixtures that write reports and run the command, in this process or in a new one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from smartcollect.reports.report_file import report
 
 @pytest.fixture
 def written(tmp_path, monkeypatch):
-    """Writes the report of `profile_of` to a file in the working directory."""
+    """Return a function that writes the report of `profile_of` to a file."""
     monkeypatch.chdir(tmp_path)
 
     def write(name: str, calls: Mapping[str, list[float]] | Profile, **told: Any) -> Path:
@@ -34,11 +34,14 @@ def written(tmp_path, monkeypatch):
 
 @pytest.fixture
 def smartcollect():
-    """Runs the command in this process: the result has exit_code, stdout and stderr."""
+    """Return a function that runs the command in this process.
+
+    Its result has exit_code, stdout and stderr.
+    """
     testing = pytest.importorskip("click.testing", reason="comes with the extra command")
     from smartcollect.command import smartcollect
 
-    # Before click 8.2 both were one unless told otherwise.
+    # Before click 8.2, the default was to mix stdout and stderr.
     apart = {} if version("click") >= "8.2" else {"mix_stderr": False}
 
     def run(*words: object, env: Mapping[str, str] | None = None) -> Any:
@@ -51,7 +54,7 @@ def smartcollect():
 
 @pytest.fixture
 def process():
-    """Runs the command as a process of its own."""
+    """Return a function that runs the command in a new process."""
     pytest.importorskip("click", reason="comes with the extra command")
 
     def run(*words: object, **given: Any) -> subprocess.CompletedProcess[str]:

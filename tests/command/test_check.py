@@ -1,4 +1,4 @@
-"""``smartcollect check`` and ``compare``: reports are judged as pytest judges a run."""
+"""``smartcollect check`` and ``compare``: judge reports as pytest judges a run."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ CALLS = {"users.get": [0.001] * 4, "users.list": [0.5], "users.delete": []}
         (
             "--budget 'users.* calls<=3' --budget 'users.list max_time<=100ms'",
             [
-                # The one that is most over its budget comes first.
+                # The largest excess comes first.
                 "over budget: users.list: max_time is 500 ms, the budget is 100 ms",
                 "over budget: users.get: calls is 4, the budget is 3",
             ],
         ),
         (
             "--budget 'user.get calls<=4'",
-            ["budget of user.get: never called; .* did you mean 'users.get'?"],
+            ["unused budget: user.get was never called; .* did you mean 'users.get'?"],
         ),
         ("--fail-uncalled", ["never called: shop.users.delete"]),
         ("--fail-uncalled --allow-uncalled 'users.d*'", []),
         ("--repeat-threshold 13", []),
         (
             "--repeat-threshold 12",
-            ["repeated: one call of users.list made 12 of users.get; 12 or more fail$"],
+            ["repeated: one call of users.list made 12 calls of users.get; 12 or more fail$"],
         ),
         ("--repeat-threshold 12 --allow-repeats 'users.list>users.get'", []),
         ("--compare old.json --compare-fail calls:100%", []),
@@ -56,13 +56,13 @@ def test_a_report_is_judged(words, failures, written, smartcollect):
     result = smartcollect("check", "new.json", *shlex.split(words))
     assert (result.exit_code, result.stderr) == (1 if failures else 0, "")
     if not failures:
-        assert result.stdout.splitlines()[-1] == "new.json: nothing fails"
+        assert result.stdout.splitlines()[-1] == "new.json: no failures"
         return
     lines = result.stdout.splitlines()[-len(failures) :]
     assert all(map(re.match, failures, lines)), result.stdout
 
 
-def test_an_incomplete_report_fails_and_is_not_judged_by_what_is_missing(written, smartcollect):
+def test_an_incomplete_report_fails_and_missing_calls_are_not_judged(written, smartcollect):
     written("whole.json", CALLS, incomplete=("1 of 2 shards is missing", "interrupted"))
     words = ("check", "whole.json", "--fail-uncalled", "--budget", "orders.* calls<=1")
     result = smartcollect(*words)
@@ -71,32 +71,32 @@ def test_an_incomplete_report_fails_and_is_not_judged_by_what_is_missing(written
     assert lines[:2] == ["incomplete: 1 of 2 shards is missing", "incomplete: interrupted"]
     start = "not judged, since 1 of 2 shards is missing: "
     assert [line.startswith(start) for line in lines] == [False, False, True, True, False]
-    assert lines[-1] == "the report is incomplete; --allow-incomplete lets it pass"
+    assert lines[-1] == "the report is incomplete; --allow-incomplete accepts it"
     result = smartcollect(*words, "--allow-incomplete")
     assert (result.exit_code, result.stdout.splitlines()[:4]) == (0, lines[:4])
-    # What did run is over its budget, whatever is missing.
+    # Calls that were made are judged.
     words = ("check", "whole.json", "--allow-incomplete", "--budget", "users.* calls<=1")
     assert smartcollect(*words).exit_code == 1
 
 
-def test_what_is_not_judged_is_told(written, smartcollect):
+def test_the_output_says_what_was_not_judged(written, smartcollect):
     written("new.json", CALLS)
     written("old.json", {**CALLS, "users.get": [0.001] * 2}, machine={**MACHINE, "cpus": "64"})
     result = smartcollect("check", "new.json")
     assert result.exit_code == 0
-    assert result.stdout == "new.json: nothing was judged but whether it is complete\n"
+    assert result.stdout == "new.json: nothing was judged except completeness\n"
     result = smartcollect("check", "new.json", "--compare", "old.json")
     assert "nothing was judged" in result.stdout
     words = ("check", "new.json", "--compare", "old.json", "--compare-fail", "calls:1%")
     result = smartcollect(*words)
     assert result.exit_code == 0
-    assert "cpus: 64 then, 2 now" in result.stdout
+    assert "cpus: 64 before, 2 now" in result.stdout
     Path("empty").mkdir()
     result = smartcollect("check", "new.json", "--compare", "empty", "--compare-fail", "calls:1%")
     assert result.stdout.startswith("nothing to compare with: there is no run in empty\n")
 
 
-def test_copies_of_a_run_are_one_earlier_run(written, smartcollect):
+def test_copies_of_a_run_count_once(written, smartcollect):
     for name in ("runs/a.json", "runs/b.json", "runs/c.json", "other.json"):
         written(name, CALLS)
     written("runs/d.json", {**CALLS, "users.get": [0.002] * 4})
@@ -112,12 +112,18 @@ def test_copies_of_a_run_are_one_earlier_run(written, smartcollect):
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [
-        ("check new.json --budget users.get", "no limit is given, such as calls<=3"),
-        ("check new.json --budget 'users.get speed<=3'", "speed: no statistic that can be limited"),
-        ("check new.json --repeat-threshold x", "'x' is not accepted; accepted: a whole number"),
-        ("check new.json --allow-repeats 'a b'", "'a b' is not accepted; accepted: a handler"),
+        ("check new.json --budget users.get", "the budget has no limit; add one such as calls<=3"),
+        ("check new.json --budget 'users.get speed<=3'", "unknown statistic 'speed'; choose from"),
+        (
+            "check new.json --repeat-threshold x",
+            "'x' is not accepted; use a whole number, zero or more",
+        ),
+        (
+            "check new.json --allow-repeats 'a b'",
+            "'a b' is not accepted; use the name of a handler",
+        ),
         ("check new.json --compare-fail 25%", "--compare-fail: there is no baseline"),
-        ("check new.json --compare new.json --compare-fail x", "accepted: PERCENT% or FIELD:"),
+        ("check new.json --compare new.json --compare-fail x", "write PERCENT% or FIELD:"),
         ("check new.json --compare-min 1parsec", "'1parsec' is not a duration"),
         ("check new.json --compare gone.json", "'gone.json' does not exist"),
         ("check new.json --compare sqlite:///gone.db", "gone.db' does not exist"),
@@ -127,12 +133,12 @@ def test_copies_of_a_run_are_one_earlier_run(written, smartcollect):
         ("compare new.json", "Missing argument"),
         ("compare new.json . --fail 1%", "'.' is a directory"),
         ("compare empty new.json", "there is no report in empty"),
-        ("show new.json --sort speed", "'speed' is not accepted; accepted: total, "),
+        ("show new.json --sort speed", "'speed' is not accepted; choose from total, "),
         ("show new.json --handler user.get", "did you mean 'users.get'"),
         ("show new.json --format xml", "'xml' is not one of 'table', 'md', 'json', 'html'"),
     ],
 )
-def test_what_cannot_be_judged_is_refused_in_one_line(words, refusal, written, smartcollect):
+def test_errors_are_one_line(words, refusal, written, smartcollect):
     written("new.json", CALLS)
     Path("empty").mkdir()
     result = smartcollect(*shlex.split(words))

@@ -1,4 +1,4 @@
-"""``smartcollect combine``: one report of many shards."""
+"""``smartcollect combine``: one report from many shards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ tests = st.dictionaries(st.sampled_from(["one", "two", "three"]), st.just("get")
 shards = st.builds(
     profile_of,
     st.dictionaries(st.sampled_from(["get", "put", "list"]), times, max_size=3),
-    # Some were made at the same time, to the microsecond.
+    # Some shards have the same time.
     st.sampled_from([1.0, 2.0, 3.0]),
     tests,
     incomplete=st.sampled_from([(), ("interrupted",), ("1 test crashed",)]),
@@ -34,7 +34,7 @@ def text_of(profile):
 
 
 @given(st.lists(shards, min_size=1, max_size=6, unique_by=text_of), st.randoms())
-def test_any_order_makes_the_same_bytes(profiles, random):
+def test_the_order_of_shards_does_not_change_a_byte(profiles, random):
     given = [Shard(str(number), profile) for number, profile in enumerate(profiles)]
     made = combine(given)
     random.shuffle(given)
@@ -50,14 +50,14 @@ def test_any_order_makes_the_same_bytes(profiles, random):
 
 
 @given(st.lists(shards, min_size=1, max_size=4, unique_by=text_of), st.data())
-def test_a_shard_that_is_there_twice_is_found(profiles, data):
+def test_equal_shards_are_found(profiles, data):
     again = json.loads(text_of(data.draw(st.sampled_from(profiles))))
     given = [Shard(str(number), profile) for number, profile in enumerate(profiles)]
     with pytest.raises(ValueError, match="are the same shard"):
         combine([*given, Shard("again", Profile.from_dict(again))])
 
 
-def test_shards_become_a_report(written, smartcollect):
+def test_shards_are_combined_into_a_report(written, smartcollect):
     one = written("one.json", {"get": [0.1], "put": []}, tests={"test_get": "get"})
     two = written("two.json", {"get": [0.2], "put": [1.0]}, created=2.0, tests={"test_put": "put"})
     before = one.read_bytes(), two.read_bytes()
@@ -91,7 +91,7 @@ def test_a_missing_shard_makes_the_result_incomplete(written, smartcollect):
     assert load("whole.json").incomplete == ("interrupted",)
 
 
-def test_shards_of_different_jobs_keep_what_they_have_in_common(written, smartcollect):
+def test_the_result_keeps_what_the_runs_of_shards_share(written, smartcollect):
     def made(number, cpu, commit):
         return written(
             f"{number}.json",
@@ -114,7 +114,7 @@ def test_shards_of_different_jobs_keep_what_they_have_in_common(written, smartco
         "platform": "Linux x86_64",
         "python": "CPython 3.11",
     }
-    # Which test ran on which machine is another question in each run.
+    # Each run may assign tests to other machines, so times do not compare.
     result = smartcollect("compare", "whole.json", "whole.json", "--fail", "1%")
     assert result.exit_code == 0
     assert "shards of this run ran on different machines (cpu: EPYC, Xeon)" in " ".join(
@@ -122,19 +122,19 @@ def test_shards_of_different_jobs_keep_what_they_have_in_common(written, smartco
     )
     result = smartcollect("combine", files[0], made(2, "EPYC", "b" * 40), "-o", "whole.json")
     assert result.stderr == (
-        f"smartcollect: the shards are of different commits: {'a' * 12}, {'b' * 12}\n"
+        f"smartcollect: the shards come from different commits: {'a' * 12}, {'b' * 12}\n"
     )
     assert load("whole.json").run.revision is None
 
 
-def test_tests_that_ran_in_two_shards_are_told(written, smartcollect):
+def test_tests_in_two_shards_cause_a_warning(written, smartcollect):
     same = {f"test_{number}": "get" for number in range(3)}
     written("shard-2.json", {"get": [0.1] * 3}, tests=same)
     written("shard-2-again.json", {"get": [0.1] * 4}, created=2.0, tests={**same, "test_x": "get"})
     result = smartcollect("combine", "shard-2.json", "shard-2-again.json", "-o", "whole.json")
     assert result.exit_code == 0
     assert result.stderr == (
-        "smartcollect: 3 tests are in more than one shard, and count more than once, such as "
+        "smartcollect: 3 tests are in more than one shard and counted each time, such as "
         "test_0 (shard-2.json, shard-2-again.json)\n"
     )
     assert load("whole.json").tests["test_0"]["call"].duration == 1.0
@@ -147,21 +147,27 @@ def test_tests_that_ran_in_two_shards_are_told(written, smartcollect):
         ("shards shards/two.json -o whole.json", "two.json is given twice"),
         ("one.json copy.json -o whole.json", "copy.json and one.json are the same shard"),
         ("one.json recoded.json -o whole.json", "one.json and recoded.json are the same shard"),
-        ("one.json shards -o one.json", "one.json is a shard, too"),
-        ("shards -o shards/whole.json", "shards/whole.json would be a shard the next time"),
+        ("one.json shards -o one.json", "one.json is also a shard"),
+        (
+            "shards -o shards/whole.json",
+            "shards/whole.json would count as a shard of shards next time",
+        ),
         ("one.json -o whole.html", "'whole.html' does not end in .json"),
-        ("one.json shards -o whole.json --expect 1", "2 shards are given, more than 1 expected"),
+        ("one.json shards -o whole.json --expect 1", "there are 2 shards, but only 1 expected"),
         ("empty -o whole.json", "empty: there is no .json file in this folder"),
         ("one.json gone.json -o whole.json", "'gone.json' does not exist"),
-        ("one.json damaged.json -o whole.json", "damaged.json: it is no JSON, or cut off"),
+        (
+            "one.json damaged.json -o whole.json",
+            "damaged.json: the file is not valid JSON, or is cut off",
+        ),
         ("one.json newer.json -o whole.json", "newer.json: .*written by a newer smartcollect"),
-        ("one.json -o one.json/whole.json", "whole.json: not written: "),
+        ("one.json -o one.json/whole.json", "whole.json: the report cannot be written: "),
         ("one.json -o whole.json --expect 0", "Invalid value for '--expect'"),
         ("one.json", "Missing option '-o'"),
         ("-o whole.json", "Missing argument 'SHARD...'"),
     ],
 )
-def test_what_cannot_be_combined_is_refused_in_one_line(words, refusal, written, smartcollect):
+def test_errors_are_one_line(words, refusal, written, smartcollect):
     one = written("one.json", {"get": [0.1]}, tests={"test_get": "get"})
     written("shards/two.json", {"get": [0.2]}, created=2.0)
     Path("empty").mkdir()

@@ -1,4 +1,4 @@
-"""``smartcollect history``: the runs that a database keeps."""
+"""``smartcollect history``: the runs in a database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAY = 86_400.0
 
 @pytest.fixture
 def url(tmp_path, monkeypatch):
-    """A database with runs of ten days, in which a handler is called once more since the sixth."""
+    """Return the URL of a database of ten daily runs; from the sixth on, ``get`` has 5 calls."""
     monkeypatch.chdir(tmp_path)
     kept = KeptRuns("sqlite:///runs.db")
     for day in range(10):
@@ -42,7 +42,7 @@ def test_runs_are_listed(url, smartcollect):
     assert result.stdout == "there are no runs of branch topic\n"
 
 
-def test_trends_are_told(url, smartcollect):
+def test_trends_are_shown(url, smartcollect):
     result = smartcollect("history", "trend", "g*", "--db", url)
     assert result.exit_code == 0
     assert "1970-01-06 00:00:00 UTC" in result.stdout
@@ -94,12 +94,12 @@ def test_many_runs_are_deleted_at_once(tmp_path):
         ("list --db sqlite:///gone.db", "gone.db' does not exist"),
         ("list --db postgresql://ada:secret@127.0.0.1:1/runs", "ada:***@127.0.0.1:1/runs"),
         ("list --db sqlite:///runs.db --last many", "'many' is not accepted"),
-        ("prune --db sqlite:///runs.db", "give --keep N, --before TIME, or both"),
+        ("prune --db sqlite:///runs.db", "use --keep N, --before TIME, or both"),
         ("prune --db sqlite:///runs.db --before yesterday", "'yesterday' is not a time"),
         ("trend --db sqlite:///runs.db --branch topic", "has no runs of branch 'topic'"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_in_one_line(words, refusal, url, smartcollect):
+def test_errors_are_one_line(words, refusal, url, smartcollect):
     result = smartcollect("history", *words.split())
     assert (result.exit_code, result.stdout) == (2, "")
     [line] = result.stderr.splitlines()
@@ -122,13 +122,13 @@ def test_a_run_is_added_once(written, smartcollect):
     assert "added run 1 to sqlite:///runs.db" in smartcollect(*words).stdout
     result = smartcollect(*words)
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1] == "sqlite:///runs.db: this run is there already"
+    assert result.stdout.splitlines()[-1] == "sqlite:///runs.db: this run was already added"
     written("run.json", {"get": [0.002]})
     assert "added run 2 to" in smartcollect(*words).stdout
 
 
 @pytest.mark.parametrize("what", ["database", "run"])
-def test_the_verdict_is_told_before_a_run_that_cannot_be_added(what, written, smartcollect):
+def test_the_verdict_is_printed_even_if_the_run_cannot_be_added(what, written, smartcollect):
     made = profile_of({"get": [0.001]})
     written("run.json", made if what == "database" else replace(made, run=None))
     url = "sqlite:///gone/runs.db" if what == "database" else "sqlite:///runs.db"
@@ -146,7 +146,7 @@ def test_a_checked_run_is_added_if_it_is_complete(url, written, smartcollect):
     result = smartcollect(*words)
     assert result.exit_code == 1
     assert f"added run 11 to {url}; it became slower, so no later run is compared" in result.stdout
-    # And so it is not what the next one is compared with.
+    # A run with a regression is not in the baseline of the next run.
     written("new.json", calls, created=DAY * 12)
     assert smartcollect(*words).exit_code == 1
     written("new.json", calls, created=DAY * 13, incomplete=("1 of 2 shards is missing",))

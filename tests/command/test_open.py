@@ -1,4 +1,4 @@
-"""``smartcollect open``: a page of HTML, in a browser where there is one."""
+"""``smartcollect open``: an HTML page, in a browser if there is one."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ pytest.importorskip("jinja2", reason="comes with the extra html")
 
 
 @pytest.fixture
-def nobody_looks(monkeypatch):
+def no_browser(monkeypatch):
     for name in ("BROWSER", "CI", "DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")
 
 
-def test_where_nobody_looks_the_page_is_told(nobody_looks, written, smartcollect):
+def test_without_a_browser_the_path_is_printed(no_browser, written, smartcollect):
     written("run.json", {"get": [0.1]})
     result = smartcollect("open", "run.json")
     assert result.exit_code == 0
     page = Path(result.stdout.strip())
     assert page.name == "run.html"
     assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
-    assert result.stderr == "smartcollect: there is no browser here to open it in\n"
+    assert result.stderr == "smartcollect: there is no browser to open the page in\n"
     page.unlink()
     page.parent.rmdir()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="BROWSER is a script")
-def test_a_browser_opens_the_page(nobody_looks, written, process, tmp_path):
+def test_a_browser_opens_the_page(no_browser, written, process, tmp_path):
     written("run.json", {"get": [0.1]})
     pipe, browser = tmp_path / "pipe", tmp_path / "browser"
     os.mkfifo(pipe)
     browser.write_text(f'#!/bin/sh\necho "$1" > {pipe}\n')
     browser.chmod(0o755)
-    # It waits until somebody reads the pipe, and the command does not.
+    # The browser waits until the pipe is read; the command must not wait for the browser.
     result = process("open", "run.json", "-o", "made/page.html", env={"BROWSER": str(browser)})
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == "made/page.html\n"
     assert pipe.read_text().strip() == Path("made/page.html").resolve().as_uri()
     result = process("open", "run.json", "-o", "p.html", env={"BROWSER": str(browser), "CI": "1"})
-    assert "there is no browser here" in result.stderr
+    assert "there is no browser to open the page in" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [
-        ("run.json -o run.json/page.html", "not written"),
+        ("run.json -o run.json/page.html", "the page cannot be written"),
         ("gone.json", "'gone.json' does not exist"),
         ("run.json -o run.json", "--output: 'run.json' does not end in .html"),
     ],
 )
-def test_what_cannot_be_opened(words, refusal, nobody_looks, written, smartcollect):
+def test_errors(words, refusal, no_browser, written, smartcollect):
     report = written("run.json", {"get": [0.1]})
     before = report.read_bytes()
     result = smartcollect("open", *words.split())

@@ -1,4 +1,4 @@
-"""The command as a process: its exit status, pipes, encodings, completion, what it imports."""
+"""The command as a process: exit status, pipes, encodings, completion and imports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_exit_status(written, process):
     assert process("--help").stdout.startswith("Usage: smartcollect [OPTIONS] COMMAND [ARGS]...")
 
 
-def test_the_script_is_this_command():
+def test_the_entry_point_exists():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     module, _, name = project["scripts"]["smartcollect"].partition(":")
     assert callable(getattr(importlib.import_module(module), name))
@@ -65,7 +65,7 @@ def test_commands_import_neither_pytest_nor_smartswitch(written, tmp_path):
 
 
 @needs_click
-def test_the_help_imports_no_more_than_it_needs(process):
+def test_the_help_imports_only_the_command(process):
     code = (
         "import sys; before = set(sys.modules); from smartcollect.command import smartcollect\n"
         "try: smartcollect(['check', '--help'])\n"
@@ -99,7 +99,7 @@ def test_without_click_one_line_says_what_to_install():
         (["check", "run.json", "--budget", "* calls<=0"], 1),
     ],
 )
-def test_a_pipe_that_is_closed_ends_the_output_and_not_the_verdict(words, status, written):
+def test_a_closed_pipe_does_not_change_the_exit_status(words, status, written):
     written("run.json", CALLS)
     reading, writing = os.pipe()
     os.close(reading)
@@ -116,7 +116,7 @@ def test_a_pipe_that_is_closed_ends_the_output_and_not_the_verdict(words, status
 @pytest.mark.parametrize(
     "words", ["show run.json", "show run.json --format json", "check run.json", "--help"]
 )
-def test_an_output_that_cannot_be_written_is_told_in_one_line(words, where, written):
+def test_an_output_that_cannot_be_written_is_an_error_in_one_line(words, where, written):
     written("run.json", CALLS)
     done = subprocess.run(
         ["/bin/sh", "-c", f'"{sys.executable}" -m smartcollect {words} {where}'],
@@ -138,14 +138,14 @@ def test_ctrl_c_is_quiet(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    # Once somebody reads, the command is on its way, and waits for what never comes.
+    # The pipe opens once the command reads it; the command then waits for data that never comes.
     with shard.open("w"):
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)
     assert (running.returncode, out, err.strip()) == (130, b"", b"")
 
 
-def test_what_the_output_cannot_show_is_replaced(written, process):
+def test_characters_that_the_output_lacks_are_replaced(written, process):
     written("run.json", {"käse": [0.000001], "用户": [0.1]}, tests={"test_ü": "käse"})
     plain = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     result = process("show", "run.json", env=plain)
@@ -155,7 +155,7 @@ def test_what_the_output_cannot_show_is_replaced(written, process):
     result = process("check", "run.json", "--budget", "käse calls<=0", env=plain)
     assert result.returncode == 1
     assert "over budget: k?se" in result.stdout
-    # What programs read is what it is.
+    # JSON is UTF-8 and keeps all characters.
     assert "用户" in process("show", "run.json", "--format", "json", env=plain).stdout
 
 
@@ -204,7 +204,7 @@ def test_the_shell_completes(shell, process, written):
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_bash_takes_the_script(process, written, tmp_path):
+def test_the_completion_script_runs_in_bash(process, written, tmp_path):
     written("run.json", CALLS)
     made = process(env={"_SMARTCOLLECT_COMPLETE": "bash_source"})
     command = tmp_path / "bin" / "smartcollect"

@@ -1,4 +1,4 @@
-"""``smartcollect show`` and ``compare``: what reports say, in each format."""
+"""``smartcollect show`` and ``compare``: their output in each format."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_report_as_a_table(written, smartcollect):
     assert "orders.put    " not in result.stdout
 
 
-def test_columns_tells_how_wide_lines_may_be(written, smartcollect):
+def test_the_variable_columns_limits_the_width(written, smartcollect):
     written("run.json", whole())
     result = smartcollect("show", "run.json", env={"COLUMNS": "200"})
     wide = max(map(len, result.stdout.splitlines()))
@@ -132,7 +132,7 @@ def test_a_comparison_as_json(written, smartcollect):
     ]
 
 
-def test_a_growth_from_nothing_has_no_ratio(written, smartcollect):
+def test_a_growth_from_zero_has_no_ratio(written, smartcollect):
     written("old.json", {"get": [0.001] * 2})
     stats = profile_of({"get": [0.001] * 2}, created=2.0)
     next(iter(stats.handlers.values())).errors = 1
@@ -141,7 +141,7 @@ def test_a_growth_from_nothing_has_no_ratio(written, smartcollect):
     assert json.loads(smartcollect(*words).stdout)["changes"][0]["ratio"] is None
 
 
-@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="files have no such names there")
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="such file names are not allowed")
 @pytest.mark.parametrize("format", ["table", "md", "json", "html"])
 def test_a_file_of_any_name_can_be_compared(format, written, process):
     if format == "html":

@@ -153,14 +153,14 @@ def test_a_budget_without_calls_fails(api):
     with failing("idle: never called"):
         api.collect.assert_budget("idle", calls=3)
     api.collect.assert_budget("idle", calls=0)
-    with failing("users.*: never called"):
+    with failing("users.* was never called"):
         api.collect.assert_budget("users.*", calls=3)
 
 
 def test_an_ambiguous_name_fails(api):
     other = Switcher("other").plug(api.collect)
     other("work")(lambda: None)()
-    with failing("'work' fits 'api.work', 'other.work'; accepted: one of these full names"):
+    with failing("'work' matches 'api.work', 'other.work'; use one of these full names"):
         api.collect.assert_called("work")
     api.collect.assert_called("other.work", times=1)
 

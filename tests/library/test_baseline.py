@@ -21,7 +21,7 @@ SLOWER = parse("avg_time:20%")
 
 
 def profile(run=HERE, **handlers):
-    """The profile of handlers whose calls took so many seconds."""
+    """Return a profile of handlers from the times of their calls, in seconds."""
     made = {}
     for name, times in handlers.items():
         stats = made[HandlerName("api", name)] = HandlerStats()
@@ -55,8 +55,8 @@ def test_parse(text, rule):
     "text",
     ["", "%", "avg_time", "avg_time:", "avg_time:x%", "-1%", "speed:20%", "calls:nan", ":20%"],
 )
-def test_parse_refuses(text):
-    with pytest.raises(ValueError, match=r"accepted: PERCENT% or FIELD:PERCENT%, such as 25%"):
+def test_invalid_rules(text):
+    with pytest.raises(ValueError, match=r"write PERCENT% or FIELD:PERCENT%, such as 25%"):
         parse(text)
 
 
@@ -70,11 +70,13 @@ def test_a_regression_is_shown_with_its_ratio_and_p():
     assert slow.p < 1e-6
     assert (same.name, same.regression, same.ratio) == (B, False, 1)
     assert same.p == pytest.approx(1)
-    assert slow.why.startswith("+200 % (20 % allowed), 500 ms more, p 0.0000, 20 and 20 calls")
+    assert slow.why.startswith(
+        "+200 % (20 % allowed), 500 ms more, p = 0.0000, 20 calls before, 20 now"
+    )
     assert same.why == "+0 %, 20 % allowed"
 
 
-def test_faster_is_no_regression():
+def test_faster_is_not_a_regression():
     assert regressions(profile(a=[0.03] * 20), profile(a=[0.01] * 20)) == []
 
 
@@ -84,35 +86,35 @@ def test_the_percentage_itself_is_allowed(now, found):
 
 
 @pytest.mark.parametrize(("minimum", "found"), [(0.02, [("a", "avg_time")]), (0.0201, [])])
-def test_a_small_difference_is_none(minimum, found):
+def test_growth_below_the_minimum_is_not_a_regression(minimum, found):
     old, new = profile(a=[0.01] * 20), profile(a=[0.03] * 20)
     assert regressions(old, new, minimum=minimum) == found
 
 
-def test_what_may_be_noise_is_no_regression():
-    # One call of twenty was very slow: the mean is twice what it was, the calls are as fast.
+def test_noise_is_not_a_regression():
+    # One very slow call of twenty doubles the mean; the other calls are as fast as before.
     old, new = profile(a=[0.01] * 20), profile(a=[*[0.01] * 19, 0.21])
     assert regressions(old, new) == []
     (change,) = compare(old, new, [SLOWER]).changes
-    assert change.why.startswith("+100 %, but may be chance: p 0.")
+    assert change.why.startswith("+100 %, but may be chance: p = 0.")
 
 
 @pytest.mark.parametrize(("then", "now"), [(2, 20), (20, 2), (1, 1)])
-def test_of_two_calls_nothing_can_be_told(then, now):
+def test_two_calls_are_too_few_to_judge(then, now):
     found = compare(profile(a=[0.01] * then), profile(a=[0.03] * now), [SLOWER])
     (change,) = found.changes
     few = min(then, now)
-    assert change.why == f"{few} call{'s' * (few > 1)}: nothing can be told"
+    assert change.why == f"{few} call{'s' * (few > 1)}, too few to judge"
     assert (change.p, change.regression, found.judged) == (None, False, 0)
 
 
-def test_of_three_calls_it_can():
+def test_three_calls_are_enough_to_judge():
     found = compare(profile(a=[0.01] * 3), profile(a=[0.03] * 3), [SLOWER])
     assert found.changes[0].regression
     assert found.judged == 1
 
 
-def test_a_growth_of_less_than_a_tenth_of_a_millisecond_is_none():
+def test_growth_below_a_tenth_of_a_millisecond_is_not_a_regression():
     old = profile(a=[0.0001] * 20)
     assert regressions(old, profile(a=[0.00019] * 20)) == []
     assert regressions(old, profile(a=[0.00021] * 20)) == [("a", "avg_time")]
@@ -130,7 +132,7 @@ def test_counts_are_exact():
     assert regressions(profile(a=[0.0]), profile(a=[0.0]), parse("errors:0%")) == []
 
 
-def test_more_calls_make_a_total_grow():
+def test_more_calls_make_the_total_a_regression():
     old, new = profile(a=[0.01] * 10), profile(a=[0.01] * 20)
     assert regressions(old, new, parse("total_time:20%")) == [("a", "total_time")]
     assert regressions(old, new, parse("avg_time:20%")) == []
@@ -152,23 +154,23 @@ def test_each_rule_has_its_rows_and_regressions_come_first():
 def test_handlers_that_were_added_and_removed():
     found = compare(profile(a=[1.0]), profile(b=[1.0]))
     assert (found.added, found.removed, found.changes) == ((B,), (A,), ())
-    # A handler that is registered and not called is no handler of the comparison.
+    # The comparison leaves out handlers that are registered but never called.
     assert compare(profile(a=[]), profile(b=[])).added == ()
 
 
-@pytest.mark.parametrize("told", [None, HERE._replace(machine={**HERE.machine, "cpu": "other"})])
-def test_another_machine_fails_nothing(told):
-    old, new = profile(a=[0.01] * 20, run=told), profile(a=[0.03] * 20)
+@pytest.mark.parametrize("run", [None, HERE._replace(machine={**HERE.machine, "cpu": "other"})])
+def test_a_different_machine_does_not_fail_the_run(run):
+    old, new = profile(a=[0.01] * 20, run=run), profile(a=[0.03] * 20)
     found = compare(old, new, [SLOWER])
     assert found.regressions == ()
     assert found.changes[0].ratio == pytest.approx(3)
-    if told is None:
-        assert found.elsewhere == ("no machine is told",)
+    if run is None:
+        assert found.elsewhere == ("a report does not name its machine",)
     else:
-        assert found.elsewhere == (f"cpu: other then, {HERE.machine['cpu']} now",)
+        assert found.elsewhere == (f"cpu: other before, {HERE.machine['cpu']} now",)
 
 
-def test_ratio_of_nothing():
+def test_the_ratio_to_a_time_of_zero():
     found = compare(profile(a=[0.0]), profile(a=[0.5]))
     assert math.isinf(found.changes[0].ratio)
     assert compare(profile(a=[0.0]), profile(a=[0.0])).changes[0].ratio == 1
@@ -179,7 +181,7 @@ histograms = st.lists(st.integers(0, 6), min_size=1, max_size=12)
 
 @given(histograms, histograms)
 def test_the_rank_test_counts_pairs(old, new):
-    """The textbook's definition: the share of pairs in which the new call is the slower one."""
+    """The result matches the textbook: the share of pairs in which the new call is slower."""
     wins = sum((b > a) + (b == a) / 2 for a in old for b in new)
     mean = len(old) * len(new) / 2
     size = len(old) + len(new)
@@ -194,7 +196,7 @@ def test_the_rank_test_counts_pairs(old, new):
 
 
 def test_the_rank_test_is_close_to_the_exact_one():
-    """Of all ways to deal eight ranks to two groups, the share that looks as slow or slower."""
+    """The exact p is the share of all ways to deal eight ranks that look as slow or slower."""
     ranks = range(8)
     sums = [sum(chosen) for chosen in combinations(ranks, 4)]
     for chosen in [(4, 5, 6, 7), (3, 5, 6, 7), (2, 3, 6, 7), (0, 1, 2, 3)]:
@@ -219,19 +221,19 @@ def test_load(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "it cannot be read: No such file"),
-        ("", "it is no JSON, or cut off"),
-        ('{"schema": "smartcollect/pro', "it is no JSON, or cut off"),
-        ("[" * 100_000, "it is no JSON"),
-        ('{"schema": NaN}', "NaN is no number"),
-        ("\udcff", "it is no JSON, or cut off"),
-        ("{}", "no smartcollect/profile"),
-        ('{"schema": "smartcollect/log", "version": 1}', "no smartcollect/profile"),
+        (None, "the file cannot be read: No such file"),
+        ("", "the file is not valid JSON, or is cut off"),
+        ('{"schema": "smartcollect/pro', "the file is not valid JSON, or is cut off"),
+        ("[" * 100_000, "the file is not valid JSON: nested too deep"),
+        ('{"schema": NaN}', "NaN is not a valid number"),
+        ("\udcff", "the file is not valid JSON, or is cut off"),
+        ("{}", "not a smartcollect/profile"),
+        ('{"schema": "smartcollect/log", "version": 1}', "not a smartcollect/profile"),
         ('{"schema": "smartcollect/profile", "version": 2}', "by a newer smartcollect"),
         ('{"schema": "smartcollect/profile", "version": 1, "run": 5}', "damaged"),
     ],
 )
-def test_load_refuses_in_one_line(tmp_path, text, message):
+def test_load_rejects_other_files_in_one_line(tmp_path, text, message):
     path = tmp_path / "old.json"
     if text is not None:
         path.write_bytes(text.encode("utf-8", "surrogateescape"))

@@ -23,7 +23,7 @@ def test_each_statistic_can_be_limited(field):
     ("text", "message"),
     [
         ("", "is not a budget"),
-        ("users.*", "users.*: no limit is given"),
+        ("users.*", "users.*: the budget has no limit; add one"),
         ("users.* calls", "is not a budget"),
         ("users.* calls<3", "is not a budget"),
         ("users.* calls<=", "is not a budget"),
@@ -33,10 +33,10 @@ def test_each_statistic_can_be_limited(field):
         ("users.* max_tme<=1s", "max_tme: no statistic .* did you mean 'max_time'"),
         ("users.* last_call<=1", "last_call: no statistic"),
         ("users.* max_time<=soon", "max_time: 'soon' is not a duration"),
-        ("users.* calls<=1 calls<=2", "calls: limited twice"),
+        ("users.* calls<=1 calls<=2", "limits calls twice"),
     ],
 )
-def test_parse_refuses(text, message):
+def test_invalid_budgets(text, message):
     with pytest.raises(ValueError, match=message):
         parse(text)
 
@@ -73,13 +73,13 @@ def test_over(handlers):
     ]
 
 
-def test_budgets_of_one_rank_hold_together(handlers):
+def test_budgets_of_the_same_rank_all_apply(handlers):
     strict, loose = parse("a calls<=0"), parse("* calls<=1")
     for rank in ([strict, loose], [loose, strict]):
         assert lines(over([rank], handlers)) == ["a: calls is 1, the budget is 0"]
 
 
-def test_a_nearer_budget_takes_the_place_of_a_farther_one(handlers):
+def test_an_earlier_rank_overrides_later_ranks(handlers):
     far = [parse("* calls<=0 errors<=0")]
     assert lines(over([[parse("a calls<=5")], far], handlers)) == [
         "a: errors is 1, the budget is 0",
@@ -94,9 +94,9 @@ def test_a_nearer_budget_takes_the_place_of_a_farther_one(handlers):
 def test_unreached(handlers):
     assert unreached([parse("a calls<=5"), parse("idle calls<=0")], handlers) == []
     assert lines(unreached([parse("idle calls<=5"), parse("aidle calls<=0")], handlers)) == [
-        "idle: never called; the budget is idle calls<=5",
+        "idle was never called; the budget is idle calls<=5",
         (
-            "aidle: never called; the budget is aidle calls<=0; no handler is named 'aidle'; "
+            "aidle was never called; the budget is aidle calls<=0; no handler is named 'aidle'; "
             "did you mean 'idle'?"
         ),
     ]
@@ -114,12 +114,12 @@ def test_a_share_is_a_number_or_percent(limit):
         *[(True, TypeError), (None, TypeError), (float("nan"), ValueError)],
     ],
 )
-def test_what_is_no_share_is_refused(limit, error):
+def test_invalid_shares(limit, error):
     with pytest.raises(error, match="error_rate: .* is not a share"):
         budget("f", {"error_rate": limit})
 
 
-def test_the_error_rate_is_judged_and_shown_in_percent():
+def test_the_error_rate_is_shown_in_percent():
     stats = HandlerStats()
     stats.add([0.1] * 8, [bucket_of(0.1)] * 8, 0.0)
     stats.errors = 1

@@ -123,9 +123,13 @@ def test_history_refuses(sw, arguments, error, message):
 
 @pytest.mark.parametrize("count", [-1, None, "1"])
 def test_slowest_refuses(sw, count):
-    with pytest.raises((TypeError, ValueError), match="n: "):
+    with pytest.raises(
+        (TypeError, ValueError), match="n must be a whole number, zero or more, not "
+    ):
         sw.collect.slowest(count)
-    with pytest.raises((TypeError, ValueError), match="n: "):
+    with pytest.raises(
+        (TypeError, ValueError), match="n must be a whole number, zero or more, not "
+    ):
         sw.collect.fastest(count)
 
 

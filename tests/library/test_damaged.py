@@ -1,4 +1,4 @@
-"""Reports that were cut, edited or made up: a profile, or one clear line."""
+"""Damaged, edited and made-up reports: each loads as a profile or fails with a one-line error."""
 
 from __future__ import annotations
 
@@ -87,23 +87,23 @@ def edited(changes):
             else:
                 inside[path[-1]] = value
         except (KeyError, IndexError, TypeError):
-            continue  # an earlier change took the place away
+            continue  # an earlier change removed this place
     return plain
 
 
 @settings(max_examples=400)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), st.booleans(), ODD), min_size=1, max_size=4))
-def test_an_edited_report_is_a_profile_or_refused_in_one_line(changes):
-    refusal = ""
+def test_an_edited_report_loads_or_is_rejected_in_one_line(changes):
+    message = ""
     try:
         profile = Profile.from_dict(edited(changes))
     except ValueError as error:
-        refusal = str(error)
-    assert "\n" not in refusal
-    assert len(refusal) < 300
-    if refusal:
+        message = str(error)
+    assert "\n" not in message
+    assert len(message) < 300
+    if message:
         return
-    # What was taken can be used: nothing in it breaks what comes later.
+    # A profile that loads can be merged, compared, judged and shown.
     whole = Profile.from_dict(REPORT)
     merge([profile, whole, profile])
     compare(profile, whole, [parse("avg_time:20%"), parse("calls:1%")])
@@ -114,7 +114,7 @@ def test_an_edited_report_is_a_profile_or_refused_in_one_line(changes):
 
 
 def shown(profile):
-    """The profile as people read it."""
+    """Return the profile as Markdown."""
     return markdown(sections(profile, Verdict(), Layout(), whole=True))
 
 
@@ -134,7 +134,7 @@ def test_handlers_that_are_only_mentioned_are_shown():
 
 
 @pytest.mark.parametrize("field", ["created", "last_call"])
-def test_a_moment_that_has_no_date_is_refused(field):
+def test_a_moment_without_a_date_is_rejected(field):
     plain = copy.deepcopy(REPORT)
     run = {"command": [], "machine": {}, "versions": {}}
     plain["run"] = {**run, "created": 253_402_300_799}
@@ -146,18 +146,18 @@ def test_a_moment_that_has_no_date_is_refused(field):
 
 
 @pytest.mark.parametrize("version", [0, 2, -1, None, "1", 10**400, [1]], ids=range(7))
-def test_another_version_is_refused_in_one_line(version):
-    with pytest.raises(ValueError, match="accepted: 1") as raised:
+def test_another_version_is_rejected_in_one_line(version):
+    with pytest.raises(ValueError, match="cannot be read, only version 1") as raised:
         Profile.from_dict({**REPORT, "version": version})
     assert len(str(raised.value)) < 300
 
 
 @settings(max_examples=60)
 @given(st.integers(0, len(json.dumps(REPORT)) - 1))
-def test_a_report_that_is_cut_is_refused_in_one_line(tmp_path_factory, end):
+def test_a_report_that_is_cut_off_is_rejected_in_one_line(tmp_path_factory, end):
     path = tmp_path_factory.mktemp("cut") / "report.json"
     path.write_text(json.dumps(REPORT)[:end], "utf-8")
-    with pytest.raises(ValueError, match="no JSON, or cut off") as raised:
+    with pytest.raises(ValueError, match="not valid JSON, or is cut off") as raised:
         load(path)
     assert "\n" not in str(raised.value)
 
@@ -167,15 +167,15 @@ def test_a_report_that_is_cut_is_refused_in_one_line(tmp_path_factory, end):
     [
         ("[" * 100_000, "nested too deep"),
         ('{"a":' * 100_000, "nested too deep"),
-        (b"\xff\xfe", "no JSON"),
-        ("9" * 100_000, "no JSON"),
-        ("[" * 1_000 + "]" * 1_000, "no smartcollect/profile|nested too deep"),
-        ("NaN", "NaN is no number"),
-        ('"' + "x" * 100_000 + '"', "no smartcollect/profile"),
+        (b"\xff\xfe", "not valid JSON"),
+        ("9" * 100_000, "not valid JSON"),
+        ("[" * 1_000 + "]" * 1_000, "not a smartcollect/profile|nested too deep"),
+        ("NaN", "NaN is not a valid number"),
+        ('"' + "x" * 100_000 + '"', "not a smartcollect/profile"),
     ],
     ids=range(7),
 )
-def test_what_is_no_report_at_all(tmp_path, text, message):
+def test_files_that_are_not_reports(tmp_path, text, message):
     path = tmp_path / "report.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ValueError, match=message) as raised:
@@ -184,7 +184,7 @@ def test_what_is_no_report_at_all(tmp_path, text, message):
     assert len(str(raised.value)) < 300
 
 
-def test_a_report_that_may_not_be_read(tmp_path, monkeypatch):
+def test_a_report_without_read_permission(tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 

@@ -1,4 +1,4 @@
-"""What all handlers have in common is the machine's, and what runs differ by is chance."""
+"""The drift of the machine, the spread of runs, and the statistics behind a comparison."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from smartcollect.storage.histogram import quantile as median_of
 
 HERE = Run(0.0, ("pytest",), {"cpu": "here"}, {})
 MADE = count(1)
-"""When the runs of a test are made: two of the same moment would be copies."""
+"""The times of made runs, all different: runs with the same time may pass for copies."""
 RULE = parse_rule("15%")
 NAMES = [f"h{number}" for number in range(6)]
 
 
 def stats(seconds, calls=20, ran=1.0, steady=True):
-    """The statistics of calls of about so many seconds, which ran for that share of them."""
+    """Return statistics of calls of about ``seconds``, with the share ``ran`` on a processor."""
     made = HandlerStats()
     times = [seconds * (1 + (number % 5 - 2) / 1000) for number in range(calls)]
     made.add(times, buckets_of(doubles(times)), 0.0)
@@ -36,7 +36,10 @@ def stats(seconds, calls=20, ran=1.0, steady=True):
 
 
 def run(machine=1.0, waiting=1.0, only=(), factor=1.0, **more):
-    """A run of six handlers that compute and one that waits, some of them slower by a factor."""
+    """Return a run of six handlers that compute and one that waits.
+
+    Handlers named in ``only`` are slower by ``factor``.
+    """
     handlers = {}
     for number, name in enumerate(NAMES, 1):
         slower = factor if name in only else 1.0
@@ -56,7 +59,7 @@ def accused(old, new, *rules, **more):
 
 
 @pytest.mark.parametrize("machine", [0.6, 0.8, 1.25, 2.0])
-def test_a_machine_that_is_slower_accuses_nobody(machine):
+def test_a_slower_machine_causes_no_regression(machine):
     found = compare(run(), run(machine), [RULE])
     assert found.drift.computing == pytest.approx(machine, rel=0.02)
     assert (found.drift.computers, found.drift.waiters) == (6, 1)
@@ -66,12 +69,12 @@ def test_a_machine_that_is_slower_accuses_nobody(machine):
 
 @pytest.mark.parametrize("name", [NAMES[0], NAMES[5], "sleepy"])
 @pytest.mark.parametrize("machine", [0.7, 1.0, 1.4])
-def test_one_that_is_slower_is_found_on_any_machine(name, machine):
+def test_a_slower_handler_is_found_on_any_machine(name, machine):
     assert accused(run(), run(machine, only=[name], factor=1.25)) == [name]
 
 
-def test_what_waits_takes_as_long_on_a_slow_machine():
-    # With the drift of those that compute taken out it would have become faster, and slower.
+def test_waiting_takes_as_long_on_a_slow_machine():
+    # Corrected for the drift of computing handlers, it would look faster, or slower the other way.
     (change,) = (
         one for one in compare(run(), run(1.5), [RULE]).changes if one.name.handler == "sleepy"
     )
@@ -79,7 +82,7 @@ def test_what_waits_takes_as_long_on_a_slow_machine():
     assert accused(run(1.5), run()) == []
 
 
-def test_five_that_wait_have_a_drift_of_their_own():
+def test_five_waiting_handlers_have_their_own_drift():
     def waiting(seconds):
         return {f"w{number}": stats(number * seconds, ran=0.0) for number in range(1, 5)}
 
@@ -88,26 +91,26 @@ def test_five_that_wait_have_a_drift_of_their_own():
     found = compare(old, new)
     assert found.drift.waiting == pytest.approx(1.5, rel=0.02)
     assert str(found.drift).startswith("this run took 1.31 times as long (6 handlers) and 1.")
-    # What they have in common is told, and fails on request.
+    # The drift is reported, and fails the run with a rule for it.
     assert found.slower_by([parse_rule("40%")]) == parse_rule("40%")
     expected = Expectations(compare_fail=(parse_rule("drift:40%"),))
     assert len(judge(new, expected, old).failures) == 1
 
 
 @pytest.mark.parametrize(("machine", "then"), [(1.0, 1.5), (1.5, 1.0)])
-def test_of_two_kinds_of_which_neither_has_five_no_drift_is_taken_out(machine, then):
+def test_fewer_than_five_handlers_of_each_kind_show_no_drift(machine, then):
     def few_of_both(scale):
         handlers = {HandlerName("api", f"c{one}"): stats(0.004 * scale) for one in range(3)}
         handlers |= {HandlerName("api", f"w{one}"): stats(0.004, ran=0.01) for one in range(3)}
         return Profile(handlers, run=HERE)
 
     found = accused(few_of_both(machine), few_of_both(then))
-    # A machine that computes slower accuses what computes, and never what waits.
+    # A machine that computes more slowly affects computing handlers, and never waiting ones.
     assert found == (["c0", "c1", "c2"] if then > machine else [])
 
 
-def test_what_waits_and_does_not_tell_so_is_known_by_the_other_run():
-    """A report of before there were steady times, and handlers that wait."""
+def test_the_share_of_computing_comes_from_either_run():
+    """An old report has no steady times, so it does not show which handlers wait."""
     old, new = run(1.3), run()
     for one in old.handlers.values():
         one.steady.clear()
@@ -115,17 +118,17 @@ def test_what_waits_and_does_not_tell_so_is_known_by_the_other_run():
     assert accused(old, new) == []
 
 
-def test_a_run_without_steady_times_is_left_out_where_others_have_them():
+def test_a_run_without_steady_times_is_left_out_if_others_have_them():
     old = [run(), run(), run(), run()]
     for one in old[0].handlers.values():
         one.steady.clear()
     found = compare(old, run(only=["h1"], factor=1.3), [RULE])
     assert {change.field for change in found.changes} == {"steady_time"}
     assert [change.name.handler for change in found.regressions] == ["h1"]
-    assert "60 and 20 calls" in found.regressions[0].why
+    assert "60 calls before, 20 now" in found.regressions[0].why
 
 
-def test_one_that_does_both_drifts_in_part():
+def test_a_handler_that_computes_and_waits_drifts_in_part():
     old, new = run(both=stats(0.004, ran=0.5)), run(1.4, both=stats(0.004 * 1.2, ran=0.7 / 1.2))
     (change,) = (one for one in compare(old, new).changes if one.name.handler == "both")
     assert change.ratio == pytest.approx(1, rel=0.05)
@@ -138,15 +141,15 @@ def few(number, factor=1.0):
     return Profile(handlers, run=HERE)
 
 
-def test_four_handlers_tell_no_drift():
+def test_four_handlers_are_too_few_for_drift():
     found = compare(few(4), few(4, 1.5), [RULE])
     assert found.drift == (1, 1, 4, 0)
-    assert str(found.drift) == "4 handlers can tell how the machine drifted, 5 are needed"
+    assert str(found.drift) == "4 handlers can show the drift of the machine, 5 are needed"
     assert len(found.regressions) == 4
     assert compare(few(5), few(5, 1.5), [RULE]).regressions == ()
 
 
-def test_handlers_that_are_called_rarely_or_take_no_time_tell_nothing():
+def test_drift_ignores_rarely_called_and_tiny_handlers():
     def rare(factor):
         return {f"r{one}": stats(0.003 * factor, calls=2) for one in range(20)}
 
@@ -159,11 +162,11 @@ def test_handlers_that_are_called_rarely_or_take_no_time_tell_nothing():
 
 
 @pytest.mark.parametrize(("text", "fails"), [("drift:30%", True), ("drift:50%", False)])
-def test_everything_slower_fails_only_on_request(text, fails):
+def test_drift_fails_a_run_only_with_a_rule_for_it(text, fails):
     usual = Expectations(compare_fail=(parse_rule("20%"),))
     assert judge(run(1.4), usual, run()).failures == ()
-    told = judge(run(1.4), Expectations(compare_fail=(parse_rule(text),)), run()).failures
-    assert [one.startswith("everything is slower: this run took 1.4") for one in told] == (
+    failures = judge(run(1.4), Expectations(compare_fail=(parse_rule(text),)), run()).failures
+    assert [one.startswith("everything is slower: this run took 1.4") for one in failures] == (
         [True] * fails
     )
     found = compare(run(), run(1.4), [parse_rule("20%")])
@@ -171,10 +174,10 @@ def test_everything_slower_fails_only_on_request(text, fails):
     assert found.slower_by([parse_rule("50%"), parse_rule("calls:0%")]) is None
 
 
-def test_a_drift_that_is_not_known_is_not_judged():
+def test_an_unknown_drift_is_not_judged():
     verdict = judge(few(3, 3.0), Expectations(compare_fail=(parse_rule("drift:20%"),)), few(3))
     assert verdict.failures == ()
-    assert verdict.notes[0].startswith("drift:20% is not judged: 3 handlers can tell")
+    assert verdict.notes[0].startswith("drift:20% is not judged: 3 handlers can show")
 
 
 def test_counts_do_not_drift():
@@ -182,7 +185,7 @@ def test_counts_do_not_drift():
     assert accused(run(), run(0.5, only=[NAMES[0]], factor=1), "calls:0%") == []
 
 
-def test_like_is_compared_with_like():
+def test_both_runs_are_compared_by_the_same_statistic():
     old, new = run(short=stats(0.0004, steady=False)), run(short=stats(0.0009))
     fields = {change.name.handler: change.field for change in compare(old, new, [RULE]).changes}
     assert fields["short"] == "p50_time"
@@ -194,7 +197,7 @@ def test_like_is_compared_with_like():
 
 
 def several(number, jitter=0.0, seed=1):
-    """Runs of a machine that drifts, whose handlers differ by ``jitter`` beside that."""
+    """Return runs of a machine that drifts, whose handlers also vary by ``jitter``."""
     draw = random.Random(seed)
     made = []
     for _ in range(number):
@@ -208,7 +211,7 @@ def several(number, jitter=0.0, seed=1):
     return made
 
 
-def test_three_runs_tell_their_spread():
+def test_three_runs_have_a_spread():
     found = compare(several(3), run(), [RULE])
     assert found.runs == 3
     assert all(change.spread >= 0.01 for change in found.changes)
@@ -217,21 +220,21 @@ def test_three_runs_tell_their_spread():
 
 
 @pytest.mark.parametrize("name", [NAMES[2], "sleepy"])
-def test_a_tenth_more_is_found_among_steady_runs(name):
+def test_a_tenth_more_is_a_regression_if_runs_vary_little(name):
     assert accused(several(5), run(1.2, only=[name], factor=1.1), "5%") == [name]
 
 
-def test_a_tenth_more_is_chance_where_runs_differ_as_much():
+def test_a_tenth_more_is_chance_if_runs_vary_as_much():
     old = several(5, jitter=0.15)
     assert accused(old, run(), "5%") == []
     found = compare(old, run(), [parse_rule("5%")]).changes
     (change,) = (one for one in found if one.name.handler == "h2")
     assert change.ratio == pytest.approx(1.1, abs=0.03)
     assert "may be chance" in change.why
-    assert "5 runs spread by" in change.why
+    assert "5 earlier runs with a spread of" in change.why
 
 
-def test_one_run_that_went_wrong_is_outvoted():
+def test_a_single_odd_run_does_not_matter():
     old = [run(), run(), run(only=NAMES[:2], factor=9), run(), run()]
     assert accused(old, run(only=["h3"], factor=1.25)) == ["h3"]
     assert accused(old, run()) == []
@@ -245,7 +248,7 @@ def test_a_handler_that_is_new_in_the_last_runs():
     assert found.added == ()
 
 
-def test_runs_of_another_machine_are_left_out():
+def test_runs_from_a_different_machine_are_left_out():
     elsewhere = [HERE._replace(created=at, machine={"cpu": "other"}) for at in (1.0, 2.0, 3.0)]
     old = [run(), run(), *(replace(run(9.0), run=other) for other in elsewhere)]
     found = compare(old, run(only=["h1"], factor=1.3), [RULE])
@@ -253,11 +256,11 @@ def test_runs_of_another_machine_are_left_out():
     assert [change.name.handler for change in found.regressions] == ["h1"]
     found = compare(old[2:], run(), [RULE])
     assert (found.runs, found.left_out) == (3, 0)
-    assert found.elsewhere == ("cpu: other then, here now",)
+    assert found.elsewhere == ("cpu: other before, here now",)
     assert not found.regressions
 
 
-def test_of_a_folder_the_newest_reports_count(tmp_path):
+def test_the_newest_reports_of_a_folder_count(tmp_path):
     from smartcollect.reports.report_file import report
 
     for number in range(23):
@@ -271,11 +274,11 @@ def test_of_a_folder_the_newest_reports_count(tmp_path):
     compared = compare([*found, *elsewhere, *broken], few(1), [RULE])
     assert (compared.runs, compared.left_out, compared.incomplete) == (20, 23, ())
     (tmp_path / "5.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"5\.json: no smartcollect/profile"):
+    with pytest.raises(ValueError, match=r"5\.json: not a smartcollect/profile"):
         load_runs(tmp_path)
 
 
-def test_an_empty_folder_has_no_report(tmp_path):
+def test_an_empty_folder(tmp_path):
     assert load_runs(tmp_path) == []
     with pytest.raises(ValueError, match="cannot be read"):
         load_runs(tmp_path / "none")
@@ -285,7 +288,7 @@ def test_an_empty_folder_has_no_report(tmp_path):
 
 
 def test_p_is_corrected_for_the_number_of_handlers():
-    """Of handlers that did not change, five in a hundred look so by their calls alone."""
+    """Without a correction, five in a hundred unchanged handlers would look slower."""
     draw = random.Random(5)
 
     def noisy():
@@ -305,14 +308,14 @@ def test_p_is_corrected_for_the_number_of_handlers():
             name = change.name
             p = slower(old.handlers[name].histogram, new.handlers[name].histogram)
             by_calls += change.ratio > 1.1 and p <= 0.05
-    # Of two thousand.
+    # Out of two thousand comparisons.
     assert by_calls > 80
     assert accused <= 5
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-def test_the_correction_is_that_of_benjamini_and_hochberg(chances):
-    """By its definition: at a level, the largest rank whose p is below its share of the level."""
+def test_the_correction_is_the_one_of_benjamini_and_hochberg(chances):
+    """A test passes up to the largest rank whose p is below its share of the level."""
     found = corrected(chances)
     for level in (0.01, 0.05, 0.2, 0.5):
         ranked = sorted(chances)
@@ -331,7 +334,7 @@ def test_known_corrections():
     assert corrected([]) == []
 
 
-# -- the parts -----------------------------------------------------------------------------------
+# -- single functions ----------------------------------------------------------------------------
 
 
 @given(st.lists(st.floats(1e-5, 10), min_size=1, max_size=60))
@@ -361,14 +364,14 @@ def test_the_spread_is_a_standard_deviation():
 
 
 @pytest.mark.parametrize("number", [2, 3, 5, 8, 12])
-def test_the_spread_of_few_values_is_on_average_that_of_many(number):
+def test_few_values_have_the_same_spread_on_average(number):
     draw = random.Random(6)
     found = [spread([draw.gauss(1.0, 0.02) for _ in range(number)]) for _ in range(5_000)]
     assert sum(found) / len(found) == pytest.approx(0.02, rel=0.06)
 
 
-def test_outliers_are_as_likely_as_normal_runs_say():
-    """Against draws: how often a run exceeds the median of five by so much."""
+def test_outlying_agrees_with_random_runs():
+    """It returns how often a random run exceeds the median of five by this much."""
     draw = random.Random(4)
     for growth in (0.03, 0.08):
         tries = 20_000

@@ -26,7 +26,7 @@ A, B, C = (HandlerName("api", name) for name in "abc")
 
 
 def profile_of(calls, test=""):
-    """The profile of (handler, elapsed) pairs."""
+    """Return the profile of (handler, elapsed) pairs."""
     handlers: dict[HandlerName, HandlerStats] = {}
     slowest = []
     for name, elapsed in calls:
@@ -113,20 +113,23 @@ def test_the_profile_of_nothing():
 @pytest.mark.parametrize(
     ("plain", "message"),
     [
-        ([], "no smartcollect/profile"),
-        ({"schema": "other"}, "no smartcollect/profile"),
-        ({"schema": "smartcollect/profile", "version": 99}, "version 99 is not accepted"),
+        ([], "not a smartcollect/profile"),
+        ({"schema": "other"}, "not a smartcollect/profile"),
+        (
+            {"schema": "smartcollect/profile", "version": 99},
+            "version 99 cannot be read, only version 1",
+        ),
         ({"schema": "smartcollect/profile", "version": 1}, "damaged .*run"),
         ({**Profile().to_dict(), "slowest": [{"elapsed": "x"}]}, "damaged"),
         ({**Profile().to_dict(), "tests": 5}, "damaged"),
     ],
 )
-def test_what_is_no_profile_is_refused(plain, message):
+def test_invalid_data_is_rejected(plain, message):
     with pytest.raises(ValueError, match=message):
         Profile.from_dict(plain)
 
 
-def test_the_store_bounds_what_it_remembers(monkeypatch):
+def test_the_store_is_bounded(monkeypatch):
     monkeypatch.setattr("smartcollect.storage.tally.MAX_HANDLERS", 3)
     store = Store(max_history=2, top=2)
     for number in range(1000):
@@ -139,12 +142,12 @@ def test_the_store_bounds_what_it_remembers(monkeypatch):
         *(HandlerName("api", str(number)) for number in range(3)),
         HandlerName("(other)", "(handlers)"),
     }
-    # The slowest of all, and those of the handlers with statistics of their own.
+    # The slowest calls of all, and the slowest of each handler with its own statistics.
     assert [call.elapsed for call in slowest] == [999, 998, 2, 1, 0]
     assert isinstance(slowest[0], Call)
 
 
-def test_of_equally_slow_calls_the_earlier_one_is_kept_whatever_its_handler():
+def test_of_equally_slow_calls_the_earlier_one_is_kept():
     store = Store(max_history=10, top=1)
     other = HandlerName("api", "other")
     for name, elapsed in [(A, 1.0), (other, 2.0), (A, 2.0)]:
@@ -152,7 +155,7 @@ def test_of_equally_slow_calls_the_earlier_one_is_kept_whatever_its_handler():
     assert [call.name for call in store.summary().slowest] == [other, A]
 
 
-def test_a_wall_clock_that_is_set_changes_later_calls_only():
+def test_setting_the_wall_clock_affects_only_later_calls():
     time = FakeTime()
     ahead = 0.0
     store = Store(max_history=10, clock=Clock(lambda: time.now, lambda: time.now + ahead))
@@ -165,7 +168,7 @@ def test_a_wall_clock_that_is_set_changes_later_calls_only():
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    """Runs git in a repository with one commit."""
+    """Make a repository with one commit, and return a function that runs git in it."""
     for name in [name for name in os.environ if name.startswith(("GIT_", "GITHUB_", "CI_"))]:
         monkeypatch.delenv(name)
 
@@ -186,7 +189,7 @@ def repository(tmp_path, monkeypatch):
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_the_revision_of_the_code(repository, tmp_path, monkeypatch):
     commit = repository("rev-parse", "HEAD")
-    (tmp_path / "notes.txt").write_text("git does not know this file")
+    (tmp_path / "notes.txt").write_text("not tracked by git")
     (tmp_path / "folder").mkdir()
     assert revision(tmp_path / "folder") == (commit, "main", False)
     (tmp_path / "app.py").write_text("2")
@@ -202,7 +205,7 @@ def test_the_revision_of_the_code(repository, tmp_path, monkeypatch):
     assert revision(tmp_path) is None
 
 
-def test_the_revision_is_told_by_reports():
+def test_reports_hold_the_revision():
     run = Run(1.0, ("pytest",), {"cpu": "x"}, {}, Revision("abc", "main", True))
     profile = Profile(run=run)
     written = profile.to_dict()

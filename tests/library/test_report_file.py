@@ -146,7 +146,7 @@ def test_a_damaged_report_with_intact_lines_of_tests_is_rejected(path, text):
     assert text != SMALL
     assert take(text) is not None
     path.write_text(text, "utf-8")
-    with pytest.raises(ValueError, match=r"damaged|is no number"):
+    with pytest.raises(ValueError, match=r"damaged|is not a valid number"):
         load(path)
 
 

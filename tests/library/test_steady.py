@@ -125,7 +125,7 @@ def test_untypical_calls_do_not_represent_all(app):
     assert app.stats()["steady_time"] == about(0.1 * MS)
 
 
-def test_many_short_stretches_are_not_read():
+def test_many_short_steps_are_not_measured():
     app = App(FakeTime())
 
     @app.api
@@ -249,7 +249,7 @@ def test_a_generator_counts_while_it_works():
     assert app.log.profile().handlers[("api", "numbers")].computing == pytest.approx(1)
 
 
-def test_a_coroutine_waits_for_what_delays_the_loop():
+def test_a_coroutine_waits_for_delays_of_its_event_loop():
     app = App(FakeTime())
     _, later = generators(app)
 
@@ -338,7 +338,7 @@ def test_a_coroutine_that_continues_in_another_thread_is_not_read():
     assert app.read("later") == 0
 
 
-def test_a_layer_reads_too(time):
+def test_a_layer_measures_it_too(time):
     api = Switcher("api").plug("collect")
     log = api.collect
 
@@ -396,7 +396,7 @@ def test_a_report_without_steady_times_is_read(app):
     "damage",
     [{"steady": [[-1, 1]]}, {"steady": 5}, {"ran_total": -5.0}, {"steady_total": "x"}],
 )
-def test_a_damaged_report_is_refused(app, damage):
+def test_a_damaged_report_is_rejected(app, damage):
     for _ in range(3):
         app.work(compute=1 * MS)
     document = app.log.profile().to_dict()
@@ -453,7 +453,7 @@ def test_sleeping_is_not_waiting_for_a_processor():
 
 
 @needs_schedstat
-def test_a_thread_leaves_no_descriptor():
+def test_a_thread_leaves_no_open_descriptor():
     SYSTEM.thread(SYSTEM.monotonic())
     before = descriptors()
     inside = []
@@ -513,7 +513,7 @@ def test_few_threads_keep_a_file_open():
 
 
 @needs_schedstat
-def test_modules_that_are_imported_anew_leave_no_descriptor():
+def test_repeated_imports_leave_no_open_descriptor():
     before = descriptors()
     for _ in range(5):
         spec = importlib.util.find_spec("smartcollect.clock")
@@ -529,7 +529,7 @@ def test_modules_that_are_imported_anew_leave_no_descriptor():
 @pytest.mark.parametrize("name", ["open", "close", "fstat", "pread"])
 def test_suites_may_replace_functions_of_os(monkeypatch, name):
     def refuse(*_):
-        raise AssertionError("the application's own")
+        raise AssertionError("replaced by the suite")
 
     readings = []
     thread = threading.Thread(target=lambda: readings.append(SYSTEM.thread(SYSTEM.monotonic())))

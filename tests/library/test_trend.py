@@ -1,4 +1,4 @@
-"""Trends: a change is told once three runs in a row confirm it, and noise never is."""
+"""Trends: three runs in a row confirm a step, and noise never makes one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = [WORK, *(HandlerName("app", f"other{number}") for number in range(9))]
 
 
 def noisy(runs, spread=0.015, drift=0.0, seed=1):
-    """Handlers of 1 ms and more in some runs, on a machine that drifts."""
+    """Return handlers of 1 ms and more over many runs, on a machine that drifts."""
     chance = random.Random(seed)
     drifts = [math.exp(chance.gauss(0, drift)) for _ in range(runs)]
     return {
@@ -35,15 +35,15 @@ def noisy(runs, spread=0.015, drift=0.0, seed=1):
 
 
 def steps(handlers, runs):
-    """All steps that are told, each with the number of the run where it began."""
+    """Return all steps, each with the index of the run where it began."""
     found = trends(handlers, list(range(runs)), [f"c{run}" for run in range(runs)], list(handlers))
-    told = [step for trend in found for step in trend.steps]
-    assert all(step.commit == f"c{step.created}" for step in told)
-    return [(step.name, step.field, step.created) for step in told]
+    every = [step for trend in found for step in trend.steps]
+    assert all(step.commit == f"c{step.created}" for step in every)
+    return [(step.name, step.field, step.created) for step in every]
 
 
 @pytest.mark.parametrize("factor", [1.1, 0.9, 2.0])
-def test_a_step_is_told_with_the_third_run_that_has_it(factor):
+def test_a_step_is_found_with_its_third_run(factor):
     found = 0
     for seed in range(20):
         handlers = noisy(43, spread=0.01, drift=0.1, seed=seed)
@@ -57,7 +57,7 @@ def test_a_step_is_told_with_the_third_run_that_has_it(factor):
     assert found >= 19
 
 
-def test_what_a_step_tells():
+def test_the_fields_of_steps_and_trends():
     handlers = noisy(30, spread=0.0)
     handlers[WORK].times[20:] = [0.0015] * 10
     (trend,) = trends(handlers, [float(run) for run in range(30)], ["abc"] * 30, [WORK])
@@ -69,7 +69,7 @@ def test_what_a_step_tells():
 
 
 @pytest.mark.parametrize("spread", [0.005, 0.02, 0.05])
-def test_noise_is_no_step(spread):
+def test_noise_is_not_a_step(spread):
     handlers = noisy(1_000, spread, drift=0.2)
     chance = random.Random(7)
     handlers[NAMES[1]].calls[:] = [chance.randint(4, 6) for _ in range(1_000)]
@@ -78,18 +78,18 @@ def test_noise_is_no_step(spread):
     assert steps(handlers, 1_000) == []
 
 
-def test_one_slow_run_is_no_step():
+def test_one_slow_run_is_not_a_step():
     handlers = noisy(60)
     handlers[WORK].times[30] *= 10
     handlers[WORK].calls[40] = 9
     handlers[WORK].times[50:52] = [0.0015, 0.0015]
     assert steps(handlers, 60) == []
-    # It does not hide one that follows it.
+    # The slow runs do not hide a later step.
     handlers[WORK].times[55:] = [0.0012] * 5
     assert steps(handlers, 60) == [(WORK, "steady_time", 55)]
 
 
-def test_a_machine_that_becomes_slower_is_no_step():
+def test_a_slower_machine_is_not_a_step():
     handlers = noisy(200)
     for series in handlers.values():
         series.times[100:] = [time * 1.4 for time in series.times[100:]]
@@ -97,7 +97,7 @@ def test_a_machine_that_becomes_slower_is_no_step():
 
 
 def many(present, factor=lambda number, run: 1.0, runs=300, handlers=120):
-    """Handlers that some runs have only, on a machine that is slow for many runs in a row."""
+    """Return handlers that only some runs have, on a machine that is slow for many runs."""
     chance = random.Random(3)
     slow, found = False, {}
     machine = []
@@ -125,22 +125,22 @@ def many(present, factor=lambda number, run: 1.0, runs=300, handlers=120):
         lambda number, run: run < 200 if number < 60 else run >= 200 if number < 119 else True,
     ],
 )
-def test_handlers_that_come_and_go_are_no_steps(present):
+def test_handlers_that_come_and_go_make_no_steps(present):
     assert steps(many(present), 300) == []
 
 
 @pytest.mark.parametrize("slower", [26, 50])
-def test_one_module_that_becomes_slower_is_told_and_the_others_are_not(slower):
+def test_a_slower_module_has_steps_and_other_modules_have_none(slower):
     def factor(number, run):
         return 1.15 if number < slower and run >= 250 else 1.0
 
-    told = steps(many(lambda number, run: True, factor), 300)
-    assert sorted(name.handler for name, _, _ in told) == [f"h{n:03}" for n in range(slower)]
-    assert {began for _, _, began in told} == {250}
+    found = steps(many(lambda number, run: True, factor), 300)
+    assert sorted(name.handler for name, _, _ in found) == [f"h{n:03}" for n in range(slower)]
+    assert {began for _, _, began in found} == {250}
 
 
 @pytest.mark.parametrize("handlers", [3, 4, 7])
-def test_few_handlers_tell_the_drift_of_the_machine_too(handlers):
+def test_few_handlers_are_enough_for_drift(handlers):
     for share in (0.005, 1.0):  # 10 µs, and 2 ms
 
         def factor(number, run, share=share):
@@ -149,7 +149,7 @@ def test_few_handlers_tell_the_drift_of_the_machine_too(handlers):
         assert steps(many(lambda number, run: True, factor, 300, handlers), 300) == []
 
 
-def test_of_two_handlers_the_drift_of_the_machine_is_not_known():
+def test_two_handlers_are_too_few_for_drift():
     known = many(lambda number, run: True, runs=40, handlers=2)
     found = trends(known, [0.0] * 40, [""] * 40, list(known))
     assert not any(one.is_steadied for one in found)
@@ -174,7 +174,7 @@ def test_runs_that_did_not_call_a_handler():
     assert [math.isnan(time) for time in trend.times] == [not called for called in calls]
 
 
-def test_a_step_is_told_where_it_began():
+def test_a_step_has_the_run_where_it_began():
     right = 0
     for seed in range(60):
         chance = random.Random(seed)
@@ -195,11 +195,11 @@ def test_several_steps():
     ("calls", "began"),
     [
         ([4, 4, 4, 5, 5, 5], [3]),
-        ([4, 4, 5, 5, 5, 5], []),  # nobody knows what was usual
+        ([4, 4, 5, 5, 5, 5], []),  # too few runs before the change
         ([4, 4, 4, 4, 5, 5], []),
         ([4, 4, 4, 4, 5, 5, 4, 4, 4, 4], []),
         ([4, 4, 4, 5, 5, 5, 4, 4, 4], [3, 6]),
-        ([4, 5] * 10 + [6] * 3, []),  # it changes often
+        ([4, 5] * 10 + [6] * 3, []),  # the count changes often
         ([256] * 18 + [255] + [256] * 2 + [312] * 30, [21]),
         ([4] * 25 + [5] + [4] * 10 + [6] * 3, [36]),
         ([4, 5, 6] * 10 + [7] * 3, []),

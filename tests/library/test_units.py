@@ -31,14 +31,14 @@ def test_seconds(text, value):
     "text",
     ["", "fast", "10 parsecs", "-1ms", "1 2ms", "ms", -1, float("nan"), float("inf")],
 )
-def test_seconds_refuses(text):
-    with pytest.raises(ValueError, match="threshold: .*accepted: seconds"):
+def test_invalid_durations(text):
+    with pytest.raises(ValueError, match="threshold: .* use seconds"):
         seconds(text, "threshold")
 
 
 @pytest.mark.parametrize("value", [None, True, [], b"1ms"])
-def test_seconds_refuses_a_wrong_type(value):
-    with pytest.raises(TypeError, match="threshold: .*accepted"):
+def test_durations_of_a_wrong_type(value):
+    with pytest.raises(TypeError, match="threshold: .* is not a duration; use seconds"):
         seconds(value, "threshold")
 
 
@@ -59,12 +59,12 @@ def test_duration(value, text):
 
 
 @given(st.floats(min_value=1e-9, max_value=1e6))
-def test_what_is_printed_is_read_back(value):
+def test_a_printed_duration_can_be_parsed(value):
     assert seconds(duration(value).replace(",", "")) == pytest.approx(value, rel=0.006)
 
 
-def test_an_int_that_no_float_can_hold():
-    with pytest.raises(ValueError, match="every: 10+ is not zero or more and finite"):
+def test_an_int_larger_than_any_float():
+    with pytest.raises(ValueError, match="every: 10+ is negative or not finite"):
         seconds(10**400, "every")
     with pytest.raises(ValueError, match="error_rate: 10+ is not a share"):
         share(10**400, "error_rate")

@@ -92,7 +92,7 @@ def test_the_marker(suite, run, option):
     for expected in [
         "users.show: calls is 4, the budget is 3",
         "users.show: max_time is ",
-        "users.delete: never called; the budget is users.delete max_time<=1.00 s",
+        "users.delete was never called; the budget is users.delete max_time<=1.00 s",
         "no handler is named 'users.shwo'; did you mean 'users.show'?",
         "users.show: calls is 2, the budget is 1",
         "its own",
@@ -145,7 +145,10 @@ def test_no_smartcollect_turns_markers_and_test_budgets_off(suite, run):
     [
         (
             "'users.show'",
-            "users.show: no limit is given, such as calls<=3; accepted: calls, errors",
+            (
+                "users.show: the budget has no limit; add one such as calls<=3, "
+                "on any of calls, errors"
+            ),
         ),
         ("calls=3", "accepted: one handler, then limits such as calls=3"),
         ("'users.show', 3", "accepted: one handler, then limits such as calls=3"),
@@ -278,12 +281,17 @@ def test_budgets_of_a_handler_that_was_never_called(suite, run):
     result = run("--smartcollect", option)
     assert result.ret == 1
     result.stdout.fnmatch_lines(
-        ["budget of users.delete: never called; the budget is users.delete max_time<=1.00 s"]
+        [
+            (
+                "unused budget: users.delete was never called; "
+                "the budget is users.delete max_time<=1.00 s"
+            )
+        ]
     )
     result = run("--smartcollect", option, "-k", "test_show")
     assert result.ret == 0
     result.stdout.fnmatch_lines(
-        ["not judged, since 3 tests deselected: budget of users.delete: never called*"]
+        ["not judged, since 3 tests deselected: unused budget: users.delete was never called*"]
     )
 
 
@@ -312,7 +320,7 @@ def test_bad_budgets_are_usage_errors(suite, name):
     result.stderr.fnmatch_lines(
         [f"ERROR: smartcollect_{name} (ini file, line 2): 'users.* max_tme<=3' is not accepted*"]
     )
-    result.stderr.fnmatch_lines(["*; max_tme: no statistic that can be limited; *'max_time'?"])
+    result.stderr.fnmatch_lines(["*; unknown statistic 'max_tme'; *'max_time'?"])
     flag = f"--smartcollect-{name.replace('_', '-')}"
     result = suite.runpytest_subprocess(f"{flag}=users.* calls")
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -119,7 +119,7 @@ def test_a_baseline_of_another_machine_fails_nothing(timed, pytester, run):
         result = run(*FAIL, *quiet)
         assert result.ret == 0
         line = "the baseline comes from a different machine; differences do not fail the run: "
-        result.stdout.fnmatch_lines([f"{line}cpu: Z80 then, * now"])
+        result.stdout.fnmatch_lines([f"{line}cpu: Z80 before, * now"])
         assert {row["handler"] for row in compared(result)} == {"work", "rest", "old"}
 
 
@@ -135,12 +135,15 @@ def test_an_incomplete_baseline(timed, pytester):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "it cannot be read: No such file or directory"),
-        ("{", "it is no JSON, or cut off: *"),
-        ("{}", "no smartcollect/profile; accepted: *"),
+        (None, "the file cannot be read: No such file or directory"),
+        ("{", "the file is not valid JSON, or is cut off: *"),
+        ("{}", "not a smartcollect/profile; use a report*"),
         (
             '{"schema": "smartcollect/profile", "version": 7}',
-            "smartcollect/profile version 7 is not accepted; accepted: 1; *by a newer smartcollect",
+            (
+                "smartcollect/profile version 7 cannot be read, only version 1; "
+                "it was written by a newer smartcollect"
+            ),
         ),
     ],
 )
@@ -246,7 +249,7 @@ def test_with_few_handlers_no_drift_is_taken_out(timed, run):
 
 def test_what_cannot_be_judged_is_told(timed, run):
     result = run(*FAIL)
-    result.stdout.fnmatch_lines(["old: 1 call: nothing can be told"])
+    result.stdout.fnmatch_lines(["old: 1 call, too few to judge"])
 
 
 def test_an_empty_folder_is_nothing_to_compare_with(timed, pytester, run):

@@ -18,10 +18,10 @@ def test_the_help_has_one_group_with_each_option(pytester):
 @pytest.mark.parametrize(
     ("option", "value", "accepted"),
     [
-        ("sort", "speed", "accepted: total, self"),
-        ("rows", "-1", "accepted: a whole number, zero or more"),
-        ("rows", "many", "accepted: a whole number, zero or more"),
-        ("slowest", "1.5", "accepted: a whole number, zero or more"),
+        ("sort", "speed", "choose from total, self"),
+        ("rows", "-1", "use a whole number, zero or more"),
+        ("rows", "many", "use a whole number, zero or more"),
+        ("slowest", "1.5", "use a whole number, zero or more"),
     ],
 )
 def test_bad_values_are_usage_errors_in_one_line(suite, run, option, value, accepted):

@@ -96,7 +96,12 @@ def test_repeated_calls_of_functions(blog, run):
     result = run("--smartcollect-watch=blog", "--smartcollect-repeat-threshold=10")
     assert result.ret == 1
     result.stdout.fnmatch_lines(
-        ["repeated: one call of titles made 12 of Connection.execute; 10 or more fail (test_posts*"]
+        [
+            (
+                "repeated: one call of titles made 12 calls of Connection.execute; "
+                "10 or more fail (test_posts*"
+            )
+        ]
     )
 
 

@@ -1,4 +1,4 @@
-"""The command ``smartcollect``: combines, shows, compares and judges reports, without pytest."""
+"""The command ``smartcollect``, which works on report files and needs no pytest."""
 
 try:
     import click
@@ -22,10 +22,10 @@ from .show import show
 )
 @click.version_option(package_name="smartcollect", prog_name="smartcollect")
 def smartcollect() -> None:
-    """Combine, show, compare and judge reports that pytest has written.
+    """Combine, show, compare and check reports that pytest has written.
 
-    Exit status: 0 if all is well, 1 if a report is judged bad, 2 if the command cannot do what it
-    was asked to.
+    Exit status: 0 for success, 1 if a report fails a check, 2 if the command cannot run, such as
+    for a wrong option or an unreadable file.
     """
 
 

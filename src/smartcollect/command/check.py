@@ -1,4 +1,4 @@
-"""``smartcollect check``: a report is judged as pytest judges a run."""
+"""``smartcollect check``: judge a report as pytest judges a run."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ _OPTIONS = {"rows": "smartcollect compare --rows", "compare_fail": "--compare-fa
     metavar="BUDGET",
     multiple=True,
     type=BUDGET,
-    help='Fail if a handler is over BUDGET, such as "users.* calls<=3". May be given again.',
+    help='Fail if a handler is over BUDGET, such as "users.* calls<=3". Can be repeated.',
 )
-@click.option("--fail-uncalled", is_flag=True, help="Fail if no test called a handler.")
+@click.option("--fail-uncalled", is_flag=True, help="Fail if a handler was never called.")
 @click.option(
     "--allow-uncalled",
     metavar="HANDLER",
     multiple=True,
     type=PATTERN,
-    help="HANDLER, a name or a pattern, may stay uncalled. May be given again.",
+    help="Allow HANDLER, a name or a pattern, to stay uncalled. Can be repeated.",
 )
 @click.option(
     "--repeat-threshold",
     metavar="N",
     type=COUNT,
     default="0",
-    help="Fail if one call of a handler calls another N times or more: an N+1.",
+    help="Fail if one call of a handler calls another one N times or more: an N+1.",
 )
 @click.option(
     "--allow-repeats",
     metavar="PARENT>CHILD",
     multiple=True,
     type=PAIR,
-    help="PARENT may call CHILD as often as it likes. May be given again.",
+    help="Allow calls of PARENT to call CHILD any number of times. Can be repeated.",
 )
 @click.option(
     "--compare",
@@ -69,7 +69,7 @@ _OPTIONS = {"rows": "smartcollect compare --rows", "compare_fail": "--compare-fa
     multiple=True,
     type=Earlier(),
     help="Compare with PATH: the report of an earlier run, a folder of such reports, or the URL "
-    "of a history. May be given again.",
+    "of a history. Can be repeated.",
 )
 @click.option(
     "--compare-fail",
@@ -77,7 +77,7 @@ _OPTIONS = {"rows": "smartcollect compare --rows", "compare_fail": "--compare-fa
     multiple=True,
     type=RULE,
     help="Fail if a handler became slower by more than PERCENT, or if its FIELD grew by more. "
-    "May be given again.",
+    "Can be repeated.",
 )
 @click.option(
     "--compare-min",
@@ -85,14 +85,14 @@ _OPTIONS = {"rows": "smartcollect compare --rows", "compare_fail": "--compare-fa
     type=DURATION,
     default="0.1ms",
     show_default=True,
-    help="A time that grew by less fails nothing.",
+    help="Ignore growths of a time by less than DURATION.",
 )
 @click.option(
     "--history",
     metavar="URL",
-    help="Add the run to the database at URL if it is complete, such as sqlite:///runs.db.",
+    help="Add the run, if it is complete, to the database at URL, such as sqlite:///runs.db.",
 )
-@click.option("--allow-incomplete", is_flag=True, help="An incomplete report does not fail.")
+@click.option("--allow-incomplete", is_flag=True, help="Do not fail an incomplete report.")
 def check(
     file: Path,
     compare: tuple[Any, ...],
@@ -102,15 +102,16 @@ def check(
 ) -> int:
     """Judge a report as pytest judges a run.
 
-    The options are those of pytest, --smartcollect-fail-uncalled and so on, and judge the same.
-    What pytest judges test by test (--smartcollect-test-budgets, markers) is judged there.
+    The options are like those of pytest, without the prefix: --smartcollect-fail-uncalled is
+    --fail-uncalled. Budgets of single tests (--smartcollect-test-budgets, markers) are checked
+    only while pytest runs.
     """
     from ..profiles.verdict import Expectations, judge
     from ..reports.summary import Layout, compared, told
 
     rules = given["compare_fail"]
     if rules and not compare:
-        raise Refused("--compare-fail: there is no baseline to compare with; give --compare PATH")
+        raise Refused("--compare-fail: there is no baseline to compare with; add --compare PATH")
     profile = profile_in(file)
     missing = "".join(profile.incomplete[:1])
     baseline = earlier_runs(compare, profile)
@@ -120,25 +121,25 @@ def check(
     if compare and not baseline:
         verdict = verdict.noting(f"nothing to compare with: there is no run in {', '.join(places)}")
     if missing and not allow_incomplete:
-        verdict = verdict.failing("the report is incomplete; --allow-incomplete lets it pass")
+        verdict = verdict.failing("the report is incomplete; --allow-incomplete accepts it")
     layout = Layout(compare=places, compare_fail=rules, options=_OPTIONS)
     say_sections(compared(verdict, layout))
-    # Not wrapped: a line for each, also for programs that look for it.
+    # Not wrapped to the terminal, so that scripts can search whole lines.
     for section in told(profile, verdict):
         for line in section.lines:
             say(line, section.tone)
     if not verdict.failures:
         judged = expected.judge_any(verdict.comparison)
-        outcome = "nothing fails" if judged else "nothing was judged but whether it is complete"
+        outcome = "no failures" if judged else "nothing was judged except completeness"
         say(f"{file}: {outcome}")
-    # After the verdict, which a database that is away must not take along.
+    # After the verdict, which must be printed even if the database cannot be reached.
     if history is not None:
         say(_add(history, profile, verdict))
     return BAD if verdict.failures else 0
 
 
 def _add(url: str, profile: Profile, verdict: Verdict) -> str:
-    """Add a run to a database, if it is complete, and return what came of that."""
+    """Add a run to a database if the run is complete, and return a message about it."""
     if profile.incomplete:
         return f"{shown(url)}: this run is not added: {profile.incomplete[0]}"
     regressed = verdict.comparison is not None and bool(verdict.comparison.regressions)
@@ -147,7 +148,7 @@ def _add(url: str, profile: Profile, verdict: Verdict) -> str:
 
         kept = KeptRuns(url)
         if kept.has(profile):
-            return f"{shown(url)}: this run is there already"
+            return f"{shown(url)}: this run was already added"
         number = kept.add(profile, regressed)
     note = "; it became slower, so no later run is compared with it" if regressed else ""
     return f"added run {number:,} to {shown(url)}{note}"

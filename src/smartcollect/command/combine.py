@@ -1,4 +1,4 @@
-"""``smartcollect combine``: the shards of a run as one report."""
+"""``smartcollect combine``: combine the shards of a run into one report."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ from .reading import REPORTS, files_of, no_collection, profile_in
     "--expect",
     metavar="N",
     type=click.IntRange(1),
-    help="Expect N shards: if one is missing, the result is incomplete, and the exit status 1.",
+    help="Expect N shards. With fewer, the result is incomplete and the exit status is 1.",
 )
 def combine(shards: tuple[Path, ...], output: Path, expect: int | None) -> int:
-    """Make one report of those of several jobs.
+    """Combine the reports of several jobs into one.
 
-    Each of the jobs ran a part of the suite.
-    SHARD is a report, or a folder: all of its .json files are shards. They stay as they are.
-    The result does not depend on their order.
+    Each job ran a part of the suite. SHARD is the report of a job, or a folder whose .json files
+    are all shards. The shards are not changed. Their order does not affect the result.
     """
     from ..profiles import shards as parts
     from ..reports.report_file import report
@@ -51,7 +50,7 @@ def combine(shards: tuple[Path, ...], output: Path, expect: int | None) -> int:
             output.parent.mkdir(parents=True, exist_ok=True)
             write(output, report(run.profile))
         except OSError as error:
-            raise Refused(f"{output}: not written: {error.strerror}") from None
+            raise Refused(f"{output}: the report cannot be written: {error.strerror}") from None
     for shard in given:
         for why in shard.profile.incomplete:
             warn(f"{shard.name} is incomplete: {why}")
@@ -66,7 +65,7 @@ def combine(shards: tuple[Path, ...], output: Path, expect: int | None) -> int:
 
 
 def _check(files: list[Path], given: tuple[Path, ...], output: Path) -> None:
-    """Refuse shards that are given twice, and an output that is, or will be, one of them."""
+    """Refuse repeated shards, and an output that is a shard or would become one."""
     file, times = Counter(files).most_common(1)[0]
     if times > 1:
         raise Refused(f"{file} is given twice; give each shard once")
@@ -74,9 +73,9 @@ def _check(files: list[Path], given: tuple[Path, ...], output: Path) -> None:
         raise Refused(f"--output: {str(output)!r} does not end in .json")
     place = output.resolve()
     if any(place == file.resolve() for file in files):
-        raise Refused(f"{output} is a shard, too; write the result to another file")
+        raise Refused(f"--output: {output} is also a shard; write the result to another file")
     if any(folder.is_dir() and place.parent == folder.resolve() for folder in given):
         raise Refused(
-            f"{output} would be a shard the next time, in {place.parent.name}; write the result to "
-            "another folder"
+            f"--output: {output} would count as a shard of {place.parent.name} next time; write "
+            "the result to another folder"
         )

@@ -1,4 +1,4 @@
-"""``smartcollect compare``: what became slower."""
+"""``smartcollect compare``: show what became slower."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     multiple=True,
     type=RULE,
     help="Exit with 1 if a handler became slower by more than PERCENT, such as 25%, or if its "
-    "FIELD grew by more, such as calls:10%. May be given again.",
+    "FIELD grew by more, such as calls:10%. Can be repeated.",
 )
 @click.option(
     "--min",
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     type=DURATION,
     default="0.1ms",
     show_default=True,
-    help="A time that grew by less fails nothing.",
+    help="Ignore growths of a time by less than DURATION.",
 )
 @FORMAT
 @ROWS
@@ -51,10 +51,10 @@ def compare(
     rows: int,
     verbose: bool,
 ) -> int:
-    """Compare a run with earlier ones.
+    """Compare a run with earlier runs.
 
-    OLD is the report of an earlier run, or a folder of such reports; three runs and more tell how
-    far runs of the same code lie apart. NEW is the report of the run that is compared.
+    OLD is the report of an earlier run, or a folder of such reports. Three or more earlier runs
+    show how much runs of the same code differ. NEW is the report of the run to compare.
     """
     from ..profiles.verdict import Expectations, judge
     from ..reports.summary import Layout, compared, told
@@ -90,7 +90,7 @@ def _written(found: Comparison) -> list[str]:
             "field": change.field,
             "before": change.before,
             "after": change.after,
-            # JSON has no infinity: there was nothing before.
+            # JSON has no infinity; the value before was 0.
             "ratio": change.ratio if math.isfinite(change.ratio) else None,
             "p": change.p,
             "regression": change.regression,

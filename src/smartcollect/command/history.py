@@ -1,4 +1,4 @@
-"""``smartcollect history``: the runs that a database keeps."""
+"""``smartcollect history``: list and delete the runs in a database, and show trends."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _DB = click.option(
     show_envvar=True,
     help="The database, such as sqlite:///runs.db.",
 )
-_BRANCH = click.option("--branch", metavar="NAME", help="Only runs of this branch of the code.")
+_BRANCH = click.option("--branch", metavar="NAME", help="Only runs of the git branch NAME.")
 
 
 @click.group(no_args_is_help=False)
 def history() -> None:
-    """List and delete the runs that a database keeps.
+    """List and delete the runs in a database, and show trends.
 
-    pytest --smartcollect-history adds them.
+    pytest --smartcollect-history adds runs.
     """
 
 
@@ -48,7 +48,7 @@ def history() -> None:
     help="Only the N newest runs, 0 for all.",
 )
 def list_runs(url: str, branch: str | None, last: int) -> None:
-    """List the runs, the newest last."""
+    """List the runs, newest last."""
     from ..reports.summary import Section
 
     with _opened(url) as kept:
@@ -79,10 +79,10 @@ def _row(profile: Profile) -> dict[str, object]:
 @_DB
 @_BRANCH
 def trend(pattern: str | None, url: str, branch: str | None) -> None:
-    """Tell since when handlers are as they are.
+    """Show when the calls, errors or time of handlers changed.
 
-    Told is each change of the calls, errors or time of a run that three runs in a row confirm.
-    PATTERN is a handler's name, or a pattern such as orders.*; all handlers if it is left out.
+    A change counts if three runs in a row confirm it. PATTERN is the name of a handler, or a
+    pattern such as orders.*; without it, all handlers are shown.
     """
     with _opened(url) as kept:
         try:
@@ -100,15 +100,17 @@ def trend(pattern: str | None, url: str, branch: str | None) -> None:
     "--before",
     "--older-than",
     metavar="TIME",
-    help="Delete only runs that are older than TIME: 2024-05-31, or how long ago, such as 180d.",
+    help="Delete only runs older than TIME: a date such as 2024-05-31, or an age such as 180d.",
 )
-@click.option("--dry-run", is_flag=True, help="Only tell how many runs that is.")
+@click.option("--dry-run", is_flag=True, help="Only print the number of runs to delete.")
 def prune(url: str, keep: int | None, before: str | None, dry_run: bool) -> None:
     """Delete old runs."""
     from ..text import plural
 
     if keep is None and before is None:
-        raise click.UsageError("give --keep N, --before TIME, or both")
+        raise click.UsageError(
+            "nothing says which runs to delete; use --keep N, --before TIME, or both"
+        )
     with _opened(url) as kept:
         deleted = kept.prune_runs(before, keep, dry_run)
     say(f"{plural(deleted, 'run')} {'would be deleted' if dry_run else 'deleted'}")

@@ -1,4 +1,4 @@
-"""``smartcollect open``: a report in a browser."""
+"""``smartcollect open``: show a report in a browser."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from .reading import REPORT, profile_in
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the page to FILE, whose name ends in .html, and not to a temporary file.",
+    help="Write the page to FILE, whose name ends in .html, instead of a temporary file.",
 )
 def open_report(file: Path, output: Path | None) -> None:
     """Show a report in a browser.
 
-    It is written as a page of HTML, whose name is printed, and opened if there is a browser.
+    Writes the report as an HTML page, prints the path of the page, and opens it if there is a
+    browser.
     """
     from ..reports.writing import write
 
-    # The report itself is the file that is most easily named here, and would be lost.
+    # Protects the report, which would be overwritten by an --output of the same name.
     if output is not None and output.suffix.lower() not in (".html", ".htm"):
         raise Refused(f"--output: {str(output)!r} does not end in .html")
     text = needing_html(partial(page_of, profile_in(file)))
@@ -40,12 +41,12 @@ def open_report(file: Path, output: Path | None) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         write(place, text)
     except OSError as error:
-        raise Refused(f"{place}: not written: {error.strerror}") from None
+        raise Refused(f"{place}: the page cannot be written: {error.strerror}") from None
     say(str(place))
     if not _has_browser():
-        warn("there is no browser here to open it in")
+        warn("there is no browser to open the page in")
         return
-    # Beside this process: a browser may stay until its window is closed.
+    # In a separate process, as a browser may run until its window is closed.
     subprocess.Popen(
         [sys.executable, "-m", "webbrowser", place.resolve().as_uri()],
         stdin=subprocess.DEVNULL,
@@ -62,7 +63,7 @@ def _temporary(file: Path) -> Path:
 
 
 def _has_browser() -> bool:
-    """Tell whether there is a browser, with somebody before it."""
+    """Return whether there is a browser, and a screen to show it on."""
     import webbrowser
 
     has_screen = sys.platform in ("win32", "darwin") or any(

@@ -1,4 +1,4 @@
-"""A report in each format that commands print."""
+"""Printing of reports, in each format that commands support."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMAT = click.option(
     type=click.Choice(["table", "md", "json", "html"]),
     default="table",
     show_default=True,
-    help="How to print it.",
+    help="The format of the output.",
 )
 ROWS = click.option(
     "--rows",
@@ -30,7 +30,7 @@ ROWS = click.option(
     show_default=True,
     help="Show N handlers, 0 for all.",
 )
-WHOLE = click.option("-v", "--verbose", is_flag=True, help="Cut neither rows nor texts.")
+WHOLE = click.option("-v", "--verbose", is_flag=True, help="Show all rows and whole texts.")
 
 
 def say_report(
@@ -43,14 +43,14 @@ def say_report(
     """Print a report.
 
     Args:
-        format: one of those that `FORMAT` takes.
-        sections: what people read.
-        json: makes what programs read, in pieces.
-        page: makes the report as HTML.
-        whole: whether nothing is cut.
+        format: one of the choices of `FORMAT`.
+        sections: the sections to print as a table or Markdown.
+        json: a function that returns the report as JSON, in pieces.
+        page: a function that returns the report as HTML.
+        whole: True to show all rows and whole texts.
 
     Raises:
-        Refused: what HTML needs is not installed.
+        Refused: a package for HTML is not installed.
     """
     if format == "json":
         say_document(json())
@@ -65,11 +65,11 @@ def say_report(
 
 
 def say_sections(sections: Iterable[Section], whole: bool = False) -> None:
-    """Print what people read of a report, as wide as the terminal is.
+    """Print the sections of a report as tables, in the width of the terminal.
 
     Args:
-        sections: what they read.
-        whole: whether nothing is cut.
+        sections: the sections to print.
+        whole: True to show all rows and whole texts.
     """
     from ..reports.terminal import lines, width
 
@@ -78,10 +78,10 @@ def say_sections(sections: Iterable[Section], whole: bool = False) -> None:
 
 
 def needing_html(page: Callable[[], str]) -> str:
-    """Return what ``page`` makes.
+    """Return the HTML that ``page`` returns.
 
     Raises:
-        Refused: what that needs is not installed.
+        Refused: a package for HTML is not installed.
     """
     try:
         return page()
@@ -90,7 +90,7 @@ def needing_html(page: Callable[[], str]) -> str:
 
 
 def page_of(profile: Profile) -> str:
-    """Return a report that nobody judged as HTML."""
+    """Return a report as HTML, without a verdict."""
     from ..reports.html import html
 
     return html(profile)

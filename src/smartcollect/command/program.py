@@ -1,4 +1,4 @@
-"""What all commands share: errors in one line, the exit status, and how they print."""
+"""Common parts of all commands: one-line errors, the exit status, and printing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..reports.terminal import Line
 
 BAD, WRONG, INTERRUPTED = 1, 2, 130
-"""Exit statuses: a report is judged bad; the command cannot do what it was asked to; Ctrl-C."""
+"""Exit statuses: a report fails a check, the command cannot run, and Ctrl-C."""
 _STYLES: dict[str, dict[str, Any]] = {
     "title": {"bold": True},
     "warning": {"fg": "yellow"},
@@ -22,13 +22,13 @@ _STYLES: dict[str, dict[str, Any]] = {
 
 
 class Refused(click.ClickException):
-    """The command cannot do what it was asked to."""
+    """An error that stops the command, printed as one line."""
 
     exit_code = WRONG
 
 
 class Program(click.Group):
-    """A group of commands whose errors are one line each."""
+    """A group of commands that prints each error as one line."""
 
     def main(
         self,
@@ -38,7 +38,7 @@ class Program(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run a command; see `click.Command.main`. Commands return the exit status."""
+        """Run a command and exit with the status that it returns; see `click.Command.main`."""
 
         def run() -> Any:
             return super(Program, self).main(args, prog_name, complete_var, False, **extra)
@@ -46,7 +46,7 @@ class Program(click.Group):
         if not standalone_mode:
             return run()
         if sys.stdout is None:
-            fail("the output is closed; open it, such as by > /dev/null")
+            fail("the output is closed; redirect it, such as > /dev/null")
         try:
             status = run()
         except click.UsageError as error:
@@ -57,31 +57,31 @@ class Program(click.Group):
         except click.Abort:
             sys.exit(INTERRUPTED)
         except OSError as error:
-            # Commands refuse files that they cannot read or write: what is left is their output.
+            # Commands handle errors of files themselves, so this error is about the output.
             _write_nowhere()
             fail(f"{error.filename or 'the output'}: {error.strerror}")
         sys.exit(status if isinstance(status, int) else 0)
 
 
 def fail(message: str) -> NoReturn:
-    """Print an error, and end with status 2."""
+    """Print an error and exit with status 2."""
     warn(f"error: {message}")
     sys.exit(WRONG)
 
 
 def warn(message: str) -> None:
-    """Print a line for people, which is not part of what the command prints for others."""
+    """Print a line to standard error, apart from the output of the command."""
     from ..text import one_line
 
     click.echo(f"smartcollect: {one_line(' '.join(message.split()))}", err=True)
 
 
 def say(text: str, tone: str = "") -> None:
-    """Print a line; in colour where that is a terminal.
+    """Print a line, in color on a terminal.
 
     Args:
         text: the line.
-        tone: that of `smartcollect.reports.terminal.Line`.
+        tone: the tone, as in `smartcollect.reports.terminal.Line`.
     """
     from ..text import encodable, one_line
 
@@ -90,23 +90,23 @@ def say(text: str, tone: str = "") -> None:
 
 
 def say_all(lines: Iterable[Line]) -> None:
-    """Print lines of `smartcollect.reports.terminal.lines`."""
+    """Print lines from `smartcollect.reports.terminal.lines`."""
     _print("".join([f"{_styled(line.text, line.tone)}\n" for line in lines]))
 
 
 def say_document(pieces: Iterable[str]) -> None:
-    """Print what programs read, in UTF-8 whatever the terminal has."""
+    """Print a document in UTF-8, regardless of the encoding of the terminal."""
     try:
         for piece in pieces:
             sys.stdout.buffer.write(piece.encode())
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # Who reads has read enough, and a verdict is still to come.
+        # The reader has stopped, but the command goes on to its exit status.
         _write_nowhere()
 
 
 def _styled(text: str, tone: str) -> str:
-    # click takes the colours out where there is no terminal.
+    # click removes colors if the output is not a terminal.
     style = {} if os.environ.get("NO_COLOR") else _STYLES.get(tone, {})
     return click.style(text, **style) if style else text
 
@@ -115,12 +115,12 @@ def _print(text: str) -> None:
     try:
         click.echo(text, nl=False)
     except BrokenPipeError:
-        # Who reads has read enough, and a verdict is still to come.
+        # The reader has stopped, but the command goes on to its exit status.
         _write_nowhere()
 
 
 def _write_nowhere() -> None:
-    """Print nothing from now on, not even what waits to be printed."""
+    """Discard all further output, including buffered text."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""The reports that commands are given, and values of their options."""
+"""Reading of reports, and the types of arguments and options."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ else:
     _Type = click.ParamType
 
 REPORT = click.Path(exists=True, dir_okay=False, path_type=Path)
-"""The type of an argument that is a report file."""
+"""The type of an argument for a report file."""
 REPORTS = click.Path(exists=True, path_type=Path)
-"""The type of an argument that is a report file, or a folder of these."""
+"""The type of an argument for a report file or a folder of report files."""
 
 
 class Value(_Type):
-    """A value that a function of the library reads.
+    """The type of an option whose value a function of the library parses.
 
-    The library is imported once there is something to read: the help is there at once.
+    The module of the function is imported only to parse a value, so ``--help`` stays fast.
 
     Args:
-        name: what the help calls it.
-        module: where the function is.
-        function: takes the text; its ``ValueError`` tells what is accepted.
+        name: the name of the type in the help.
+        module: the module of the function, inside the package ``smartcollect``.
+        function: the name of the function. It takes the text of the value, and its ``ValueError``
+            says what to write instead.
     """
 
     def __init__(self, name: str, module: str, function: str) -> None:
@@ -52,7 +53,7 @@ class Value(_Type):
 
 
 class Earlier(click.Path):
-    """The type of an option that is a report file, a folder of these, or the URL of a history."""
+    """The type of an option for a report file, a folder of them, or the URL of a history."""
 
     def __init__(self) -> None:
         super().__init__(exists=True, path_type=Path)
@@ -75,7 +76,7 @@ def profile_in(file: Path) -> Profile:
     """Return the profile in a report file.
 
     Raises:
-        Refused: there is none.
+        Refused: the file cannot be read or is not a report.
     """
     from ..profiles.files import load
 
@@ -89,7 +90,7 @@ def runs_in(paths: Iterable[Path]) -> list[Profile]:
     """Return the profiles in report files, and in the report files of folders.
 
     Raises:
-        Refused: one cannot be read.
+        Refused: a file cannot be read or is not a report.
     """
     from ..profiles.files import load_runs
 
@@ -103,21 +104,22 @@ def runs_in(paths: Iterable[Path]) -> list[Profile]:
 
 
 def shown(place: Path | str) -> str:
-    """Return what `Earlier` takes as it can be printed."""
+    """Return a value of the type `Earlier` for messages: secrets in a URL are hidden."""
     from ..values.redaction import without_secrets
 
     return without_secrets(str(place))
 
 
 def earlier_runs(places: Iterable[Path | str], profile: Profile) -> list[Profile]:
-    """Return the runs that a run is compared with.
+    """Return the earlier runs to compare a run with.
 
     Args:
-        places: what `Earlier` takes; of a history the runs on the same machine.
-        profile: that of the run.
+        places: files, folders and URLs of histories, of the type `Earlier`. From a history come
+            only runs on the same machine.
+        profile: the profile of the run.
 
     Raises:
-        Refused: one cannot be read.
+        Refused: a file or database cannot be read.
     """
     found = []
     for place in places:
@@ -133,10 +135,10 @@ def earlier_runs(places: Iterable[Path | str], profile: Profile) -> list[Profile
 
 @contextmanager
 def database_errors(url: str) -> Iterator[None]:
-    """Refuse a database that cannot be used, in one line.
+    """Turn errors of a database into `Refused` until the end of the block.
 
     Args:
-        url: of the database.
+        url: the URL of the database, for the message.
     """
     try:
         from ..database.kept_runs import FAILURES, reason
@@ -149,10 +151,10 @@ def database_errors(url: str) -> Iterator[None]:
 
 
 def files_of(paths: Sequence[Path]) -> list[Path]:
-    """Return report files, of folders the report files in them.
+    """Return report files, with the report files of a folder in place of the folder.
 
     Raises:
-        Refused: a folder has none.
+        Refused: a folder has no report files.
     """
     from ..profiles.files import reports_in
 
@@ -167,7 +169,10 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Let nobody look for garbage, of which there is none where much is read and kept."""
+    """Turn the garbage collector off until the end of the block.
+
+    Reading many reports makes many objects and no garbage, so collections only take time.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:

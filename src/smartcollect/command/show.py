@@ -1,4 +1,4 @@
-"""``smartcollect show``: what a report says."""
+"""``smartcollect show``: show a report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .program import Refused
 from .reading import COUNT, PATTERN, REPORT, SORT, profile_in
 
 OPTIONS = {"rows": "--rows", "compare_fail": "--fail"}
-"""What the options are called here that show more."""
+"""The names of the options that hints in the output mention."""
 
 
 @click.command()
@@ -24,13 +24,13 @@ OPTIONS = {"rows": "--rows", "compare_fail": "--fail"}
     type=SORT,
     default="total",
     show_default=True,
-    help="Sort handlers by FIELD, the largest first: a column, or any statistic.",
+    help="Sort handlers by FIELD, a column or a statistic, largest first.",
 )
 @click.option(
     "--handler",
     metavar="PATTERN",
     type=PATTERN,
-    help="Show only handlers that PATTERN fits, such as users.*.",
+    help="Show only handlers that match PATTERN, such as users.*.",
 )
 @ROWS
 @click.option(

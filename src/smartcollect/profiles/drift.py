@@ -26,7 +26,7 @@ class Ratio(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """How much slower one run was than another as a whole.
+    """The slowdown of a run as a whole, compared with another run.
 
     A busy or hot machine computes more slowly, but waiting for a timer or another machine takes
     as long as before. So there are two factors: one for time spent computing, measured on handlers
