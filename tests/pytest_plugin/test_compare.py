@@ -264,7 +264,7 @@ def test_a_folder_that_holds_something_else(timed, pytester, run):
     (pytester.path / "kept" / "other.json").write_text("{}")
     result = run("--smartcollect-compare=kept")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: *kept' is not accepted; other.json: no smartcollect/*"])
+    result.stderr.fnmatch_lines(["ERROR: *kept' is not accepted; other.json: not a smartcollect/*"])
 
 
 def test_a_report_of_the_first_version(timed, pytester, run):
