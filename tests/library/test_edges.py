@@ -264,6 +264,36 @@ def test_a_generator_counts_for_the_call_that_runs_its_first_step(api, log_of):
     assert counted(log) == {("first", "numbers"): 1}
 
 
+def test_calls_after_a_coroutine_that_another_thread_finished(api, log_of):
+    @types.coroutine
+    def pause():
+        yield
+
+    @api
+    async def work():
+        await pause()
+
+    @api
+    def later(): ...
+
+    def finish(coroutine):
+        with contextlib.suppress(StopIteration):
+            coroutine.send(None)
+
+    def run():
+        started = work()
+        started.send(None)
+        thread = threading.Thread(target=finish, args=(started,))
+        thread.start()
+        thread.join()
+        later()
+
+    with log_of(api) as log:
+        contextvars.copy_context().run(run)
+    assert counted(log) == {}
+    assert [log.stats(name)["calls"] for name in ("work", "later")] == [1, 1]
+
+
 def test_a_copied_context_in_another_thread(api, log_of):
     @api
     async def start():

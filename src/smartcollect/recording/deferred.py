@@ -23,6 +23,7 @@ from .nesting import (
     READING,
     SIBLINGS,
     START,
+    STORE,
     SUSPENDED,
     Frame,
     Made,
@@ -135,7 +136,7 @@ class DeferredCall:
     def enter(self, outer: Frame | None) -> None:
         """Note that a stretch begins inside ``outer``."""
         frame = self.frame
-        frame[OUTER], frame[SIBLINGS] = outer, None
+        frame[STORE], frame[OUTER], frame[SIBLINGS] = self.probe.store, outer, None
         parent = None if outer is SUSPENDED else parent_of(outer, self.probe.store)
         frame[PARENT] = parent
         if not self._begun:
@@ -167,6 +168,10 @@ class DeferredCall:
             self._spending.leave(end)
         stopped(frame, frame[PARENT], end)
         frame[PARENT] = None
+
+    def detach(self) -> None:
+        """Make the frame one that no call counts to, until the next stretch."""
+        self.frame[STORE] = None
 
     def end(self, result: Any = None, error: BaseException | None = None) -> None:
         """Store the call, which ended with ``result`` or ``error``."""

@@ -66,6 +66,9 @@ class _Stretch:
         except ValueError:  # the coroutine was finished or closed in another context
             if current.get() is self._call.frame:
                 current.set(self._before)
+            # It stays the current frame of the context where it began. Later calls there are not
+            # made by this call.
+            self._call.detach()
 
 
 async def _coroutine(call: DeferredCall, held: _Unawaited) -> Any:

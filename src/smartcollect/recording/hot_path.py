@@ -17,7 +17,7 @@ from ..text import MAX_TEXT
 from ..values.containment import FILE, NO_ROOM, is_foreign
 from ..values.failure import Failure
 from ..values.snapshot import MAX_BITS, UNKNOWN
-from .nesting import FIELDS, INNER, START, SUSPENDED, current, innermost, task_name
+from .nesting import FIELDS, INNER, START, STORE, SUSPENDED, current, innermost, task_name
 from .spending import LONG
 
 # The values of the quoted names in the text below: constants of the code that is made from it.
@@ -129,6 +129,8 @@ DEF code(*args, **kwargs):
         end = now()
         if context() is frame:
             enter(before)
+        else:
+            frame[{STORE}] = None
         if frame[{START}] is None:
             frame[{START}] = end
         try:
@@ -182,11 +184,15 @@ SYNC = {
     "READ": "store.thread(now())",
 }
 # A coroutine may end in a different context from the one it began in, where its token is not valid.
+# Its frame stays the current one there, so it must not be the parent of later calls.
 # Its return value is always a result, even if that is a coroutine or generator.
 ASYNC = {
     "DEF": "async def",
     "AWAIT ": "await ",
-    "LEAVE": "context() is frame and enter(before)",
+    "LEAVE": f"""if context() is frame:
+            enter(before)
+        else:
+            frame[{STORE}] = None""",
     "RETURNED": "capture.result",
     "BEGIN": "task = '<task>'",
     "TASK": "task()",
