@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import gc
 import importlib.util
 import os
@@ -329,7 +330,7 @@ def test_a_coroutine_that_continues_in_another_thread_is_not_read():
 
     for _ in range(4):
         made = later()
-        step(made)
+        contextvars.copy_context().run(step, made)
         for _ in range(2):
             thread = threading.Thread(target=step, args=(made,))
             thread.start()
