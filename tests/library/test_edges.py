@@ -21,7 +21,6 @@ from smartcollect.profiles import Edge
 from smartcollect.profiles.packing import pack, unpack
 from smartcollect.recording.probe import _CALLERS
 from smartcollect.recording.settings import LogSettings
-from smartcollect.sources import switchers
 from smartcollect.storage.store import FOLD_AT
 
 # A call: its handler, its own work, whether it raises, and the calls that it makes.
@@ -91,14 +90,15 @@ def test_edges_equal_an_independent_count(calls):
         # Only the time of most calls is kept, as after slower calls.
         log.recorder.store.rank_after(SlowerCallsSeen(4.0))
         drained = []
-        with switchers.everywhere(log.recorder):
-            for call, asked in calls:
-                with contextlib.suppress(ValueError):
-                    application.make(call)
-                if asked == "drain":
-                    drained.append(log.drain().profile)
-                elif asked:
-                    log.recorder.store.summary()
+        log.attach(application.api)
+        for call, asked in calls:
+            with contextlib.suppress(ValueError):
+                application.make(call)
+            if asked == "drain":
+                drained.append(log.drain().profile)
+            elif asked:
+                log.recorder.store.summary()
+        log.detach(application.api)
         profile = merge([*drained, log.profile()])
         assert edges_of(profile) == {
             pair: (number, application.seconds[pair]) for pair, number in application.calls.items()
