@@ -18,20 +18,18 @@ smartquotes = False  # which makes a dash of the two before an option
 
 
 def _options() -> str:
-    """The table of options, from the one that pytest gets them from."""
+    """Return the table of options, made from their definitions."""
     from smartcollect_pytest.options import OPTIONS
 
     lines = ["| option | ini key | default | what it does |", "|---|---|---|---|"]
-    lines.append("| `--smartcollect` | `smartcollect` | off | profile the run, print the summary |")
-    lines.append(
-        "| `--no-smartcollect` | | | no profile, budgets or markers, whatever else is given |"
-    )
+    lines.append("| `--smartcollect` | `smartcollect` | off | Profile the run, print the summary |")
+    lines.append("| `--no-smartcollect` | | | Turn off the profile, budgets and markers |")
     for option in OPTIONS:
         value = f"={option.metavar}" if option.metavar else ""
         default = (
             f"`{option.shown_default}`" if option.shown_default else "" if option.metavar else "off"
         )
-        more = "; may be given again, one a line in the ini file" if option.many else ""
+        more = " (can be repeated; one per line in the ini file)" if option.many else ""
         help = option.help.replace("%%", "%").replace("*", "\\*").replace("<", "\\<")
         lines.append(f"| `{option.flag}{value}` | `{option.key}` | {default} | {help}{more} |")
     return "\n".join(lines) + "\n"

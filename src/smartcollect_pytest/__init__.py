@@ -1,1 +1,1 @@
-"""The pytest plugin of smartcollect: profiles a suite's handlers and asserts on their calls."""
+"""The pytest plugin of smartcollect: profiles of test suites, and assertions on calls."""

@@ -1,4 +1,4 @@
-"""Records the calls of each handler while tests run."""
+"""Recording of handler calls while tests run."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from .trace import Tracer
 
 PHASE_HISTORY = 1_000
-"""Calls that are kept of one phase, to be shown when a budget is broken."""
+"""Number of calls kept per phase, to show when a budget fails."""
 
 _SOURCE = "smartcollect.sources.switchers"
 
 
 class Capture:
-    """Records the calls of each handler in this process.
+    """A recorder of all handler calls in this process.
 
     Args:
-        repeat_threshold: from how many calls under one call on repeats are noted, where that is
-            less than usual; 0 for the usual.
-        objects: how objects are shown, see `CollectPlugin`.
-        patterns: of the functions that are watched beside handlers.
+        repeat_threshold: number of calls under one call from which repeated calls are noted. It
+            can only lower the default of the log; 0 keeps the default.
+        objects: how objects are shown; see `CollectPlugin`.
+        patterns: patterns of functions to watch in addition to handlers.
 
     Attributes:
-        refusal: why handlers cannot be watched; ``""`` where they can.
-        now: the clock that calls are timed with; it stands still until handlers are watched.
-        tracer: takes the calls themselves, where somebody wants them.
+        refusal: reason why handlers cannot be watched, or ``""``.
+        now: clock of the recorded times; it returns 0.0 until handlers are watched.
+        tracer: receiver of the individual calls, if the run writes a trace.
     """
 
     def __init__(
@@ -57,28 +57,28 @@ class Capture:
         self._log: CallLog | None = None
         self._watching = ExitStack()
         self._source: ModuleType | None = None
-        # The handlers that were registered outside of tests; those that no report told of yet.
+        # Handlers registered outside single tests, and those of them not yet in a profile.
         self._registered: set[HandlerName] = set()
-        self._untold: set[HandlerName] = set()
+        self._unreported: set[HandlerName] = set()
         self._read: tuple[float, ThreadTimes] | None = None
 
     @property
     def begun(self) -> bool:
-        """Whether handlers are watched, those that are registered from now on included.
+        """True while handlers are watched, including handlers registered later.
 
-        They are not where the library is dropped and imported anew, with smartswitch, as tests of
-        plugins do that run pytest inside of pytest.
+        False after the library was removed from `sys.modules` and imported again. Tests of pytest
+        plugins do that when they run pytest in the same process.
         """
         return self._log is not None and sys.modules.get(_SOURCE) is self._source
 
     def begin(self) -> None:
-        """Watches all handlers from now on, those included that are registered already."""
+        """Start watching all handlers, including those already registered."""
         self.end()
         with warnings.catch_warnings():
-            # What smartswitch warns of at its import is not the fault of the suite.
+            # With -W error, a warning at the import of smartswitch would break the run.
             warnings.simplefilter("ignore")
             try:
-                # The plugin first: a smartswitch that cannot take it is not one that is known.
+                # First, because it fails with a smartswitch that is not supported.
                 import_module("smartcollect.plugin")
                 from smartcollect.log import CallLog
                 from smartcollect.profiles.parts import SLOWEST
@@ -86,7 +86,7 @@ class Capture:
                 from smartcollect.sources import functions, smartswitch, switchers
                 from smartcollect.storage.ranking import Ranking
             except ModuleNotFoundError as error:
-                # Without smartswitch there is no handler to watch.
+                # Without smartswitch there are no handlers, which is not an error.
                 self.refusal = "" if error.name == "smartswitch" else str(error)
                 return
             except Exception as error:
@@ -111,15 +111,15 @@ class Capture:
             self._functions = self._watching.enter_context(watching)
 
     def end(self) -> None:
-        """Watches no longer."""
+        """Stop watching."""
         self._watching.close()
         self._log = self._functions = None
 
     def discard(self) -> None:
-        """Forgets what was called outside of a test: xdist would count it once a worker.
+        """Drop the calls made outside tests, because each xdist worker makes them again.
 
-        What was registered there is kept. Handlers that a test registers, or a fixture that it
-        alone has, are its own affair, and nobody misses their calls.
+        Remember the handlers registered outside tests: they count as uncalled if no test calls
+        them. Handlers registered by a test or a function-scoped fixture do not.
         """
         if self._log is not None:
             if self._functions is not None and len(sys.modules) != self._modules:
@@ -129,7 +129,11 @@ class Capture:
             self._register(() if summary is None else summary.handlers)
 
     def _taken(self, wanted: bool = True) -> Summary | None:
-        """Return what was called since the last time, by a test where it is ``wanted``."""
+        """Return a summary of the calls since the last one.
+
+        Args:
+            wanted: whether a test made these calls, so that a trace shows them.
+        """
         assert self._log is not None
         store = self._log.recorder.store
         return store.take() if self.tracer is None else self.tracer.take(store, wanted)
@@ -137,10 +141,10 @@ class Capture:
     def _register(self, names: Iterable[HandlerName]) -> None:
         new = {name for name in names if name not in self._registered}
         self._registered |= new
-        self._untold |= new
+        self._unreported |= new
 
     def unmet(self) -> tuple[dict[str, str], list[str]]:
-        """Why patterns watch nothing, by pattern, and which modules of theirs nobody imported."""
+        """Return patterns that match nothing, with reasons, and modules never imported."""
         if self._functions is None:
             return {}, []
         self._functions.sweep()
@@ -148,7 +152,7 @@ class Capture:
 
     @contextmanager
     def outside(self) -> Iterator[None]:
-        """What is registered meanwhile is no single test's affair, though a test runs."""
+        """Treat handlers registered in the block as registered outside the running test."""
         store = None if self._log is None else self._log.recorder.store
         before = set() if store is None else store.names()
         try:
@@ -158,42 +162,42 @@ class Capture:
                 self._register(store.names() - before)
 
     def keep(self, wanted: bool) -> None:
-        """Keeps the calls and the lines that made them from now on, or does so no longer."""
+        """Start or stop keeping single calls and the lines that made them."""
         if self._log is not None:
             self._log.recorder.locate(wanted)
             self._log.recorder.store.resize(PHASE_HISTORY if wanted else 0)
 
     def so_far(self) -> tuple[dict[HandlerName, HandlerStats], Iterable[Call]]:
-        """What was called since the last `take`: statistics of all handlers, and the calls."""
+        """Return the statistics of all handlers and the calls since the last `take`."""
         if self._log is None:
             return {}, []
         from smartcollect import HandlerStats
 
         handlers = {name: HandlerStats() for name in self._registered}
         recorder = self._log.recorder
-        # One by one, as somebody takes them: most tests keep to their budgets.
+        # Lazy: calls are only needed if a budget fails.
         calls = map(recorder.rules.named, recorder.store.calls())
         return {**handlers, **recorder.store.handlers()}, calls
 
     def take(self) -> Profile | None:
-        """Returns what was called since the last `take`, if anything was, and begins afresh."""
+        """Return the profile of the calls since the last `take`, or ``None`` if it is empty."""
         if self._log is None:
             return None
         if self._functions is not None:
-            # A module is nobody's own, whichever test imported it first.
+            # A module belongs to no single test, whichever test imports it first.
             self._register(name for name, _ in self._functions.new_functions())
         summary = self._taken()
-        if summary is None and not self._untold:
+        if summary is None and not self._unreported:
             return None
         from smartcollect import HandlerStats, Profile
         from smartcollect.storage.tally import NOTHING
 
         summary = summary or NOTHING
         handlers = {name: stats for name, stats in summary.handlers.items() if stats.calls}
-        if not handlers and not self._untold:
+        if not handlers and not self._unreported:
             return None
-        untold, self._untold = self._untold, set()
-        idle = {name: HandlerStats() for name in untold}
+        unreported, self._unreported = self._unreported, set()
+        idle = {name: HandlerStats() for name in unreported}
         slowest = [
             self._log.recorder.rules.named(call) for call in self._among_slowest(summary.slowest)
         ]
@@ -201,14 +205,14 @@ class Capture:
         return replace(profile, waiting=self._waiting())
 
     def _reading(self) -> tuple[float, ThreadTimes] | None:
-        """The time now, and where that of this thread went."""
+        """Return the time now and the processor times of this thread."""
         if self._log is None:
             return None
         now = self.now()
         return now, self._log.recorder.store.thread(now)
 
     def _waiting(self) -> Waiting:
-        """How long this process waited for a processor since the last time that it was asked."""
+        """Return how long this thread waited for a processor since the last reading."""
         from smartcollect.profiles.parts import NO_WAITING, Waiting
 
         before, now = self._read, self._reading()
@@ -221,7 +225,7 @@ class Capture:
         return Waiting(max(spent.delayed, 0.0), now[0] - before[0])
 
     def _among_slowest(self, calls: list[Call]) -> list[Call]:
-        """Those that can be among the slowest of the run: most phases of a long run have none."""
+        """Return the calls that can be among the slowest of the run, to keep profiles small."""
         if self._log is None:
             return []
         kept = [call for call in calls if self._sent.add(call.name, call.elapsed, None)]

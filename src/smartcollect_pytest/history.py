@@ -1,4 +1,4 @@
-"""Earlier runs, to compare this one with; and the database that keeps this one."""
+"""The runs to compare with, and the database that this run is added to."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 class History:
-    """The runs before this one, and the database that keeps this one.
+    """The runs to compare with, and the database that this run is added to.
 
     Args:
-        config: of the run.
-        given: its options.
+        config: pytest's configuration.
+        given: the options.
 
     Raises:
-        pytest.UsageError: a file or a database that was given cannot be used.
+        pytest.UsageError: A file or database in the options cannot be used.
     """
 
     def __init__(self, config: pytest.Config, given: Options) -> None:
         self._config = config
         self._given = given
         self._files: list[Profile] = []
-        # At the start: nobody wants to hear of it after a long run.
+        # Check now: a long run should not end with an error about its options.
         self._history = None if given.history is None else self._kept("history", given.history)
         self._databases: list[tuple[Url, KeptRuns]] = []
         for one in given.compare:
@@ -62,10 +62,12 @@ class History:
             raise options.refuse(self._config, self._given, "compare", path, str(error)) from None
 
     def baseline(self, profile: Profile) -> tuple[list[Profile], list[str]]:
-        """Return the earlier runs, those of databases from the same machine, and what failed.
+        """Return the runs to compare with, and errors from reading databases.
+
+        Databases contribute only runs of this machine.
 
         Args:
-            profile: that of this run.
+            profile: the profile of this run.
         """
         found, failures = list(self._files), []
         for url, kept in self._databases:
@@ -75,14 +77,14 @@ class History:
             try:
                 found += kept.last(profile.run.machine)
             except FAILURES as error:
-                failures.append(f"{url}: earlier runs were not read: {reason(error)}")
+                failures.append(f"{url}: cannot read earlier runs: {reason(error)}")
         return found, failures
 
     def trends(self, profile: Profile) -> tuple[list[Trend], list[str]]:
-        """Return how handlers developed over the last runs, and what failed.
+        """Return the trends of handlers over the last runs, and errors from the database.
 
         Args:
-            profile: that of this run.
+            profile: the profile of this run.
         """
         known = [(self._given.history, self._history), *self._databases]
         url, kept = next(((url, one) for url, one in known if one is not None), (None, None))
@@ -94,10 +96,10 @@ class History:
         try:
             return kept.trends(profile.run.machine), []
         except FAILURES as error:
-            return [], [f"{url}: trends were not read: {reason(error)}"]
+            return [], [f"{url}: cannot read trends: {reason(error)}"]
 
     def nothing(self) -> str:
-        """Return where there is nothing to compare with."""
+        """Return the note for a baseline without runs; it lists where runs were looked for."""
         places = [f"report in {one}" for one in self._given.compare if isinstance(one, Path)]
         for url, kept in self._databases:
             of_branch = f" of branch {kept.branch}" if kept.branch else ""
@@ -105,15 +107,16 @@ class History:
         return f"nothing to compare with: there is no {' and no '.join(places)}"
 
     def add(self, verdict: Verdict, profile: Profile, partial: str) -> tuple[Verdict, str]:
-        """Add this run to the database that keeps runs, if it is complete.
+        """Add this run to the database of ``--smartcollect-history`` if the run is complete.
 
         Args:
-            verdict: of this run.
-            profile: of this run.
-            partial: why only a part of the suite ran; ``""`` where all of it did.
+            verdict: the verdict on this run.
+            profile: the profile of this run.
+            partial: reason why only part of the suite ran, or ``""``.
 
         Returns:
-            The verdict, with what failed, and where the run was added, or ``""``.
+            The verdict, with a note or failure if the run was not added, and a line that says
+            where it was added, or ``""``.
         """
         url = self._given.history
         if self._history is None:
@@ -123,7 +126,7 @@ class History:
             return verdict.noting(f"{url}: this run is not added: {missing[0]}"), ""
         from smartcollect.database.kept_runs import FAILURES, reason
 
-        # What it was compared with is not to become what it came to.
+        # Marked, so that a slower run does not become the baseline of the next one.
         regressed = verdict.comparison is not None and bool(verdict.comparison.regressions)
         try:
             number = self._history.add(profile, regressed)

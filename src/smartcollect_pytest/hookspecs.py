@@ -1,4 +1,4 @@
-"""The hooks that other plugins and ``conftest.py`` files can implement."""
+"""Hooks for other plugins and ``conftest.py`` files."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 
 @pytest.hookspec
 def pytest_smartcollect_machine_info(config: pytest.Config) -> Mapping[str, str] | None:
-    """Tells more of what times depend on: runs are compared with baselines that tell the same.
+    """Return facts about this machine that times depend on, such as the size of a CI runner.
 
-    Called once in a profiled run, where the tests are reported, not on workers.
+    Times are compared only with runs that have the same facts. Called once per profiled run,
+    in the controller process and not on xdist workers.
 
     Args:
-        config: of the run.
+        config: pytest's configuration.
 
     Returns:
-        Texts by name, such as ``{"runner": "large"}``; they join the machine's own in the report,
-        and take their place where the names are the same.
+        A dict of text, such as ``{"runner": "large"}``. It is merged into the machine's facts in
+        the report and replaces facts with the same name.
 
     Example:
         In a ``conftest.py``::
@@ -34,13 +35,14 @@ def pytest_smartcollect_machine_info(config: pytest.Config) -> Mapping[str, str]
 
 @pytest.hookspec
 def pytest_smartcollect_profile(config: pytest.Config, profile: Profile) -> None:
-    """Takes the profile of the whole run, before files are written.
+    """Use the profile of the whole run, before reports are written.
 
-    Called once in a profiled run in which handlers were registered, not on workers.
+    Called once per profiled run, in the controller process and not on xdist workers. Not called
+    if handlers cannot be watched.
 
     Args:
-        config: of the run.
-        profile: that of all tests; immutable.
+        config: pytest's configuration.
+        profile: the profile of all tests; immutable.
 
     Example:
         In a ``conftest.py``::

@@ -1,4 +1,4 @@
-"""What each test spent in which handler, as properties in pytest's JUnit file."""
+"""Handler times of each test, as properties in pytest's JUnit file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 
 
 class Totals:
-    """Adds up the phases of one attempt of a test."""
+    """Statistics of one attempt of a test, added up over its phases."""
 
     def __init__(self) -> None:
         self._handlers: dict[HandlerName, HandlerStats] = {}
 
     def begin(self) -> None:
-        """Begins another attempt, of this test or the next one."""
+        """Start another attempt, of the same test or the next one."""
         self._handlers = {}
 
     def add(self, handlers: Mapping[HandlerName, HandlerStats]) -> None:
-        """Counts what a phase called."""
+        """Add the statistics of a phase."""
         for name, stats in handlers.items():
             if name in self._handlers:
                 self._handlers[name].merge(stats)
@@ -28,14 +28,14 @@ class Totals:
                 self._handlers[name] = stats.copy()
 
     def write(self, report: Any) -> None:
-        """Adds the properties to the last report of an attempt."""
+        """Add the properties to the last report of an attempt."""
         if not self._handlers:
             return
         from smartcollect.text import one_line
 
         report.user_properties += [
             (
-                # XML has no control characters, not even escaped.
+                # XML cannot contain control characters, not even escaped.
                 f"smartcollect.{one_line(name.full)}",
                 f"calls={stats.calls} errors={stats.errors} total_time={stats.total_time:.9f}",
             )

@@ -1,4 +1,4 @@
-"""The budgets of one test: those of its ``collect_budget`` markers, and those of each test."""
+"""Budgets of a single test, from ``collect_budget`` markers and ``smartcollect_test_budgets``."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 NAME = "collect_budget"
 _HELP = (
-    "fail the test where a statistic of the handler, or of each that a pattern such as 'users.*' "
-    "fits, is over its limit while the test runs, fixtures left out; times in seconds or as text "
-    "such as '100ms'. At least one limit."
+    "fail the test if the handler exceeds a limit during the test's call phase, such as calls=3 or "
+    "max_time='100ms'. handler is a name or a pattern such as 'users.*'; times are seconds or text "
+    "with a unit. Pass at least one limit."
 )
 
 
 def signature(whole: bool) -> str:
-    """Return the line that registers the marker.
+    """Return the line that registers the marker with pytest.
 
     Args:
-        whole: whether it names each statistic, for which the library is imported.
+        whole: whether to list all statistics, which imports the library.
     """
     limits = "**limits"
     if whole:
@@ -35,10 +35,10 @@ def signature(whole: bool) -> str:
 
 
 def budgets_of(item: pytest.Item) -> list[list[Budget]]:
-    """The budgets of the markers of a test, those of its nearest node first.
+    """Return the budgets of a test's markers, grouped by node (function, class, …), nearest first.
 
     Raises:
-        ValueError: a marker has arguments that are none; one line tells which.
+        ValueError: A marker has wrong arguments. The message is one line that shows the marker.
     """
     from smartcollect.profiles.budgets import budget
 
@@ -48,7 +48,7 @@ def budgets_of(item: pytest.Item) -> list[list[Budget]]:
         shown += [f"{key}={value!r}" for key, value in mark.kwargs.items()]
         where = f"@pytest.mark.{NAME}({', '.join(shown)})"
         if len(mark.args) != 1 or not isinstance(mark.args[0], str) or not mark.args[0].strip():
-            raise ValueError(f"{where}: accepted: one handler, then limits such as calls=3")
+            raise ValueError(f"{where}: pass one handler, then limits such as calls=3")
         try:
             ranks.setdefault(node, []).append(budget(mark.args[0].strip(), mark.kwargs))
         except (TypeError, ValueError) as error:
@@ -62,13 +62,15 @@ def failure(
     handlers: Mapping[HandlerName, HandlerStats],
     calls: Iterable[Call],
 ) -> str | None:
-    """Why a test fails, with a table of the calls that broke its budgets; ``None`` if it does not.
+    """Return why a test fails, with a table of the calls over budget; ``None`` if it passes.
 
     Args:
-        ranks: what `budgets_of` returns: each has to fit a handler that was called.
-        each_test: the budgets of each test, which hold where the markers limit nothing.
-        handlers: what the test called, and the handlers that it could have called.
-        calls: its calls.
+        ranks: budgets as `budgets_of` returns them. Each has to match a handler that was called,
+            unless it limits calls to 0.
+        each_test: budgets of every test. They apply to handlers and statistics that the markers
+            do not limit.
+        handlers: statistics of the test's calls, and of registered handlers without calls.
+        calls: calls of the test.
     """
     from smartcollect.assertions import over_budget
     from smartcollect.profiles.budgets import over, unreached

@@ -1,4 +1,4 @@
-"""The options: one definition of each, for the command line, the ini file and the settings."""
+"""The options, each defined once for the command line, the ini file and the settings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REPORTS = (".json", ".md", ".html")
 
 
 def _library(module: str, function: str) -> Callable[[str], Any]:
-    """Return a function of the library, imported once it is called: an unused plugin is light."""
+    """Return a function of the library that is imported when called, to keep pytest fast."""
 
     def parse(text: str) -> Any:
         return getattr(import_module(f"smartcollect.{module}"), function)(text)
@@ -40,16 +40,16 @@ _seconds = _library("units", "seconds")
 
 def _path(text: str) -> Path:
     if not text.strip():
-        raise ValueError("accepted: a file name")
+        raise ValueError("give a file name")
     return Path(os.path.expanduser(os.path.expandvars(text)))
 
 
 class Url(NamedTuple):
-    """The URL of a database that keeps runs. Workers of xdist need nothing of what it needs.
+    """The URL of a database of runs. It is not parsed here, because xdist workers do not use it.
 
     Attributes:
-        text: as it was given.
-        below: what the path of a SQLite file starts from.
+        text: the URL as given.
+        below: the folder that a relative path of a SQLite file starts from.
     """
 
     text: str
@@ -75,7 +75,7 @@ def _report(text: str) -> Path:
     path = _path(text)
     if path.suffix.lower() not in REPORTS:
         suffixes = f"{', '.join(REPORTS[:-1])} or {REPORTS[-1]}"
-        raise ValueError(f"accepted: a file name that ends in {suffixes}")
+        raise ValueError(f"give a file name that ends in {suffixes}")
     return path
 
 
@@ -92,7 +92,7 @@ def _objects(text: str) -> str:
     from smartcollect.recording.settings import OBJECTS, OBJECTS_ACCEPTED
 
     if text.strip() not in OBJECTS:
-        raise ValueError(f"accepted: {OBJECTS_ACCEPTED}")
+        raise ValueError(f"use {OBJECTS_ACCEPTED}")
     return text.strip()
 
 
@@ -107,13 +107,13 @@ class Option(NamedTuple):
     """One option.
 
     Attributes:
-        parse: text to value; its ``ValueError`` tells what is accepted.
-        help: what the option does.
-        metavar: what the value is called in the help; ``""`` where it is only on or off.
-        default: the value that holds when nothing is given.
-        many: whether it may be given again; one a line in the ini file.
-        profiles: whether to give it on the command line asks for a profile.
-        name: of the field of `Options`, and of the ini key after ``smartcollect_``.
+        parse: function from text to value. Its ``ValueError`` says what to give instead.
+        help: the help text, for argparse: a percent sign is written ``%%``.
+        metavar: placeholder of the value in the help; ``""`` for an option that is on or off.
+        default: the value if the option is not given.
+        many: whether the option can be repeated, with one value per line in the ini file.
+        profiles: whether the option, on the command line, turns on the profile.
+        name: the field of `Options`, and the ini key after ``smartcollect_``.
     """
 
     parse: Callable[[str], Any]
@@ -126,17 +126,17 @@ class Option(NamedTuple):
 
     @property
     def flag(self) -> str:
-        """As it is written on the command line."""
+        """The name on the command line."""
         return f"--smartcollect-{self.name.replace('_', '-')}"
 
     @property
     def key(self) -> str:
-        """As it is written in the ini file."""
+        """The name in the ini file."""
         return f"smartcollect_{self.name}"
 
     @property
     def shown_default(self) -> str:
-        """The default as text; ``""`` where there is none."""
+        """The default as text, or ``""`` without a default."""
         return str(self.default) if self.metavar and self.default not in (None, ()) else ""
 
 
@@ -148,7 +148,7 @@ def _option(
     many: bool = False,
     profiles: bool = False,
 ) -> Any:
-    """Define an option: the field of `Options`, the command line, the ini key and the help."""
+    """Define an option as a field of `Options`."""
     if not metavar:
         default = False
     made = Option(parse, help, metavar, () if many else default, many, profiles)
@@ -157,142 +157,146 @@ def _option(
 
 @dataclass(frozen=True)
 class Options:
-    """The options, as the command line and the ini file give them.
+    """The options from the command line and the ini file.
 
     Attributes:
-        active: whether markers and test budgets hold: not with ``--no-smartcollect``.
-        profile: whether the run is profiled and the summary printed.
+        active: whether markers and test budgets apply; False with ``--no-smartcollect``.
+        profile: whether to profile the run and print the summary.
     """
 
     active: bool
     profile: bool
     sort: str = _option(
         _sort,
-        "sort the summary by FIELD, the largest first: the heading of a column such as total or "
-        "calls, or any statistic",
+        "Sort the handlers in the summary by FIELD, largest first. FIELD is a column, such as "
+        "total or calls, or a statistic, such as min_time",
         "FIELD",
         "total_time",
     )
-    rows: int = _option(_count, "show N handlers in the summary, 0 for all", "N", 20)
-    slowest: int = _option(_count, "show the N slowest calls in the summary, 0 for none", "N", 5)
+    rows: int = _option(_count, "Show at most N handlers in the summary, 0 for all", "N", 20)
+    slowest: int = _option(_count, "Show the N slowest calls in the summary, 0 for none", "N", 5)
     report: tuple[Path, ...] = _option(
         _report,
-        "write the profile to FILE: .json has all of it, .md is the summary as Markdown, .html is "
-        "a page for browsers and needs smartcollect[html]",
+        "Write a report to FILE. The suffix selects the format: .json for the full profile, .md "
+        "for the summary as Markdown, .html for a web page (needs smartcollect[html])",
         "FILE",
         many=True,
         profiles=True,
     )
     trace: tuple[Path, ...] = _option(
         _trace,
-        "write what ran when to FILE: .json or .json.gz for Perfetto and chrome://tracing, "
-        ".speedscope.json for speedscope",
+        "Write a timeline of the tests and their calls to FILE. The suffix selects the format: "
+        ".json or .json.gz for Perfetto and chrome://tracing, .speedscope.json for speedscope",
         "FILE",
         many=True,
         profiles=True,
     )
     trace_limit: int = _option(
         _count,
-        "show at most the first N calls in the files of --smartcollect-trace, 0 for all",
+        "Write at most the first N calls to each file of --smartcollect-trace, 0 for all",
         "N",
         1_000_000,
     )
     history: Url | None = _option(  # noqa: RUF009 - as all others
         _url,
-        "add the profile of a run of the whole suite to the database at URL, with its commit and "
-        "branch: sqlite:///runs.db, or postgresql://user:password@host/database",
+        "Add the profile of each complete run, with its commit and branch, to the database at "
+        "URL, such as sqlite:///runs.db or postgresql://user:password@host/database",
         "URL",
         profiles=True,
     )
     compare: tuple[Path | Url, ...] = _option(
         _earlier,
-        "compare with PATH: the .json report of an earlier run, a folder of such reports, or the "
-        "URL of a history: the last 10 runs of this machine, or as many as "
-        "sqlite:///runs.db?runs=5&branch=main says; three runs and more tell how far runs of the "
-        "same code lie apart",
+        "Compare with a report of an earlier run and print what changed. PATH is a .json report, a "
+        "folder of such reports, or the URL of a history, such as sqlite:///runs.db for the last "
+        "10 runs on this machine or sqlite:///runs.db?runs=5&branch=main. Give three runs or more "
+        "to tell a change from the usual variation",
         "PATH",
         many=True,
         profiles=True,
     )
     compare_fail: tuple[Rule, ...] = _option(
         _rule,
-        "fail the run if a handler became slower by more than PERCENT: 25%%; or if its FIELD grew "
-        "by more: calls:10%%; drift:25%%: if everything together became slower",
+        "Fail the run if a handler became slower by more than PERCENT, such as 25%%, or if its "
+        "FIELD grew by more, such as calls:10%%. drift:25%% fails it if all handlers together "
+        "became slower",
         "[FIELD:]PERCENT%",
         many=True,
     )
     compare_min: float | None = _option(
         _seconds,
-        "a time that grew by less than DURATION does not fail the run; 0.1ms unless given",
+        "Do not fail the run for a time that grew by less than DURATION, such as 1ms; without "
+        "this option, 0.1ms",
         "DURATION",
     )
     budgets: tuple[Budget, ...] = _option(
         _budget,
-        "fail the run where a handler is over BUDGET in all tests together: "
-        "users.* max_time<=100ms calls<=3",
+        "Fail the run if a handler is over BUDGET in all tests together. BUDGET is a handler or a "
+        "pattern, then limits, such as 'users.* max_time<=100ms calls<=3'",
         "BUDGET",
         many=True,
         profiles=True,
     )
     test_budgets: tuple[Budget, ...] = _option(
         _budget,
-        "fail each test in which a handler is over BUDGET, such as users.* calls<=3; with and "
-        "without --smartcollect",
+        "Fail each test in which a handler is over BUDGET, such as 'users.* calls<=3'. Works with "
+        "and without --smartcollect",
         "BUDGET",
         many=True,
     )
     fail_uncalled: bool = _option(
         bool,
-        "fail the run where no test called a registered handler; not judged where only a part of "
-        "the suite ran",
+        "Fail the run if a registered handler is never called. Not checked if only part of the "
+        "suite ran",
         profiles=True,
     )
     allow_uncalled: tuple[str, ...] = _option(
         _pattern,
-        "HANDLER, a name or a pattern such as users.*, may stay uncalled with "
+        "Let HANDLER, a name or a pattern such as users.*, stay uncalled with "
         "--smartcollect-fail-uncalled",
         "HANDLER",
         many=True,
     )
     repeat_threshold: int = _option(
         _count,
-        "fail the run where one call of a handler calls another N times or more: an N+1; "
-        "0 for never",
+        "Fail the run if one call of a handler calls another handler N times or more (an N+1 "
+        "problem), 0 for never",
         "N",
         0,
         profiles=True,
     )
     allow_repeats: tuple[tuple[str, str], ...] = _option(
         _pair,
-        "PARENT may call CHILD as often as it likes, whatever --smartcollect-repeat-threshold "
-        "says; CHILD alone: any handler may",
+        "Let PARENT call CHILD any number of times with --smartcollect-repeat-threshold, such as "
+        "orders.list>orders.get. CHILD alone lets every handler call it",
         "PARENT>CHILD",
         many=True,
     )
     watch: tuple[str, ...] = _option(
         _watched,
-        "watch the functions that PATTERN fits, as if they were handlers: a module such as "
-        "shop.database, with or without names in it such as shop.*:Order.*; !PATTERN leaves out; "
-        "@sqlalchemy, @django, @httpx, @requests and @redis are what these talk through",
+        "Watch the functions that PATTERN matches, as if they were handlers. PATTERN is a module, "
+        "such as shop.database, or names in modules, such as shop.*:Order.*. !PATTERN excludes "
+        "functions. @sqlalchemy, @django, @httpx, @requests and @redis match the functions of "
+        "these packages that send SQL, HTTP requests or commands",
         "PATTERN",
         many=True,
         profiles=True,
     )
     objects: str = _option(
         _objects,
-        "show arguments and results that are neither scalars nor builtin containers by HOW: type "
-        "(<Order>), so that recording runs no code of the application, or repr",
+        "Show objects in arguments and results as HOW: type, such as <Order>, or repr. Only type "
+        "never runs code of the application. Scalars and builtin containers are shown as they are",
         "HOW",
         "type",
     )
     junit: bool = _option(
         bool,
-        "add to each test of --junit-xml, as properties, what it spent in which handler",
+        "Add calls, errors and total time of each handler to the tests in the file of --junit-xml, "
+        "as properties",
         profiles=True,
     )
 
     def part(self, kind: type[Part]) -> Part:
-        """Return those of the options that a settings type of the library has, as one of it."""
+        """Return an instance of ``kind``, filled with the options of the same names."""
         given = {one.name: getattr(self, one.name, None) for one in fields(kind)}  # type: ignore[arg-type]
         return kind(**{name: value for name, value in given.items() if value is not None})
 
@@ -302,13 +306,13 @@ OPTIONS = tuple(
 )
 BY_NAME = {option.name: option for option in OPTIONS}
 SWITCH_HELP = (
-    "profile the functions that are registered with smartswitch, the handlers: print how often the "
-    "tests called each, how long it took, and which they never called"
+    "Profile the functions registered with smartswitch (handlers) and print a summary: how often "
+    "tests called each, how long the calls took, and which handlers were never called"
 )
 
 
 def add(parser: pytest.Parser) -> None:
-    """Adds the options to pytest's command line and ini file."""
+    """Add the options to pytest's command line and ini file."""
     group = parser.getgroup("smartcollect", "profile of handlers and functions")
     group.addoption(
         "--smartcollect",
@@ -322,18 +326,18 @@ def add(parser: pytest.Parser) -> None:
         dest="no_smartcollect",
         action="store_true",
         default=False,
-        help="no profile, no budgets and no markers, whatever else is given; the collect fixture "
-        "goes on working",
+        help="Turn off the profile, budgets and markers, even if other options turn them on. The "
+        "collect fixture keeps working",
     )
     parser.addini("smartcollect", SWITCH_HELP, type="bool", default=False)
     for option in OPTIONS:
-        # No default here: it would hide whether the command line or the ini file said something.
+        # A default here would hide whether the option was given.
         shape: dict[str, Any] = {"action": "append" if option.many else "store"}
         shape["metavar"] = option.metavar
         if not option.metavar:
             shape = {"action": BooleanOptionalAction}
         notes = [f"default: {option.shown_default}"] if option.shown_default else []
-        notes += ["may be given again"] if option.many else []
+        notes += ["can be repeated"] if option.many else []
         notes += [f"ini: {option.key}"]
         group.addoption(
             option.flag,
@@ -351,22 +355,22 @@ def add(parser: pytest.Parser) -> None:
 
 
 def _ini_help(option: Option) -> str:
-    return option.help.replace("%%", "%") + (", one a line" if option.many else "")
+    return option.help.replace("%%", "%") + (" (one per line)" if option.many else "")
 
 
 class _Given(NamedTuple):
-    """One text that was given for an option, and where: errors begin with that."""
+    """A value of an option as text, and its source, which begins error messages."""
 
     source: str
     text: str
-    below: Path  # what a relative path starts from
+    below: Path  # the folder that a relative path starts from
 
 
 def read(config: pytest.Config) -> Options:
-    """Return the options: the command line beats the ini file, which beats the defaults.
+    """Return the options. The command line beats the ini file, which beats the defaults.
 
     Raises:
-        pytest.UsageError: a value is not accepted; the error tells where it came from.
+        pytest.UsageError: A value is wrong. The error says where it was given.
     """
     off = config.getoption("no_smartcollect")
     values = {option.name: _value(config, option) for option in OPTIONS}
@@ -375,7 +379,7 @@ def read(config: pytest.Config) -> Options:
     if config.getoption("smartcollect_compare_fail") and not values["compare"]:
         raise pytest.UsageError(
             "--smartcollect-compare-fail (command line): there is no baseline to compare with; "
-            "accepted: together with --smartcollect-compare=PATH"
+            "give --smartcollect-compare=PATH"
         )
     if values["watch"]:
         from smartcollect.sources.patterns import parse_all
@@ -416,7 +420,7 @@ def _given(config: pytest.Config, option: Option) -> Iterator[_Given]:
             yield _Given(source, text, config.invocation_params.dir)
         return
     given = _ini(config, option.key)
-    # pytest 7 answers an ini key that was not given with "" instead of the default.
+    # pytest 7 returns "" instead of the default for a missing ini key.
     if given:
         lines = given if option.many else [given]
         for number, text in enumerate(lines, 1):
@@ -438,14 +442,14 @@ def _ini(config: pytest.Config, key: str) -> Any:
 def refuse(
     config: pytest.Config, given: Options, name: str, value: object, why: str
 ) -> pytest.UsageError:
-    """Return the error for a file or a database that the option ``name`` cannot use.
+    """Return the error for a file or database that cannot be used.
 
     Args:
-        config: of the run.
+        config: pytest's configuration.
         given: the options.
-        name: of the option.
-        value: what cannot be used, one of the values that were given.
-        why: what is wrong with it.
+        name: name of the option that the file or database was given for.
+        value: the file or database, one of the values of the option.
+        why: the reason.
     """
     values = getattr(given, name)
     index = values.index(value) if BY_NAME[name].many else 0

@@ -1,11 +1,11 @@
-"""What each phase of a test did, and how it rides on reports: each phase once."""
+"""Profiles of test phases, attached to pytest's reports so that each phase counts once."""
 
 from __future__ import annotations
 
 import unittest
 from collections.abc import Sequence
 
-# Bound here: suites replace what others look up when they need it.
+# Imported by name, because test suites patch these functions.
 from os import getpid, urandom
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,21 +18,22 @@ if TYPE_CHECKING:
     from .junit import Totals
 
 ATTRIBUTE = "smartcollect"
-"""The attribute of a report that carries what phases did."""
+"""The attribute of a report that holds parts."""
 PHASES = ("setup", "call", "teardown")
 
 
 class Part(NamedTuple):
-    """What one phase of one attempt of a test did.
+    """The calls of one phase, in one attempt of a test.
 
     Attributes:
-        key: tells this part from each other one, whichever process made it.
+        key: a unique id across all processes.
         test: the node id of the test.
-        when: the phase.
-        outcome: how it ended, in pytest's words.
-        duration: seconds.
-        calls: what it called; packed, where it comes from another process. ``None`` for nothing.
-        window: what a trace shows of it, if there is one: a `Window`, or the same as plain data.
+        when: the phase: setup, call or teardown.
+        outcome: the outcome of the phase, in pytest's words.
+        duration: the length of the phase in seconds.
+        calls: the profile of the calls, packed if it comes from another process. ``None`` without
+            calls.
+        window: the data for a trace, if one is written: a `Window`, or its fields as plain data.
     """
 
     key: str
@@ -45,16 +46,16 @@ class Part(NamedTuple):
 
 
 class Parts:
-    """Takes from a capture what each phase did, when it ends, and puts that on reports.
+    """The parts of this process that are not yet in a logged report.
 
-    A phase can make many reports, as subtests do, or none, as a plugin does that runs a test again
-    and tells of the last attempt only; and a report need not reach anybody. So a part is taken when
-    its phase ends, and rides on each report of its test until one of these was logged.
+    A part is taken from the capture when its phase ends. A phase can make many reports (subtests)
+    or none (plugins that rerun a test and report only the last attempt), and a report may never be
+    logged. So each report of a test carries all parts of the test, until one report is logged.
 
     Args:
-        capture: records what is called.
-        worker: whether another process gathers the parts.
-        totals: adds up the phases of each test, where somebody wants that.
+        capture: the recorder of calls.
+        worker: whether this is an xdist worker, so that another process collects the parts.
+        totals: statistics per test, if the JUnit file needs them.
     """
 
     def __init__(self, capture: Capture, worker: bool, totals: Totals | None = None) -> None:
@@ -67,22 +68,28 @@ class Parts:
         self._ended = ("", "")
 
     def begin(self) -> None:
-        """A test begins: what was called before it is none of its calls."""
+        """Start a test, and drop the calls before it."""
         self._capture.discard()
         self._ended = ("", "")
         if self._totals is not None:
             self._totals.begin()
 
     def enter(self, test: str, when: str) -> None:
-        """A phase of a test begins."""
-        # What hooks of others called since the last phase.
+        """Start a phase of a test."""
+        # The calls that hooks of other plugins made since the last phase.
         self._take(test, when, "passed", 0.0)
         if self._totals is not None and when == "setup":
             self._totals.begin()
         self._running.append(self._capture.now())
 
     def leave(self, test: str, when: str, error: BaseException | None) -> None:
-        """The phase that `enter` told of ends, perhaps with an exception."""
+        """End the phase started by `enter`.
+
+        Args:
+            test: the node id of the test.
+            when: the phase.
+            error: the exception that ended the phase, or ``None``.
+        """
         duration = self._capture.now() - self._running.pop()
         self._ended = (test, when)
         self._take(test, when, _outcome(error), duration, whole=True)
@@ -100,15 +107,15 @@ class Parts:
             self._totals.add(profile.called())
 
     def load(self, report: Any) -> None:
-        """Puts on ``report`` the parts of its test of which nobody knows yet."""
-        # A report of a part of a phase, such as a subtest, has no calls of its own: the phase has.
+        """Attach to ``report`` the parts of its test that were not in a logged report yet."""
+        # A report inside a phase, such as a subtest: the calls belong to the phase.
         if self._running:
             return
-        # A plugin that runs tests in its own way may call none of pytest's hooks for the phases.
+        # Plugins that run tests themselves may not call pytest's hooks for the phases.
         seen = self._ended == (report.nodeid, report.when)
         duration = 0.0 if seen else report.duration
         self._take(report.nodeid, report.when, report.outcome, duration, whole=not seen)
-        # In this process its key is enough. A fork, as some plugins run a test in, sends all.
+        # Inside one process the key is enough. Workers and forked tests send the whole part.
         packs = self._worker or getpid() != self._process
         riding = [
             tuple(_packed(part)) if packs else part.key
@@ -121,9 +128,9 @@ class Parts:
             self._totals.write(report)
 
     def logged(self, report: Any) -> list[Part]:
-        """Returns the parts on ``report``, which is on its way to whoever gathers them.
+        """Return the parts on a report that is being logged.
 
-        The last one of its own phase ended as the report says.
+        The last part of the report's phase gets the outcome of the report.
         """
         parts = []
         for one in getattr(report, ATTRIBUTE, None) or ():
@@ -138,7 +145,7 @@ class Parts:
         return parts
 
     def rest(self) -> list[Part]:
-        """Returns the parts that rode on no report that was logged."""
+        """Return the parts that were not in any logged report."""
         waiting, self._waiting = self._waiting, {}
         return [_packed(part) if self._worker else part for part in waiting.values()]
 
@@ -148,7 +155,7 @@ def _outcome(error: BaseException | None) -> str:
         return "passed"
     if isinstance(error, (pytest.skip.Exception, unittest.SkipTest)):
         return "skipped"
-    # Neither is an outcome: pytest stops.
+    # pytest has no outcome for these exceptions, because it stops.
     stopped = (pytest.exit.Exception, KeyboardInterrupt)
     return "interrupted" if isinstance(error, stopped) else "failed"
 

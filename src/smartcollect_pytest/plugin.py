@@ -1,4 +1,4 @@
-"""The hooks and the fixture. Each run of pytest imports this module, so it imports little."""
+"""The hooks and the ``collect`` fixture. Every pytest run loads this module: keep imports few."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OPTIONS = pytest.StashKey[options.Options]()
 FIXTURE_HISTORY = 10_000
-"""Calls that the ``collect`` fixture retains."""
+"""Length of the history of the ``collect`` fixture, in calls."""
 
 
 @pytest.hookimpl
@@ -47,13 +47,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if given.profile:
         from .profiler import Profiler
 
-        # After the budgets, and so around them: they judge a phase before it is taken.
+        # Registered last, so that its wrappers run around the budgets: budgets have to be checked
+        # before the profiler takes the calls of the phase.
         profiler = Profiler(config, capture, given)
         config.pluginmanager.register(profiler, "smartcollect-profiler")
 
 
 class BudgetHooks:
-    """The hooks that hold a test to its budgets."""
+    """Hooks that check the budgets of each test."""
 
     def __init__(self, capture: Capture, given: Options) -> None:
         self._capture = capture
@@ -61,7 +62,7 @@ class BudgetHooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        # A marker that is wrong is refused before anything runs for it.
+        # A wrong marker fails the test before its fixtures run.
         _marked(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -71,7 +72,7 @@ class BudgetHooks:
             return (yield)
         capture = self._capture
         if not capture.begun:
-            # To the end of the run: to watch anew for each test would take milliseconds.
+            # Watch until the end of the run, because starting takes milliseconds.
             capture.begin()
         elif not self._options.profile:
             capture.discard()
@@ -93,17 +94,16 @@ def _marked(item: pytest.Item) -> Sequence[Any]:
         return marker.budgets_of(item)
     except ValueError as error:
         refused = str(error)
-    # Not in the `except`: pytest would print both exceptions, which say the same.
+    # Outside the `except`, because pytest would print both exceptions.
     pytest.fail(refused, pytrace=False)
 
 
 @pytest.fixture
 def collect(request: pytest.FixtureRequest) -> Iterator[CallLog]:
-    """Each call of each handler, and of each function of ``smartcollect_watch``, in this test.
+    """Log of all calls of handlers, and of functions in ``smartcollect_watch``, in this test.
 
-    It is a log to ask and to assert on.
-
-    It begins when the fixture is set up, and works with and without ``--smartcollect``::
+    Query the log, or assert on its calls. Recording starts when the fixture is set up and works
+    with and without ``--smartcollect``::
 
         def test_an_order(db, collect):
             api["orders.place"](db, 1, {7: 2})

@@ -1,4 +1,4 @@
-"""The hooks of a run that is profiled: from what tests call to the summary and the exit status."""
+"""Hooks of a profiled run, from the calls of tests to the summary and the exit status."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-# Bound here: suites replace what others look up when they need it.
+# Imported by name, because test suites patch these functions.
 from json import dumps, loads
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from .history import History
 from .junit import Totals
 from .options import Options
 from .phases import Part, Parts
-from .progress import telling
+from .progress import announce
 from .selection import Selection
 from .session import Session
 from .terminal import Terminal
@@ -34,20 +34,20 @@ if TYPE_CHECKING:
     from smartcollect.reports.summary import Section
 
 WORKER_OUTPUT = "smartcollect"
-"""The key of what a worker of xdist tells when it ends."""
+"""The key under which an xdist worker sends its results when it ends."""
 
 _NO_TEST_RUNS = (
     *("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test"),
     *("help", "markers", "version"),
 )
-"""The options with which no test runs, as pytest calls them inside."""
+"""Options with which pytest runs no tests, by their internal names."""
 
 
 class Profiler:
-    """What a profiled run does, on its own, on a worker of xdist and where the workers report.
+    """Hooks of a profiled run, in a single process, on an xdist worker, or on the controller.
 
     Raises:
-        pytest.UsageError: a file that was given cannot be used.
+        pytest.UsageError: A file or database in the options cannot be used.
     """
 
     def __init__(self, config: pytest.Config, capture: Capture, given: Options) -> None:
@@ -63,7 +63,7 @@ class Profiler:
         self._verdict: Verdict | None = None
         self._broken_hooks: list[str] = []
         self._made: list[str] = []
-        # Of what pytest writes to: later, something else may stand there.
+        # Read now, because tests may replace sys.stdout.
         self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         self._worker = hasattr(config, "workerinput")
         if given.trace:
@@ -77,14 +77,14 @@ class Profiler:
             self._check_files()
 
     def _check_files(self) -> None:
-        """Refuse files that cannot be written, before the first test runs."""
+        """Raise an error for files that cannot be written, before the first test runs."""
         written: dict[str, str] = {}
         for name in ("report", "trace"):
             for path in getattr(self._options, name):
                 file = os.path.realpath(path)
                 refusal = report.refusal(path)
                 if file in written:
-                    refusal = f"--smartcollect-{written[file]} writes this file already"
+                    refusal = f"--smartcollect-{written[file]} already writes this file"
                 written[file] = name
                 if refusal is not None:
                     raise options.refuse(self._config, self._options, name, path, refusal)
@@ -93,16 +93,16 @@ class Profiler:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> None:
-        # Not earlier: what is imported before tests are collected is lost to pytest-cov.
+        # Not earlier, because pytest-cov misses modules imported before the collection.
         if not self._idle:
             if not self._worker and (self._options.history or self._options.report):
-                # Before the first test: somebody may go on working while they run.
+                # Before the first test, because files may be edited while tests run.
                 self._session.note_revision(self._config)
             self._capture.begin()
             if self._capture.refusal:
                 self._session.end_early(self._capture.refusal)
 
-    # Wrappers of the old kind: what a test raises does not go through them.
+    # Old-style wrappers, so that exceptions of tests have no frame of this module in the traceback.
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self) -> Generator[None, Any, None]:
@@ -126,7 +126,7 @@ class Profiler:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
-        # An application that a fixture builds for many tests is none of a single test.
+        # Handlers of an application that several tests share belong to no single test.
         if fixturedef.scope == "function":
             return (yield)
         with self._capture.outside():
@@ -140,18 +140,18 @@ class Profiler:
 
     # -- where reports arrive --------------------------------------------------------------------
 
-    # Last: a hook of another plugin may change how the test ended.
+    # Last, because hooks of other plugins may change the outcome.
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         parts = self._parts.logged(report)
-        # A worker of xdist logs its reports too; they count where they are all together.
+        # Workers log reports too, but they are counted on the controller.
         if not self._worker:
             self._session.add(report, parts)
 
     @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._session.end_early("a collection failed")
+            self._session.end_early("collection failed")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
@@ -159,11 +159,11 @@ class Profiler:
             self._session.end_early("interrupted")
         elif error:
             self._session.lose_worker()
-        told = (getattr(node, "workeroutput", None) or {}).get(WORKER_OUTPUT)
-        if told is not None:
-            counted, rest, watched = loads(told)
-            self._selection.told(*counted)
-            self._watching.told(*watched)
+        output = (getattr(node, "workeroutput", None) or {}).get(WORKER_OUTPUT)
+        if output is not None:
+            counted, rest, watched = loads(output)
+            self._selection.add(*counted)
+            self._watching.add(*watched)
             self._session.take(Part(*one) for one in rest)
 
     # -- when all is over ------------------------------------------------------------------------
@@ -172,18 +172,18 @@ class Profiler:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         counted, rest = self._selection.counted(session), self._parts.rest()
         if self._worker:
-            told = dumps((counted, rest, self._capture.unmet()))
-            self._config.workeroutput[WORKER_OUTPUT] = told  # type: ignore[attr-defined]
+            output = dumps((counted, rest, self._capture.unmet()))
+            self._config.workeroutput[WORKER_OUTPUT] = output  # type: ignore[attr-defined]
             return
         if self._idle:
             return
-        self._selection.told(*counted)
+        self._selection.add(*counted)
         self._session.take(rest)
         if self._capture.begun and not self._config.pluginmanager.hasplugin("dsession"):
-            self._watching.told(*self._capture.unmet())
+            self._watching.add(*self._capture.unmet())
         if exitstatus not in (0, 1, 5):
             self._session.end_early("interrupted")
-        # Where xdist distributes the tests there are no items, and it interrupts the run itself.
+        # On the controller of xdist there are no items. xdist itself reports a run that stopped.
         elif not self._selection.finished(session):
             self._session.end_early("stopped early")
         failures = self._finish()
@@ -191,7 +191,7 @@ class Profiler:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _finish(self) -> bool:
-        """Judges the run and writes its files; whether it fails."""
+        """Judge the run and write its files; return whether the run fails."""
         from smartcollect.profiles.verdict import Expectations, Verdict, judge
         from smartcollect.text import plural
 
@@ -204,17 +204,17 @@ class Profiler:
             return "".join(profile.incomplete[:1]) or self._selection.left_out(self._config)
 
         missed, notes = self._watching.missed(), [*self._watching.notes(profile)]
-        with telling(self._config, "reading earlier runs"):
+        with announce(self._config, "reading earlier runs"):
             baseline, failures = self._history.baseline(profile)
         if self._options.compare and not baseline and not failures:
             notes.append(self._history.nothing())
         expected = self._options.part(Expectations)
         runs = f"comparing with {plural(len(baseline), 'run')}" if baseline else "judging the run"
-        with telling(self._config, runs):
+        with announce(self._config, runs):
             verdict = judge(profile, expected, baseline, partial, missed)
-        self._tell("pytest_smartcollect_profile", profile=profile)
+        self._call("pytest_smartcollect_profile", profile=profile)
         verdict = verdict.failing(*failures, *self._broken_hooks).noting(*notes)
-        with telling(self._config, "adding this run to the database"):
+        with announce(self._config, "adding this run to the database"):
             self._verdict, added = self._history.add(verdict, profile, partial())
         self._write_files(profile)
         if added:
@@ -235,16 +235,16 @@ class Profiler:
 
     @contextmanager
     def _writing(self, what: str, path: Path) -> Iterator[list[str]]:
-        """Tell of a file that is made; one that cannot be fails the run, and takes nothing along.
+        """Note that a file was written. An error fails the run, but does not stop the summary.
 
         Yields:
-            What is said of it, piece by piece.
+            The text of the note, as a list of pieces to extend.
         """
         from smartcollect.text import MAX_TEXT, one_line, short_path
 
         said = [f"generated smartcollect {what}: {short_path(path)}"]
         try:
-            with telling(self._config, f"writing {short_path(path)}"):
+            with announce(self._config, f"writing {short_path(path)}"):
                 yield said
         except Exception as error:
             why = isinstance(error, OSError) and error.strerror
@@ -255,17 +255,17 @@ class Profiler:
             self._made.append("".join(said))
 
     def _machine(self) -> dict[str, str]:
-        """What other plugins tell of the machine."""
+        """Return the facts about the machine from other plugins."""
         hook, machine = "pytest_smartcollect_machine_info", {}
-        for told in self._tell(hook):
-            if isinstance(told, Mapping):
-                machine.update({str(key): str(text) for key, text in told.items()})
-            elif told is not None:
-                self._broken_hooks.append(f"{hook} returned {told!r}; accepted: a dict of texts")
+        for facts in self._call(hook):
+            if isinstance(facts, Mapping):
+                machine.update({str(key): str(text) for key, text in facts.items()})
+            elif facts is not None:
+                self._broken_hooks.append(f"{hook} returned {facts!r}; return a dict of text")
         return machine
 
-    def _tell(self, hook: str, **given: object) -> list[Any]:
-        """What the implementations of a hook of ours return; none may take the summary along."""
+    def _call(self, hook: str, **given: object) -> list[Any]:
+        """Call one of our hooks and return the results. An error does not stop the summary."""
         try:
             return list(getattr(self._config.hook, hook)(config=self._config, **given))
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Says what takes long at the end of a run, to somebody who watches a terminal."""
+"""Progress lines on the terminal for slow steps at the end of a run."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ if TYPE_CHECKING:
     import pytest
 
 PATIENCE = 0.7
-"""Seconds that a terminal may be silent before it says what takes long."""
+"""Seconds that a step may take before a line about it is printed."""
 
 
 @contextmanager
-def telling(config: pytest.Config, what: str) -> Iterator[None]:
-    """Say ``what`` is going on, in one line, if it is still going on after `PATIENCE`.
+def announce(config: pytest.Config, what: str) -> Iterator[None]:
+    """Print a line about a step if the step takes longer than `PATIENCE`.
 
-    Where there is no terminal nobody waits, and the same run writes the same log each time.
+    Print nothing if the output is not a terminal, to keep logs of CI the same from run to run.
+
+    Args:
+        config: pytest's configuration.
+        what: description of the step, such as "writing report.json".
     """
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or not reporter.isatty:
         yield
         return
 
-    def tell() -> None:
+    def write() -> None:
         reporter.ensure_newline()
         reporter.write_line(f"smartcollect: {what} ...")
         reporter.flush()
 
-    timer = Timer(PATIENCE, tell)
+    timer = Timer(PATIENCE, write)
     timer.daemon = True
     timer.start()
     try:

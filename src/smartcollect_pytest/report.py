@@ -1,4 +1,4 @@
-"""The files of a run: the profile as JSON, the summary as Markdown, the report as HTML."""
+"""Report files of a run: the profile as JSON, the summary as Markdown, the report as HTML."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def refusal(path: Path) -> str | None:
-    """Why no report can be written to ``path``, one line; ``None`` where nothing is in the way."""
+    """Return why ``path`` cannot be written, in one line, or ``None`` if it can."""
     if path.suffix.lower() == ".html" and find_spec("jinja2") is None:
         return "it needs Jinja2; install smartcollect[html]"
     if path.is_dir():
-        return "it is a directory; accepted: a file"
+        return "it is a directory; give a file name"
     folder = next(parent for parent in path.parents if parent.exists())
     if not folder.is_dir():
-        return f"{str(folder)!r} is no directory"
+        return f"{str(folder)!r} is not a directory"
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        return "it cannot be written; accepted: a file that may be written"
+        return "no permission to write it; give another file name"
     return None
 
 
@@ -33,16 +33,18 @@ def write_report(
     sections: Callable[[], Iterable[Section]],
     page: Callable[[], str],
 ) -> None:
-    """Writes one report, whole or not at all, in the format that the suffix of ``path`` names.
+    """Write a report in the format that the suffix of ``path`` selects.
+
+    The file is written as a whole or not at all.
 
     Args:
-        path: of the file.
-        profile: that of the run.
-        sections: makes the sections of the summary.
-        page: makes the HTML report.
+        path: the file.
+        profile: the profile of the run.
+        sections: function that returns the sections of the summary.
+        page: function that returns the HTML report.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: The file cannot be written.
     """
     from smartcollect.reports.markdown import markdown
     from smartcollect.reports.report_file import report

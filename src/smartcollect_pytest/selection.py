@@ -1,4 +1,4 @@
-"""Whether a run is of the whole suite: what did not run cannot be missed."""
+"""Detection of runs of only part of the suite, which do not fail for uncalled handlers."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _PARTIAL = {
     "deselect": "--deselect",
     "setuponly": "--setup-only",
 }
-"""The options that leave something out, as pytest calls them inside and on the command line."""
+"""Options that leave out tests, by their internal names, and as written on the command line."""
 
 
 class Selection:
-    """The hooks that tell which of the tests that were collected ran in this process.
+    """Hooks that count the collected tests that did not run in this process.
 
-    A test that is not among the items any more, or whose run nobody saw the end of, did not run:
-    there are plugins that drop tests and tell nobody.
+    A test did not run if it is no longer among the session's items, or if it started but did not
+    finish. This also finds tests that plugins drop without calling ``pytest_deselected``.
     """
 
     def __init__(self) -> None:
         self._deselected = 0
         self._dropped = 0
-        # Items and not their ids only: a plugin may rename them.
+        # Items instead of their ids, because plugins may rename items.
         self._collected: list[pytest.Item] = []
         self._begun: set[str] = set()
         self._finished: set[str] = set()
@@ -53,12 +53,12 @@ class Selection:
         self._finished.add(nodeid)
 
     def finished(self, session: pytest.Session) -> bool:
-        """Whether each test that was to run did; where xdist distributes them it knows that."""
+        """Return whether every test ran. Always True on the controller of xdist."""
         items = getattr(session, "items", ())
         return self._finished.issuperset(item.nodeid for item in items)
 
     def counted(self, session: pytest.Session) -> tuple[int, int]:
-        """Return how many tests were deselected, and how many were collected and did not run."""
+        """Return the number of deselected tests, and of other collected tests that did not run."""
         items = getattr(session, "items", ())
         kept, names = set(map(id, items)), {item.nodeid for item in items}
         gone = {
@@ -68,15 +68,18 @@ class Selection:
         }
         return self._deselected, len(gone) + len(self._begun - self._finished)
 
-    def told(self, deselected: int, dropped: int) -> None:
-        """Takes what `counted` returned, here or on a worker: each has collected all tests."""
+    def add(self, deselected: int, dropped: int) -> None:
+        """Note the result of `counted`, from this process or a worker.
+
+        Each worker collects all tests, so the largest numbers are kept and nothing is added up.
+        """
         self._deselected = max(self._deselected, deselected)
         self._dropped = max(self._dropped, dropped)
 
     def left_out(self, config: pytest.Config) -> str:
-        """Why the run is of a part of the suite only; ``""`` where it is of all of it.
+        """Return why only part of the suite ran, or ``""`` if all of it ran.
 
-        The suite is what lies below ``testpaths``, or else below the root directory.
+        The suite is all test files below ``testpaths``, or below the root directory without it.
         """
         from smartcollect.text import plural
 
@@ -86,15 +89,15 @@ class Selection:
             return f"{plural(self._dropped, 'collected test')} did not run"
         for option, flag in _PARTIAL.items():
             if config.getoption(option, None):
-                return f"{flag} is given"
+                return f"{flag} was given"
         given = [str(argument) for argument in config.args]
         single = next((one for one in given if "::" in one), None)
         if single is not None:
-            return f"only {single} and the like is run"
+            return f"only selected tests ran (such as {single})"
         roots = [Path(config.invocation_params.dir, one).resolve() for one in given]
         for file in _test_files(config):
             if not any(file == root or root in file.parents for root in roots):
-                return f"{os.path.relpath(file, config.rootpath)} is not run"
+                return f"{os.path.relpath(file, config.rootpath)} did not run"
         return ""
 
 

@@ -1,4 +1,4 @@
-"""The whole run: reports of tests become one ``Profile``, and what is missing of it is noted."""
+"""The profile of a whole run, merged from the reports of tests."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _PACKAGES = ("pytest", "pytest-xdist", "smartcollect", "smartswitch")
 
 
 class Session:
-    """Gathers what rides on reports, wherever the tests ran.
+    """The profile of a run while its tests are being reported, from this process or workers.
 
     Args:
-        trace: takes what is for a trace, where somebody wants one.
+        trace: the trace to fill, if the run writes one.
     """
 
     def __init__(self, trace: Trace | None = None) -> None:
@@ -41,20 +41,20 @@ class Session:
         self._revision: Revision | None = None
 
     def note_revision(self, config: pytest.Config) -> None:
-        """Note which revision of the code is tested."""
+        """Note the revision of the tested code."""
         from smartcollect.profiles.revision import revision
 
         self._revision = revision(config.rootpath)
 
     def add(self, report: Any, parts: Iterable[Part]) -> None:
-        """Takes ``parts``, which rode on ``report``."""
+        """Add the parts of a report."""
         if report.when not in PHASES:
-            # xdist and forking plugins tell so of a test whose process died.
+            # xdist and forking plugins report a test like this if its process died.
             self._tests_lost += 1
         self.take(parts)
 
     def take(self, parts: Iterable[Part]) -> None:
-        """Takes parts, each of which may come more than once."""
+        """Add parts, and ignore those already added."""
         for part in parts:
             if part.key in self._known:
                 continue
@@ -80,26 +80,26 @@ class Session:
         return self._merger
 
     def lose_worker(self) -> None:
-        """A worker died, and took along what its running test did."""
+        """Note that a worker died, and that the calls of its running test are lost."""
         self._workers_lost += 1
 
     def end_early(self, why: str) -> None:
-        """Tests that were to run did not."""
+        """Note that the run ended before all tests ran; the first reason is kept."""
         self._ended_early = self._ended_early or why
 
     def profile(self, config: pytest.Config, machine: Mapping[str, str]) -> Profile:
-        """The profile of all tests so far.
+        """Return the profile of all tests so far.
 
         Args:
-            config: of the run, which the profile tells of.
-            machine: what plugins tell of the machine, by name.
+            config: pytest's configuration.
+            machine: facts about the machine from plugins, by name.
         """
         from smartcollect.text import plural
 
         missing = []
         if self._workers_lost:
             missing.append(f"{plural(self._workers_lost, 'worker')} lost")
-        # A worker that is lost takes its running test along.
+        # The running test of a lost worker is reported as crashed, too.
         if self._tests_lost > self._workers_lost:
             missing.append(f"{plural(self._tests_lost - self._workers_lost, 'test')} crashed")
         if self._ended_early:
@@ -109,7 +109,7 @@ class Session:
         return replace(merged, run=run, incomplete=tuple(missing))
 
     def _tested(self, config: pytest.Config) -> Revision | None:
-        """Return the revision that was tested."""
+        """Return the tested revision, marked dirty if files changed during the run."""
         if self._revision is None:
             return None
         from smartcollect.profiles.revision import revision

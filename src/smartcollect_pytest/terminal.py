@@ -1,4 +1,4 @@
-"""Writes the summary of a run to pytest's terminal; computes nothing."""
+"""Output of the summary on pytest's terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARKUP = {
 
 
 class Writer(Protocol):
-    """What is used of pytest's terminal reporter."""
+    """The methods of pytest's terminal reporter that are used here."""
 
     isatty: bool
 
@@ -28,13 +28,13 @@ class Writer(Protocol):
 
 
 class Terminal:
-    """Writes what the terminal's encoding has, and something else for what it lacks.
+    """The terminal, which shows replacements for characters that its encoding lacks.
 
-    pytest would escape all of a text that it cannot write, ends of lines too.
+    If a text has such characters, pytest escapes all of the text, including line ends.
 
     Args:
         writer: pytest's terminal reporter.
-        encoding: that of the terminal.
+        encoding: the encoding of the terminal.
     """
 
     def __init__(self, writer: Writer, encoding: str) -> None:
@@ -45,9 +45,10 @@ class Terminal:
         """Write the ``smartcollect`` section.
 
         Args:
-            sections: what is said.
-            made: what was written besides, a line each.
-            verbosity: below 0, what is not essential is left out; above, nothing is cut.
+            sections: the summary.
+            made: lines about files and runs that were written.
+            verbosity: pytest's verbosity. Below 0, only essential sections are shown; above 0,
+                rows and texts are not cut.
         """
         from smartcollect.reports.terminal import lines, width
         from smartcollect.text import encodable
@@ -63,7 +64,7 @@ class Terminal:
 
 
 def _essential(sections: Iterable[Section]) -> list[Section]:
-    """Return what ``-q`` leaves of the sections."""
+    """Return the sections to show with ``-q``."""
     from smartcollect.reports.summary import Section
 
     return [

@@ -1,4 +1,4 @@
-"""The trace of a run: the calls of each phase, which ride on reports, and its files."""
+"""The trace of a run: calls collected per test phase, and the files made from them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class Tracer:
-    """Takes the calls of each phase, where tests run.
+    """Collector of the calls of each phase, in a process that runs tests.
 
     Args:
         process: the name of this process.
-        limit: how many calls are drawn; 0 for all.
+        limit: maximum number of calls in the trace; 0 for all.
     """
 
     def __init__(self, process: str, limit: int) -> None:
@@ -48,11 +48,11 @@ class Tracer:
         return nanoseconds(self._store.now())
 
     def take(self, store: Store, wanted: bool) -> Summary | None:
-        """Take what was called since the last time, and the calls in the same step.
+        """Return a summary of the calls since the last one, and keep the calls for `window`.
 
         Args:
-            store: has them.
-            wanted: whether they are those of a test.
+            store: the store of the calls.
+            wanted: whether a test made these calls; other calls are dropped.
         """
 
         def both() -> Summary | None:
@@ -66,13 +66,13 @@ class Tracer:
         return summary
 
     def window(self, test: str, when: str, outcome: str, whole: bool) -> Window | None:
-        """Return what was taken the last time, for a trace; ``None`` where there is nothing.
+        """Return the calls of the last `take` as a window, or ``None`` if there is none to show.
 
         Args:
             test: the node id of the test.
             when: the phase.
-            outcome: how that ended.
-            whole: whether this is all of the phase, and not what is around it.
+            outcome: the outcome of the phase.
+            whole: whether the calls are the phase itself and not calls just before or after it.
         """
         if self._store is None or not (self._calls or whole):
             return None
@@ -101,10 +101,10 @@ class Tracer:
 
 
 class Trace:
-    """The windows of a run, where reports arrive, and the files that show them.
+    """The windows of a run, collected from reports, and the trace files made from them.
 
     Args:
-        limit: how many calls are drawn; 0 for all.
+        limit: maximum number of calls in the trace; 0 for all.
     """
 
     def __init__(self, limit: int) -> None:
@@ -113,21 +113,21 @@ class Trace:
         self._windows: list[Window] = []
 
     def add(self, window: Window) -> None:
-        """Take a window. Its calls stay packed: a million of them take some 30 MB."""
+        """Add a window. Its calls stay packed; a million calls take about 30 MB."""
         if not self._room:
             window = window._replace(number=0, packs=())
         self._room -= min(window.number, self._room)
         self._windows.append(window)
 
     def write(self, path: Path, profile: Profile) -> str:
-        """Write a file, whole or not at all; return how many calls it shows.
+        """Write a trace file, as a whole or not at all, and return how many calls it shows.
 
         Args:
             path: the file.
-            profile: of the run, with all calls that there were.
+            profile: the profile of the run, with the total number of calls.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: The file cannot be written.
         """
         from smartcollect.names import short_names
         from smartcollect.reports.traces.files import write_trace

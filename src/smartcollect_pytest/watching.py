@@ -1,4 +1,4 @@
-"""What became of the patterns of ``--smartcollect-watch``, in all processes that ran tests."""
+"""Checks of ``--smartcollect-watch`` patterns, over all processes that ran tests."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
     from smartcollect import Profile
 
 A_CALL = 2e-6
-"""Seconds that watching adds to a call: see `docs/explanation/cost.md`."""
+"""Seconds that watching adds to a call; see `docs/explanation/cost.md`."""
 TOO_MUCH = 0.1
-"""Share of the time of all tests from which on the cost of one function is told."""
+"""Share of the time of all tests above which the cost of watching a function is reported."""
 _SHOWN = 10
 
 
 class Watching:
-    """Gathers what each process tells of its patterns.
+    """Results of watch patterns, merged from all processes.
 
     Args:
-        patterns: as they were given.
+        patterns: the patterns as given.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
@@ -27,26 +27,26 @@ class Watching:
         self._unmet: dict[str, str] | None = None
         self._unimported: set[str] = set()
 
-    def told(self, unmet: Mapping[str, str], unimported: Sequence[str]) -> None:
-        """Note what one process found.
+    def add(self, unmet: Mapping[str, str], unimported: Sequence[str]) -> None:
+        """Add the results of a process.
 
         Args:
-            unmet: why a pattern watched nothing there, by pattern.
-            unimported: the modules that patterns cover and that nothing imported there.
+            unmet: the patterns that watched nothing in the process, with the reasons.
+            unimported: modules that match a pattern and were not imported in the process.
         """
         if self._unmet is None:
             self._unmet, self._unimported = dict(unmet), set(unimported)
             return
-        # What one worker found, the others need not find.
+        # A pattern is fine if any worker found a match.
         self._unmet = {pattern: why for pattern, why in self._unmet.items() if pattern in unmet}
         self._unimported &= set(unimported)
 
     def missed(self) -> list[str]:
-        """Return why a complete run fails, a line for each pattern that watched nothing."""
+        """Return failures of a complete run, one line for each pattern that watched nothing."""
         return [f"smartcollect_watch: {why}" for why in (self._unmet or {}).values()]
 
     def notes(self, profile: Profile) -> Iterator[str]:
-        """Yield what else there is to know, a line each."""
+        """Yield notes for the summary, one line each."""
         if self._unimported:
             names = sorted(self._unimported)
             more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
@@ -66,7 +66,7 @@ class Watching:
             share = stats.calls * A_CALL / whole if whole else 0.0
             if share > TOO_MUCH and takes(patterns, *name):
                 yield (
-                    f"watching {name.path} takes about {share:.0%} of the time of the tests "
-                    f"({stats.calls:,} calls); to leave it out, add "
+                    f"watching {name.path} takes about {share:.0%} of the test time "
+                    f"({stats.calls:,} calls); to exclude it, add "
                     f"--smartcollect-watch='!{name.path}'"
                 )

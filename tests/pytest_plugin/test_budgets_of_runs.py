@@ -150,9 +150,9 @@ def test_no_smartcollect_turns_markers_and_test_budgets_off(suite, run):
                 "on any of calls, errors"
             ),
         ),
-        ("calls=3", "accepted: one handler, then limits such as calls=3"),
-        ("'users.show', 3", "accepted: one handler, then limits such as calls=3"),
-        ("3, calls=3", "accepted: one handler, then limits such as calls=3"),
+        ("calls=3", "pass one handler, then limits such as calls=3"),
+        ("'users.show', 3", "pass one handler, then limits such as calls=3"),
+        ("3, calls=3", "pass one handler, then limits such as calls=3"),
         ("'users.show', max_tme=3", "max_tme: no statistic that can be limited"),
         ("'users.show', calls='x'", "calls must be a whole number, zero or more, not 'x'"),
         ("'users.show', max_time='soon'", "max_time: 'soon' is not a duration"),

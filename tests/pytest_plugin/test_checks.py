@@ -66,11 +66,14 @@ def test_partial_runs_miss_nothing(suite, run, arguments):
     ("arguments", "why"),
     [
         (("--deselect", "test_one.py::test_refused"), "1 test deselected"),
-        (("test_one.py",), "test_two.py is not run"),
-        (("test_one.py::test_refused",), "only test_one.py::test_refused and the like is run"),
-        (("--ignore=test_two.py",), "--ignore is given"),
-        (("--lf",), "--lf is given"),
-        (("--setup-only",), "--setup-only is given"),
+        (("test_one.py",), "test_two.py did not run"),
+        (
+            ("test_one.py::test_refused",),
+            "only selected tests ran (such as test_one.py::test_refused)",
+        ),
+        (("--ignore=test_two.py",), "--ignore was given"),
+        (("--lf",), "--lf was given"),
+        (("--setup-only",), "--setup-only was given"),
     ],
 )
 def test_other_ways_to_run_a_part(suite, arguments, why):

@@ -108,7 +108,7 @@ def test_complete_runs_are_kept_and_compared_with(timed, pytester, run):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["test_app.py::test_rest"], "only test_app.py::test_rest and the like is run"),
+        (["test_app.py::test_rest"], "only selected tests ran (such as test_app.py::test_rest)"),
         (["-k", "rest"], "10 tests deselected"),
         (["-x", "--deselect=test_app.py::test_rest", "--maxfail=1"], "1 test deselected"),
     ],
@@ -325,9 +325,7 @@ def test_a_damaged_run_is_told(timed, pytester, column):
     if column == "profile":
         result = pytester.runpytest_subprocess(COMPARE)
         assert result.ret == 1
-        result.stdout.fnmatch_lines(
-            ["sqlite:///runs.db: earlier runs were not read: run 1 is dama*"]
-        )
+        result.stdout.fnmatch_lines(["sqlite:///runs.db: cannot read earlier runs: run 1 is dama*"])
     found = history(f"sqlite:///{pytester.path}/runs.db")
     with pytest.raises(ValueError, match="run 1 is damaged"):
         found.trend() if column == "times" else found.runs()
@@ -349,7 +347,7 @@ def test_a_database_that_is_gone_at_the_end_fails_the_run(timed, pytester, run):
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
-            "sqlite:///runs.db: earlier runs were not read: file is not a database",
+            "sqlite:///runs.db: cannot read earlier runs: file is not a database",
             "sqlite:///runs.db: this run was not added: file is not a database",
         ]
     )
@@ -387,4 +385,4 @@ def test_trends_that_cannot_be_read_are_told(timed, pytester):
     database.close()
     pytester.runpytest_subprocess(HISTORY, "--smartcollect-report=report.html")
     text = (pytester.path / "report.html").read_text("utf-8")
-    assert "sqlite:///runs.db: trends were not read: run 1 is damaged" in text
+    assert "sqlite:///runs.db: cannot read trends: run 1 is damaged" in text

@@ -51,7 +51,7 @@ def test_machine_info_that_is_none(suite):
     suite.makeconftest("def pytest_smartcollect_machine_info(): return 'large'")
     result = suite.runpytest_subprocess("--smartcollect")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*machine_info returned 'large'; accepted: a dict of texts"])
+    result.stdout.fnmatch_lines(["*machine_info returned 'large'; return a dict of text"])
 
 
 def properties(path):

@@ -77,5 +77,5 @@ def test_a_wrong_word_is_a_usage_error(pytester, run):
     result = run("--smartcollect-objects=str")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        ["ERROR: --smartcollect-objects (command line): 'str' is not accepted; accepted: 'repr' *"]
+        ["ERROR: --smartcollect-objects (command line): 'str' is not accepted; use 'repr' *"]
     )

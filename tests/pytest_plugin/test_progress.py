@@ -38,7 +38,7 @@ def run():
 def test_what_takes_long_is_named(run, monkeypatch):
     monkeypatch.setattr(progress, "PATIENCE", 0.001)
     reporter = Reporter(isatty=True)
-    with progress.telling(run(reporter), "comparing with 10 runs"):
+    with progress.announce(run(reporter), "comparing with 10 runs"):
         assert reporter.told.wait(60)
     assert reporter.lines == ["smartcollect: comparing with 10 runs ..."]
 
@@ -46,7 +46,7 @@ def test_what_takes_long_is_named(run, monkeypatch):
 def test_what_takes_no_time_is_not_named(run, monkeypatch):
     monkeypatch.setattr(progress, "PATIENCE", 3600)
     reporter = Reporter(isatty=True)
-    with progress.telling(run(reporter), "judging"):
+    with progress.announce(run(reporter), "judging"):
         pass
     assert reporter.lines == []
 
@@ -54,5 +54,5 @@ def test_what_takes_no_time_is_not_named(run, monkeypatch):
 @pytest.mark.parametrize("reporter", [None, Reporter(isatty=False)], ids=["none", "log"])
 def test_a_log_does_not_depend_on_how_long_it_takes(run, reporter, monkeypatch):
     monkeypatch.setattr(progress, "Timer", None)
-    with progress.telling(run(reporter), "judging"):
+    with progress.announce(run(reporter), "judging"):
         pass

@@ -183,15 +183,15 @@ def test_a_suite_without_handlers_has_a_report_too(pytester):
     [
         (
             "report.txt",
-            "'report.txt' is not accepted; accepted: a file name that ends in .json, .md or .html",
+            "'report.txt' is not accepted; give a file name that ends in .json, .md or .html",
         ),
         (
             "report",
-            "'report' is not accepted; accepted: a file name that ends in .json, .md or .html",
+            "'report' is not accepted; give a file name that ends in .json, .md or .html",
         ),
-        ("", "'' is not accepted; accepted: a file name"),
-        ("folder.json", "folder.json' is not accepted; it is a directory; accepted: a file"),
-        ("app.py/x.json", "app.py/x.json' is not accepted; '*app.py' is no directory"),
+        ("", "'' is not accepted; give a file name"),
+        ("folder.json", "folder.json' is not accepted; it is a directory; give a file name"),
+        ("app.py/x.json", "app.py/x.json' is not accepted; '*app.py' is not a directory"),
     ],
 )
 def test_reports_that_cannot_be_written(suite, name, message):

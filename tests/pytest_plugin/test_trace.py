@@ -270,7 +270,7 @@ def test_a_file_cannot_be_written_twice(suite, run, options, refused):
     result = run(*[f"--smartcollect-{option}" for option in options])
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     other = options[0].partition("=")[0]
-    why = f"is not accepted; --smartcollect-{other} writes this file already"
+    why = f"is not accepted; --smartcollect-{other} already writes this file"
     result.stderr.fnmatch_lines([f"ERROR: --smartcollect-{refused} (command line): '*' {why}"])
 
 

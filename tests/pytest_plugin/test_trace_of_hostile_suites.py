@@ -69,15 +69,15 @@ def test_that_a_trace_is_written_is_said_too(pytester):
         from smartcollect_pytest import profiler
 
         @contextmanager
-        def telling(config, what):
-            print(f"telling: {what}")
+        def announce(config, what):
+            print(f"announced: {what}")
             yield
 
-        profiler.telling = telling
+        profiler.announce = announce
         """,
     )
     result = pytester.runpytest_subprocess("-s", *WATCHED, "--smartcollect-report=run.json")
-    result.stdout.fnmatch_lines(["telling: writing run.json", "telling: writing run.json.gz"])
+    result.stdout.fnmatch_lines(["announced: writing run.json", "announced: writing run.json.gz"])
 
 
 THREADS = """
