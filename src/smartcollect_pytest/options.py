@@ -178,7 +178,7 @@ class Options:
     report: tuple[Path, ...] = _option(
         _report,
         "Write a report to FILE. The suffix selects the format: .json for the full profile, .md "
-        "for the summary as Markdown, .html for a web page (needs smartcollect[html])",
+        "for the summary as Markdown, .html for a web page, which needs smartcollect[html]",
         "FILE",
         many=True,
         profiles=True,
@@ -208,8 +208,8 @@ class Options:
         _earlier,
         "Compare with a report of an earlier run and print what changed. PATH is a .json report, a "
         "folder of such reports, or the URL of a history, such as sqlite:///runs.db for the last "
-        "10 runs on this machine or sqlite:///runs.db?runs=5&branch=main. Give three runs or more "
-        "to tell a change from the usual variation",
+        "10 runs on this machine or sqlite:///runs.db?runs=5&branch=main. With three runs or more, "
+        "the usual variation of times is taken into account",
         "PATH",
         many=True,
         profiles=True,
@@ -283,15 +283,15 @@ class Options:
     )
     objects: str = _option(
         _objects,
-        "Show objects in arguments and results as HOW: type, such as <Order>, or repr. Only type "
-        "never runs code of the application. Scalars and builtin containers are shown as they are",
+        "Show objects in arguments and results as HOW: type, such as <Order>, which runs no code "
+        "of the application, or repr. Scalars and builtin containers are shown as they are",
         "HOW",
         "type",
     )
     junit: bool = _option(
         bool,
-        "Add calls, errors and total time of each handler to the tests in the file of --junit-xml, "
-        "as properties",
+        "Add the calls, errors and total time of each handler to each test in the --junit-xml "
+        "file, as properties",
         profiles=True,
     )
 

@@ -100,9 +100,9 @@ def _marked(item: pytest.Item) -> Sequence[Any]:
 
 @pytest.fixture
 def collect(request: pytest.FixtureRequest) -> Iterator[CallLog]:
-    """Log of all calls of handlers, and of functions in ``smartcollect_watch``, in this test.
+    """Record all calls of handlers, and of functions in ``smartcollect_watch``, in this test.
 
-    Query the log, or assert on its calls. Recording starts when the fixture is set up and works
+    Return a log to query and to assert on. Recording starts when the fixture is set up, and works
     with and without ``--smartcollect``::
 
         def test_an_order(db, collect):

@@ -1,4 +1,4 @@
-"""A small suite, and the three ways to run one: plain, with ``-n0`` and with ``-n2``."""
+"""A small test suite, and a fixture that runs pytest plain, with ``-n0`` and with ``-n2``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SUITE = {
         import pytest
         import app
 
-        app.show(0)  # outside of a test, so it does not count
+        app.show(0)  # outside a test, so it does not count
 
         @pytest.fixture
         def shown():
@@ -62,19 +62,19 @@ SUITE = {
 
 @pytest.fixture(autouse=True)
 def no_other_plugin(pytester, monkeypatch):
-    """Leaves hypothesis' plugin out of the runs: it takes twice the time of all the rest."""
+    """Disable the plugin of hypothesis in inner runs, because it makes them three times as slow."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
 
 
 @pytest.fixture(autouse=True)
 def long_lines(no_other_plugin, monkeypatch):
-    """Has the summary wrap no line, so that tests can match them whole."""
+    """Make the terminal so wide that no line of the summary wraps."""
     monkeypatch.setenv("COLUMNS", "400")
 
 
 @pytest.fixture
 def suite(pytester):
-    """The small suite, in a directory of its own."""
+    """Write the small suite to the test's directory, and return ``pytester``."""
     pytester.makepyfile(**SUITE)
     pytester.makeini("[pytest]\npythonpath = .")
     return pytester
@@ -82,7 +82,7 @@ def suite(pytester):
 
 @pytest.fixture(params=[(), ("-n0",), ("-n2",)], ids=["plain", "n0", "n2"])
 def run(request, pytester):
-    """Runs pytest with the given arguments, in each of the three ways."""
+    """Return a function that runs pytest; the test runs once for each of the three ways."""
 
     def run(*args):
         return pytester.runpytest_subprocess("-p", "no:cacheprovider", *request.param, *args)

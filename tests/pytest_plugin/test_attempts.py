@@ -1,4 +1,4 @@
-"""Phases that make many reports, or none: each call counts once, each attempt is judged alone."""
+"""Phases with several reports or none: each call counts once, each attempt has its own budget."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def counts(result):
 @pytest.mark.skipif(int(pytest.__version__.split(".")[0]) < 9, reason="pytest 9 has subtests")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("option", ["--smartcollect", "--no-summary"])
-def test_a_budget_judges_all_subtests_together(pytester, run, kind, option):
+def test_a_budget_covers_all_subtests_together(pytester, run, kind, option):
     pytester.makepyfile(app=APP, test_it=KINDS[kind])
     result = run(option)
     assert result.parseoutcomes()["failed"] == 1
@@ -72,8 +72,8 @@ def test_a_budget_judges_all_subtests_together(pytester, run, kind, option):
 
 @pytest.mark.skipif(int(pytest.__version__.split(".")[0]) < 9, reason="pytest 9 has subtests")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_phase_with_subtests_took_as_long_as_all_of_them(pytester, run, kind):
-    # The last subtest calls nothing.
+def test_the_duration_of_a_phase_includes_all_subtests(pytester, run, kind):
+    # Without a call in the last subtest, its time is still counted.
     text = KINDS[kind].replace("app.work(number)", "number < 3 and app.work(number)")
     pytester.makepyfile(app=APP, test_it=text)
     result = run("--smartcollect-report=report.json", "--smartcollect-junit", "--junit-xml=it.xml")
@@ -112,7 +112,7 @@ INSIDE = """
         if report.outcome == "rerun":
             return "rerun", "R", "RERUN"
     """
-UNTOLD = """
+UNREPORTED = """
     import pytest
     from _pytest.runner import runtestprotocol
 
@@ -128,7 +128,7 @@ UNTOLD = """
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
     """
-AGAIN = {"inside of its report": INSIDE, "without telling": UNTOLD}
+AGAIN = {"while reporting": INSIDE, "without reports": UNREPORTED}
 FLAKY = """
     import pytest
     import app
@@ -149,7 +149,7 @@ FLAKY = """
 
 
 @pytest.mark.parametrize("how", AGAIN)
-def test_each_attempt_counts_once_and_is_judged_alone(pytester, run, how):
+def test_each_attempt_counts_once_and_has_its_own_budget(pytester, run, how):
     pytester.makeconftest(AGAIN[how])
     pytester.makepyfile(app=APP, test_it=FLAKY)
     result = run("--smartcollect-report=report.json", "--smartcollect-junit", "--junit-xml=it.xml")
@@ -197,12 +197,12 @@ def test_reports_from_another_process(pytester, run, crash):
                 os.write(write, pickle.dumps(made))
                 os._exit(0)
             os.close(write)
-            told = os.fdopen(read, "rb").read()
+            sent = os.fdopen(read, "rb").read()
             os.wait()
-            for one in pickle.loads(told) if told else []:
+            for one in pickle.loads(sent) if sent else []:
                 report = ihook.pytest_report_from_serializable(config=item.config, data=one)
                 ihook.pytest_runtest_logreport(report=report)
-            if not told:
+            if not sent:
                 report = pytest.TestReport(item.nodeid, item.location, {}, "failed", "died", "???")
                 ihook.pytest_runtest_logreport(report=report)
             ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

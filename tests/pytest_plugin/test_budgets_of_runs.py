@@ -1,4 +1,4 @@
-"""Budgets: of one test by marker, of each test, and of the whole run."""
+"""Budgets of marked tests, of every test and of the whole run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MARKED = """
         show(1)
 
     @pytest.mark.collect_budget("users.delete", calls=0)
-    def test_no_call_is_allowed_and_none_made(): ...
+    def test_no_call_allowed_and_none_made(): ...
 
     @pytest.mark.collect_budget("users.shwo", calls=0)
     def test_misspelt():
@@ -50,7 +50,7 @@ MARKED = """
 
     @pytest.mark.collect_budget("users.show", calls=9)
     @pytest.mark.collect_budget("users.show", calls=3)
-    def test_markers_of_one_test_hold_together():
+    def test_all_markers_of_a_test_apply():
         show(4)
 
     @pytest.mark.collect_budget("users.show", calls=1)
@@ -116,7 +116,7 @@ def test_the_marker(suite, run, option):
             "test_too_slow",
             "test_never_called",
             "test_misspelt",
-            "test_markers_of_one_test_hold_together",
+            "test_all_markers_of_a_test_apply",
             "TestNearer::test_farther",
             "test_its_own_failure_comes_first",
         ]
@@ -159,7 +159,7 @@ def test_no_smartcollect_turns_markers_and_test_budgets_off(suite, run):
         ("'users.show', max_time=None", "max_time: None is not a duration"),
     ],
 )
-def test_wrong_arguments_are_the_tests_error(suite, arguments, message):
+def test_wrong_arguments_of_the_marker_are_an_error_of_the_test(suite, arguments, message):
     suite.makepyfile(
         test_marked=f"""
         import pytest
@@ -296,7 +296,7 @@ def test_budgets_of_a_handler_that_was_never_called(suite, run):
 
 
 @pytest.mark.parametrize("status", [1, 2, 5])
-def test_a_broken_budget_changes_no_other_status(suite, status):
+def test_a_broken_budget_does_not_change_other_exit_statuses(suite, status):
     suite.makepyfile(
         test_three="""
         import app

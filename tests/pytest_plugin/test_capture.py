@@ -1,4 +1,4 @@
-"""What rides on the reports: enough for the whole run, and no more than that."""
+"""Profiles of phases: they hold all that the profile of the run needs, and are small."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from smartcollect.storage.ranking import EACH
 from smartcollect_pytest.capture import Capture
 
 TICK = 2**-20
-"""Seconds; calls of some hundred are so short that nobody asks where their time went."""
+"""A short time in seconds. Calls of some hundred ticks are too short to read processor times."""
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_the_slowest_calls_of_the_run_are_among_those_of_the_phases(sw, time, ph
         capture.discard()
         for quick, ticks in calls:
             (sw.quick if quick else sw.work)(ticks * 8 * TICK)
-        if dropped:  # what was called outside of tests
+        if dropped:  # as for calls outside tests
             capture._log.recorder.store.summary()
             continue
         profiles.append(capture.take() or Profile())
@@ -80,8 +80,8 @@ def ticks_of(profile, name):
     return [one.elapsed / TICK for one in profile.slowest if one.name.handler == name]
 
 
-def test_each_handler_tells_its_slowest_calls_beside_much_slower_ones(sw, capture):
-    """Among them are those made after many that were quicker, in the same phase or a later one."""
+def test_the_slowest_calls_of_a_quick_handler_are_kept(sw, capture):
+    """They are kept beside slower calls of other handlers, in whichever phase they come."""
     profiles = []
     for _ in range(3):
         capture.discard()
@@ -95,11 +95,11 @@ def test_each_handler_tells_its_slowest_calls_beside_much_slower_ones(sw, captur
     merged = merge(profiles)
     assert ticks_of(merged, "quick") == pytest.approx([20] * 3 + [9] * 2)
     assert len(merged.slowest) == SLOWEST + EACH
-    # A phase that comes later has few.
+    # Later phases add only a few calls.
     assert len(profiles[2].slowest) <= EACH
 
 
-def test_slow_calls_outside_of_tests_hide_none_inside(sw, capture):
+def test_slow_calls_outside_tests_hide_no_calls_of_tests(sw, capture):
     for ticks in (200, 0):
         capture.discard()
         for _ in range(1_000):
@@ -109,19 +109,19 @@ def test_slow_calls_outside_of_tests_hide_none_inside(sw, capture):
     assert ticks_of(capture.take(), "work") == pytest.approx([6] * EACH)
 
 
-def test_a_phase_tells_of_fast_calls_and_idle_handlers_once(sw, capture):
+def test_fast_calls_and_idle_handlers_are_in_the_first_phase_only(sw, capture):
     capture.discard()
     idle = HandlerName("api", "idle")
-    told = []
+    found = []
     for _ in range(3):
         for _ in range(SLOWEST):
             sw.work(1.0)
         profile = capture.take()
-        told.append((len(profile.slowest), idle in profile.uncalled()))
-    assert told == [(SLOWEST, True), (0, False), (0, False)]
+        found.append((len(profile.slowest), idle in profile.uncalled()))
+    assert found == [(SLOWEST, True), (0, False), (0, False)]
 
 
-def test_a_phase_without_calls_has_nothing_to_tell(sw, capture):
+def test_a_phase_without_calls_has_no_profile(sw, capture):
     capture.discard()
-    capture.take()  # tells which handlers there are
+    capture.take()  # holds the registered handlers
     assert capture.take() is None

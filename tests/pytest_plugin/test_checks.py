@@ -1,4 +1,4 @@
-"""What a whole run is judged by, beside budgets: handlers never called, and repeated calls."""
+"""Runs that fail for uncalled handlers or repeated calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ UNCALLED = "never called: "
 
 @pytest.fixture
 def ini(suite):
-    """Sets the ini file."""
+    """Return a function that writes the ini file."""
 
     def ini(*lines):
         suite.makeini("\n".join(["[pytest]", "pythonpath = .", *lines]))
@@ -25,19 +25,19 @@ def test_uncalled_handlers_fail_the_run(suite, run, ini):
     result.stdout.fnmatch_lines([f"{UNCALLED}shop.users.delete"])
 
 
-def test_the_command_line_has_the_last_word(suite, ini):
+def test_the_command_line_beats_the_ini_file(suite, ini):
     def status(*options):
         return suite.runpytest_subprocess(*options).ret
 
     ini("smartcollect_fail_uncalled = true")
-    assert status() == 0  # the ini file alone asks for no profile
+    assert status() == 0  # the ini file alone does not turn on the profile
     assert status("--smartcollect", "--no-smartcollect-fail-uncalled") == 0
     ini()
     assert status("--smartcollect-fail-uncalled") == 1
 
 
 @pytest.mark.parametrize("pattern", ["users.delete", "shop.users.d*", "*"])
-def test_some_handlers_need_not_be_called(suite, ini, pattern):
+def test_allowed_handlers_may_stay_uncalled(suite, ini, pattern):
     ini("smartcollect_fail_uncalled = true", "smartcollect_allow_uncalled =", f"  {pattern}")
     result = suite.runpytest_subprocess("--smartcollect")
     assert result.ret == 0
@@ -45,7 +45,7 @@ def test_some_handlers_need_not_be_called(suite, ini, pattern):
 
 
 @pytest.mark.parametrize("arguments", [("-k", "not test_index"), ("-m", "not slow")])
-def test_partial_runs_miss_nothing(suite, run, arguments):
+def test_partial_runs_do_not_fail_for_uncalled_handlers(suite, run, arguments):
     suite.makepyfile(
         test_three="""
         import pytest
@@ -76,7 +76,7 @@ def test_partial_runs_miss_nothing(suite, run, arguments):
         (("--setup-only",), "--setup-only was given"),
     ],
 )
-def test_other_ways_to_run_a_part(suite, arguments, why):
+def test_other_ways_to_run_part_of_the_suite(suite, arguments, why):
     result = suite.runpytest_subprocess("--smartcollect-fail-uncalled", *arguments)
     assert result.ret == 0
     result.stdout.fnmatch_lines([f"not judged, since {why}: {UNCALLED}*shop.users.delete"])
@@ -97,7 +97,7 @@ DROPPED = {
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtest_protocol(item, nextitem):
             if item.name == "test_show[1]":
-                # The next test of this worker may be of another module.
+                # The next test of this worker may be in another module.
                 item.session._setupstate.teardown_exact(nextitem)
                 return True
         """,
@@ -105,14 +105,14 @@ DROPPED = {
 
 
 @pytest.mark.parametrize("how", DROPPED)
-def test_a_run_without_some_of_its_tests_misses_nothing(suite, run, how):
+def test_a_run_with_dropped_tests_does_not_fail(suite, run, how):
     suite.makeconftest(DROPPED[how])
     result = run("--smartcollect-fail-uncalled")
     assert result.ret == 0
     result.stdout.re_match_lines([f"not judged, since .*: {UNCALLED}.*shop.users.delete"])
 
 
-def test_tests_that_xdist_renames_are_not_missed(suite):
+def test_tests_that_xdist_renames_are_not_taken_for_dropped(suite):
     suite.makeconftest(
         """
         import pytest
@@ -129,13 +129,13 @@ def test_tests_that_xdist_renames_are_not_missed(suite):
 
 
 @pytest.mark.parametrize("arguments", [(), (".",), ("test_one.py", "test_two.py"), ("../{name}",)])
-def test_the_whole_suite_by_other_words(suite, arguments):
+def test_other_ways_to_run_the_whole_suite(suite, arguments):
     arguments = [argument.format(name=suite.path.name) for argument in arguments]
     result = suite.runpytest_subprocess("--smartcollect-fail-uncalled", *arguments)
     assert result.ret == 1
 
 
-def test_testpaths_are_the_suite(suite, ini):
+def test_testpaths_define_the_whole_suite(suite, ini):
     suite.mkdir("unit")
     suite.mkdir("slow")
     suite.path.joinpath("test_one.py").rename(suite.path / "unit/test_one.py")
@@ -203,7 +203,7 @@ def test_an_application_that_a_fixture_builds(pytester, run):
     result.stdout.fnmatch_lines([f"{UNCALLED}made.idle"])
 
 
-def test_which_handlers_were_called_with_and_without_errors(suite, run):
+def test_handlers_called_only_with_or_without_errors(suite, run):
     suite.makepyfile(
         test_three="""
         import pytest
@@ -226,14 +226,14 @@ def test_repeated_calls_fail_the_run(suite, run):
     result.stdout.fnmatch_lines([line.format(12)])
 
 
-def test_fewer_repeats_are_shown_and_fail_nothing(suite):
+def test_repeats_below_the_threshold_are_shown_and_do_not_fail(suite):
     for option in ("--smartcollect-repeat-threshold=13", "--smartcollect"):
         result = suite.runpytest_subprocess(option)
         assert result.ret == 0
         result.stdout.fnmatch_lines(["index *users.show *12 *"])
 
 
-def test_a_threshold_below_ten_is_noted_too(suite, run):
+def test_a_threshold_below_ten(suite, run):
     suite.makepyfile(
         test_two="""
         import app
@@ -270,7 +270,7 @@ def test_some_repeats_are_allowed(suite, allowed, status):
     result.stdout.fnmatch_lines(["index *users.show *12 *"])
 
 
-def test_calls_with_the_same_arguments_could_be_kept(pytester, run):
+def test_the_advice_for_repeats_with_the_same_arguments(pytester, run):
     pytester.makepyfile(
         """
         from smartswitch import Switcher

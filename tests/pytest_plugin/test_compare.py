@@ -1,4 +1,4 @@
-"""Comparison with the report of an earlier run."""
+"""Comparison with reports of earlier runs."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ SUITE = """
 
 @pytest.fixture
 def timed(pytester, monkeypatch):
-    """Writes the suite, and its report as a baseline; its handlers take as long as it is told."""
+    """Write a suite and its baseline, and return a function that rewrites it with other times."""
 
     def write(work=0.001, third="old", delay=0.0, others=0, machine=1.0):
         suite = SUITE.format(work=work, third=third, delay=delay, others=others, machine=machine)
         pytester.makepyfile(timing=TIMING, test_timed=suite)
 
-    # The file is written anew within a second, and may be as long as it was.
+    # The file is rewritten within a second and with the same size, so bytecode would be stale.
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     pytester.makeconftest("import timing")
     pytester.makeini("[pytest]\npythonpath = .")
@@ -71,12 +71,12 @@ def test_a_regression_fails_the_run(timed, run):
     rows = {row["handler"]: [*row.values()][1:] for row in compared(result)}
     assert rows["work"][:5] == ["steady_time", "992 µs", "1.98 ms", "2.00", "regression"]
     assert float(rows["work"][5]) < 0.01
-    # It waited for a processor, and that is not its fault.
+    # Waiting for a processor does not count.
     assert rows["rest"] == ["steady_time", "992 µs", "992 µs", "1.00", "", "1.0000"]
 
 
 def compared(result):
-    """The rows of the comparison."""
+    """Return the rows of the comparison table."""
     return table(result, "handler +statistic")
 
 
@@ -109,7 +109,7 @@ def test_options_in_the_ini_file(timed, pytester):
     assert pytester.runpytest_subprocess().ret == 0
 
 
-def test_a_baseline_of_another_machine_fails_nothing(timed, pytester, run):
+def test_a_baseline_of_another_machine_does_not_fail_the_run(timed, pytester, run):
     timed(work=0.05)
     path = pytester.path / "base.json"
     plain = json.loads(path.read_text())
@@ -173,7 +173,7 @@ def test_a_rule_needs_a_baseline(suite):
         (FAIL[:1], "compared with base.json: not judged without --smartcollect-compare-fail"),
     ],
 )
-def test_a_quiet_run_says_that_nothing_became_slower(timed, run, options, line):
+def test_a_quiet_run_prints_one_line_without_regressions(timed, run, options, line):
     result = run(*options, "-q")
     assert result.ret == 0
     assert [one for one in result.outlines if "base.json" in one] == [line]
@@ -191,7 +191,7 @@ def test_a_baseline_without_a_common_handler(timed, pytester):
 
 @pytest.fixture
 def kept(timed, pytester):
-    """A folder of four reports of the same code, on a machine that drifts."""
+    """Write reports of four runs of the same code, on a machine that drifts, to a folder."""
     (pytester.path / "kept").mkdir()
     for number, machine in enumerate([1.0, 1.3, 0.9, 1.1]):
         timed(others=6, machine=machine)
@@ -226,7 +226,7 @@ def test_several_files(kept, run):
 
 
 @pytest.mark.parametrize(("rule", "fails"), [("20%", 0), ("drift:20%", 1)])
-def test_everything_slower_is_a_line_of_its_own(kept, run, rule, fails):
+def test_drift_has_its_own_line_and_rule(kept, run, rule, fails):
     kept(others=6, machine=2.0)
     result = run("--smartcollect-compare=kept", f"--smartcollect-compare-fail={rule}")
     assert result.ret == fails
@@ -240,26 +240,26 @@ def test_everything_slower_is_a_line_of_its_own(kept, run, rule, fails):
     assert failed == fails
 
 
-def test_with_few_handlers_no_drift_is_taken_out(timed, run):
+def test_with_few_handlers_drift_is_not_taken_out(timed, run):
     timed(work=0.002)
     result = run(*FAIL)
     told = "2 handlers can tell how the machine drifted, 5 are needed"
     result.stdout.fnmatch_lines([f"not corrected for the drift of the machine: {told}"])
 
 
-def test_what_cannot_be_judged_is_told(timed, run):
+def test_handlers_with_too_few_calls_are_noted(timed, run):
     result = run(*FAIL)
     result.stdout.fnmatch_lines(["old: 1 call, too few to judge"])
 
 
-def test_an_empty_folder_is_nothing_to_compare_with(timed, pytester, run):
+def test_an_empty_folder(timed, pytester, run):
     (pytester.path / "none").mkdir()
     result = run("--smartcollect-compare=none", "--smartcollect-compare-fail=25%", "-q")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["nothing to compare with: there is no report in *none"])
 
 
-def test_a_folder_that_holds_something_else(timed, pytester, run):
+def test_a_folder_with_a_file_that_is_not_a_report(timed, pytester, run):
     (pytester.path / "kept").mkdir()
     (pytester.path / "kept" / "other.json").write_text("{}")
     result = run("--smartcollect-compare=kept")
@@ -284,10 +284,10 @@ def test_a_report_of_the_first_version(timed, pytester, run):
 # -- a busy machine ------------------------------------------------------------------------------
 
 
-def test_the_summary_tells_that_the_machine_was_busy(timed, run):
+def test_the_summary_shows_how_busy_the_machine_was(timed, run):
     timed(delay=0.003)
     result = run("--smartcollect")
-    # Eight times one millisecond twice, and three of waiting.
+    # Eight times 2 ms of work and 3 ms of waiting.
     result.stdout.fnmatch_lines(["60 % of the run was spent waiting for a processor"])
     timed(delay=0.00005)
     run("--smartcollect").stdout.no_fnmatch_line("*waiting for a processor")

@@ -1,4 +1,4 @@
-"""A debugger in a test: it stops in the handler, shows its arguments, and quits."""
+"""Debugging a profiled suite with pdb."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_breakpoint_in_a_handler_shows_its_arguments(debug):
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5] if EVENTS else [1, 2, 3, 6, 12])
-def test_q_quits_wherever_one_has_stepped_to(debug, steps):
+def test_q_quits_after_any_number_of_steps(debug, steps):
     result = debug(*["s"] * steps, "q")
     assert result.ret == pytest.ExitCode.INTERRUPTED
     if EVENTS:

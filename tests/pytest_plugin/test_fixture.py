@@ -8,7 +8,7 @@ TESTS = """
 
     app.show(0)
 
-    def test_each_test_has_a_log_of_its_own(collect):
+    def test_each_test_has_its_own_log(collect):
         assert collect.history() == []
         app.show(1)
         app.index(2)
@@ -16,7 +16,7 @@ TESTS = """
         collect.assert_called("shop.users.show", times=3)
         collect.assert_not_called("users.delete")
 
-    def test_a_second_one(collect):
+    def test_another_test(collect):
         app.show(1)
         collect.assert_called("users.show", times=1)
 
@@ -50,13 +50,13 @@ def test_the_fixture_works_with_and_without_the_option(suite, run, option):
     run(*filter(None, [option]), "test_fixture.py").assert_outcomes(passed=5, xfailed=1)
 
 
-def test_the_fixture_is_listed_with_its_help(suite):
+def test_the_fixture_has_help_text(suite):
     suite.runpytest("--fixtures", "-q").stdout.fnmatch_lines(
-        ["collect*", "*Each call of each handler, and of each function of *"]
+        ["collect*", "*Record all calls of handlers, and of functions in *"]
     )
 
 
-def test_a_handler_of_an_earlier_test_makes_no_name_ambiguous(pytester):
+def test_handlers_of_earlier_tests_do_not_make_names_ambiguous(pytester):
     pytester.makepyfile(
         """
         import pytest

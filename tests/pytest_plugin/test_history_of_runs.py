@@ -1,4 +1,4 @@
-"""``--smartcollect-history``: complete runs are kept in a database, and compared with."""
+"""``--smartcollect-history``: adding complete runs to a database, and comparing with them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ APP = """
 
 @pytest.fixture
 def timed(pytester, monkeypatch):
-    """A suite whose time passes as it says, and a way to make its work slower."""
-    # The suite is written anew within a second.
+    """Write a suite with simulated times, and return a function that sets the time of `work`."""
+    # The suite is rewritten within a second, so bytecode would be stale.
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     pytester.makeini("[pytest]\npythonpath = .")
     pytester.makepyfile(
@@ -64,7 +64,7 @@ def timed(pytester, monkeypatch):
 
 
 def kept(pytester, **where):
-    """The runs in the database, oldest first."""
+    """Return the runs in the database, oldest first."""
     found = KeptRuns(f"sqlite:///{pytester.path}/runs.db?runs=1000")
     with found.database.reading() as connection:
         from smartcollect.database.runs import Chosen, last_runs
@@ -72,7 +72,7 @@ def kept(pytester, **where):
         return last_runs(connection, None, Chosen(**where))
 
 
-def test_complete_runs_are_kept_and_compared_with(timed, pytester, run):
+def test_complete_runs_are_added_and_used_as_baseline(timed, pytester, run):
     result = run(HISTORY, COMPARE, FAIL)
     assert result.ret == 0
     result.stdout.fnmatch_lines(
@@ -113,14 +113,14 @@ def test_complete_runs_are_kept_and_compared_with(timed, pytester, run):
         (["-x", "--deselect=test_app.py::test_rest", "--maxfail=1"], "1 test deselected"),
     ],
 )
-def test_a_run_of_a_part_of_the_suite_is_not_kept(timed, pytester, run, arguments, why):
+def test_a_partial_run_is_not_added(timed, pytester, run, arguments, why):
     result = run(HISTORY, *arguments)
     assert result.ret == 0
     result.stdout.fnmatch_lines([f"sqlite:///runs.db: this run is not added: {why}"])
     assert kept(pytester) == []
 
 
-def test_a_run_that_stopped_is_not_kept(timed, pytester, run):
+def test_a_run_that_stopped_early_is_not_added(timed, pytester, run):
     pytester.makepyfile(test_b="def test_fails(): assert False", test_c="def test_c(): pass")
     result = run(HISTORY, "-x")
     result.stdout.fnmatch_lines(["sqlite:///runs.db: this run is not added: *"])
@@ -130,7 +130,7 @@ def test_a_run_that_stopped_is_not_kept(timed, pytester, run):
     result.stdout.fnmatch_lines(["*- added smartcollect run 1 to sqlite:///runs.db -*"])
 
 
-def test_the_ini_file_waits_for_a_profile(timed, pytester):
+def test_options_in_the_ini_file_apply_to_profiled_runs(timed, pytester):
     pytester.makeini(
         "[pytest]\npythonpath = .\nsmartcollect_history = sqlite:///kept.db\n"
         "smartcollect_compare = sqlite:///kept.db?runs=3"
@@ -177,7 +177,7 @@ def test_branches(timed, pytester, monkeypatch):
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-def test_the_commit_is_that_which_the_run_began_with(timed, pytester, monkeypatch):
+def test_the_commit_is_read_before_the_tests(timed, pytester, monkeypatch):
     for name in [name for name in os.environ if name.startswith(("GIT_", "GITHUB_", "CI_"))]:
         monkeypatch.delenv(name)
     commit = (
@@ -259,7 +259,7 @@ def test_a_database_that_cannot_be_used_is_a_usage_error(timed, pytester, option
     assert "secret" not in result.stdout.str() + result.stderr.str()
 
 
-def test_a_run_that_became_slower_is_no_baseline(timed, pytester, run):
+def test_a_slower_run_is_not_a_baseline(timed, pytester, run):
     for _ in range(2):
         run(HISTORY)
     timed(0.020)
@@ -269,7 +269,7 @@ def test_a_run_that_became_slower_is_no_baseline(timed, pytester, run):
         result.stdout.fnmatch_lines(
             ["compared with 2 runs: *", f"*run {number} to *; it became slower, so no later run*"]
         )
-    # Without a limit it is what the code takes now.
+    # A run without --smartcollect-compare-fail is a baseline, however slow it is.
     run(HISTORY)
     assert run(f"{COMPARE}?runs=1", FAIL).ret == 0
     assert len(kept(pytester)) == 7
@@ -281,7 +281,7 @@ def test_only_a_run_makes_a_database(timed, pytester, run):
     assert not (pytester.path / "runs.db").exists()
 
 
-def test_workers_do_without_the_library(timed, pytester):
+def test_workers_do_not_import_sqlalchemy(timed, pytester):
     pytester.makepyfile(
         test_imports="""
         import sys
@@ -295,10 +295,10 @@ def test_workers_do_without_the_library(timed, pytester):
     assert len(kept(pytester)) == 1
 
 
-def test_passwords_are_kept_nowhere(timed, pytester):
+def test_passwords_are_not_stored(timed, pytester):
     url = "postgresql://ada:s3cret@127.0.0.1:1/x?sslpassword=s3cret"
     settings = ("-o", f"smartcollect_history={url}", "--no-smartcollect", f"--junit-prefix={url}")
-    pytester.runpytest_subprocess(HISTORY, *settings)  # off: nothing connects
+    pytester.runpytest_subprocess(HISTORY, *settings)  # turned off, so it does not connect
     pytester.runpytest_subprocess(HISTORY, "--smartcollect-report=r.json", f"--junit-prefix={url}")
     (profile,) = kept(pytester)
     hidden = "--junit-prefix=postgresql://ada:***@127.0.0.1:1/x?sslpassword=***"
@@ -308,7 +308,7 @@ def test_passwords_are_kept_nowhere(timed, pytester):
 
 
 @pytest.mark.parametrize("path", ["$PLACE/kept.db", "~/kept.db"])
-def test_the_path_of_a_file_is_taken_as_all_paths_are(timed, pytester, monkeypatch, path):
+def test_paths_in_urls_are_expanded(timed, pytester, monkeypatch, path):
     place = pytester.mkdir("a?b%20c")
     monkeypatch.setenv("PLACE", str(place))
     monkeypatch.setenv("HOME", str(place))
@@ -317,7 +317,7 @@ def test_the_path_of_a_file_is_taken_as_all_paths_are(timed, pytester, monkeypat
 
 
 @pytest.mark.parametrize("column", ["profile", "tests", "times"])
-def test_a_damaged_run_is_told(timed, pytester, column):
+def test_a_damaged_run_is_an_error(timed, pytester, column):
     pytester.runpytest_subprocess(HISTORY)
     with sqlite3.connect(pytester.path / "runs.db") as database:
         database.execute(f"UPDATE runs SET {column} = ?", [b"damaged"])
@@ -331,7 +331,7 @@ def test_a_damaged_run_is_told(timed, pytester, column):
         found.trend() if column == "times" else found.runs()
 
 
-def test_a_database_that_is_gone_at_the_end_fails_the_run(timed, pytester, run):
+def test_a_database_damaged_during_the_run_fails_it(timed, pytester, run):
     run(HISTORY)
     pytester.makepyfile(
         test_last="""
@@ -353,7 +353,7 @@ def test_a_database_that_is_gone_at_the_end_fails_the_run(timed, pytester, run):
     )
 
 
-def test_without_the_library(timed, pytester):
+def test_without_sqlalchemy(timed, pytester):
     pytester.makepyfile(sqlalchemy="raise ModuleNotFoundError('no sqlalchemy', name='sqlalchemy')")
     result = pytester.runpytest_subprocess(HISTORY)
     assert result.ret == 4
@@ -370,14 +370,14 @@ def test_the_html_report_shows_trends(timed, pytester, run):
     text = report.read_text("utf-8")
     assert "steady time in 2 runs: from 100 ms to 200 ms" in text
     assert text.count("<svg class=spark") == 2
-    # A run that only compares is no part of the history, and shows it as well.
+    # A run that only compares is not added, but shows the trends, too.
     run(COMPARE, "--smartcollect-report=report.html")
     text = report.read_text("utf-8")
     assert "steady time in 2 runs: from 100 ms to 200 ms" in text
     assert "Compared with 2 runs: sqlite:///runs.db" in text
 
 
-def test_trends_that_cannot_be_read_are_told(timed, pytester):
+def test_trends_that_cannot_be_read_are_noted(timed, pytester):
     pytest.importorskip("jinja2")
     assert pytester.runpytest_subprocess(HISTORY).ret == 0
     with sqlite3.connect(pytester.path / "runs.db") as database:

@@ -27,7 +27,7 @@ def test_the_hooks_are_called_once(suite, run):
     assert load(suite.path / "profile.json").run.machine["runner"] == "large"
 
 
-def test_the_hooks_are_known_without_a_profile(suite):
+def test_the_hooks_are_registered_without_a_profile(suite):
     suite.makeconftest("def pytest_smartcollect_profile(profile): raise SystemExit")
     result = suite.runpytest("--strict-config")
     assert result.ret == 0
@@ -47,7 +47,7 @@ def test_a_hook_that_raises_fails_the_run(suite, hook):
     )
 
 
-def test_machine_info_that_is_none(suite):
+def test_machine_info_of_the_wrong_type(suite):
     suite.makeconftest("def pytest_smartcollect_machine_info(): return 'large'")
     result = suite.runpytest_subprocess("--smartcollect")
     assert result.ret == 1
@@ -66,9 +66,9 @@ def test_junit(suite, run):
     result.stdout.fnmatch_lines(["*= smartcollect =*"])
     found = properties(suite.path / "junit.xml")
     assert set(found["test_index"]) == {"smartcollect.shop.index", "smartcollect.shop.users.show"}
-    told = found["test_index"]["smartcollect.shop.users.show"].split()
-    assert told[:2] == ["calls=14", "errors=0"]
-    name, time = told[2].split("=")
+    shown = found["test_index"]["smartcollect.shop.users.show"].split()
+    assert shown[:2] == ["calls=14", "errors=0"]
+    name, time = shown[2].split("=")
     assert name == "total_time"
     assert float(time) > 0
     assert found["test_refused"]["smartcollect.shop.users.show"].startswith("calls=1 errors=1 ")
@@ -94,6 +94,6 @@ def test_junit_with_a_name_that_xml_cannot_hold(pytester):
 
 
 @pytest.mark.parametrize("option", ["--smartcollect", "--no-smartcollect"])
-def test_junit_is_off(suite, option):
+def test_junit_is_off_by_default(suite, option):
     suite.runpytest(option, "--junit-xml=junit.xml")
     assert not any(properties(suite.path / "junit.xml").values())

@@ -1,4 +1,4 @@
-"""Suites that a profile must not break, and terminals that a suite must not."""
+"""Suites with hostile names and values: tests, summary and reports still work."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_calls(number):
         dispatch(api, NAMES[number])("fail")
 
 @pytest.mark.parametrize("number", range(len(NAMES)))
-def test_what_failures_say(number, collect):
+def test_messages_of_failures(number, collect):
     name = NAMES[number]
     dispatch(api, name)("\\x1b]0;title\\x07")
     for fails in (
@@ -74,7 +74,7 @@ def test_over_budget():
 """
 
 
-def test_names_and_values_that_a_terminal_would_obey(pytester, run):
+def test_names_and_values_with_control_characters(pytester, run):
     pytester.path.joinpath("test_hostile.py").write_text(SUITE, "ascii", "backslashreplace")
     result = run(
         "--smartcollect",
@@ -124,7 +124,7 @@ def test_it(name, collect):
 """
 
 
-def test_values_that_do_what_no_value_should(pytester, run):
+def test_hostile_values(pytester, run):
     pytester.makepyfile(test_values=HOSTILE, hostile=inspect.getsource(hostile))
     warnings = ("-W", "error", "-W", "ignore:Support for class-based")  # smartswitch's own
     result = run("--smartcollect", "--smartcollect-report=report.json", *warnings)
@@ -145,7 +145,7 @@ MOVED = {
 
 
 @pytest.mark.parametrize("how", MOVED)
-def test_a_smartswitch_whose_inside_moved(pytester, run, how):
+def test_an_unsupported_smartswitch(pytester, run, how):
     pytester.makeconftest(
         f"""
         import warnings

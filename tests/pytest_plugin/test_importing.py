@@ -1,4 +1,4 @@
-"""What an unused plugin imports, and that the order of imports does not matter."""
+"""Imports of an unused plugin, and the order of imports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEAVY = ("smartswitch", "tabulate", "smartcollect", "pydantic", "smartcollect_py
 
 
 def imported_by(pytester, *args):
-    """The modules that a run of pytest leaves imported."""
+    """Return the modules imported after a run of pytest."""
     pytester.makepyfile(
         run="""
         import sys
@@ -26,7 +26,7 @@ def imported_by(pytester, *args):
     return set(lines[0].split()[1:])
 
 
-def test_an_unused_plugin_imports_next_to_nothing(pytester):
+def test_an_unused_plugin_imports_few_modules(pytester):
     pytester.makepyfile(test_it="def test_it(): ...")
     modules = imported_by(pytester)
     assert not modules & set(HEAVY)
@@ -34,7 +34,7 @@ def test_an_unused_plugin_imports_next_to_nothing(pytester):
     assert len(modules - without) < 10
 
 
-def test_an_unused_plugin_leaves_no_file(pytester):
+def test_an_unused_plugin_writes_no_files(pytester):
     pytester.makepyfile(test_it="def test_it(): ...")
     before = set(pytester.path.iterdir())
     result = pytester.runpytest("-p", "no:cacheprovider")
@@ -46,7 +46,7 @@ def test_an_unused_plugin_leaves_no_file(pytester):
 @pytest.mark.parametrize("first", ["smartswitch", "smartcollect", "smartswitch.core", "both"])
 @pytest.mark.parametrize("where", ["conftest", "test_it"])
 @pytest.mark.parametrize("option", ["--smartcollect", "--no-smartcollect"])
-def test_handlers_are_instrumented_whatever_is_imported_first(pytester, first, where, option):
+def test_handlers_are_watched_with_any_order_of_imports(pytester, first, where, option):
     lines = "import smartcollect, smartswitch" if first == "both" else f"import {first}"
     handler = """
 from smartswitch import Switcher
@@ -69,7 +69,7 @@ def test_it(collect):
 
 
 @pytest.mark.parametrize("name", ["smartswitch", "smartcollect"])
-def test_to_look_for_a_module_is_not_to_import_it(pytester, name):
+def test_find_spec_before_the_import(pytester, name):
     pytester.makeconftest(f"import importlib.util; assert importlib.util.find_spec({name!r})")
     pytester.makepyfile(
         """
@@ -88,7 +88,7 @@ def test_to_look_for_a_module_is_not_to_import_it(pytester, name):
     pytester.runpytest_subprocess("--smartcollect").assert_outcomes(passed=1)
 
 
-def test_no_smartswitch_is_no_error(pytester):
+def test_a_missing_smartswitch_is_not_an_error(pytester):
     pytester.makepyfile(
         test_it="""
         import pytest
@@ -96,7 +96,7 @@ def test_no_smartswitch_is_no_error(pytester):
             with pytest.raises(ImportError):
                 import smartswitch
         """,
-        # Found by the path hooks before the real one, and broken.
+        # Hides the real smartswitch.
         smartswitch="raise ImportError('broken')",
     )
     pytester.syspathinsert()

@@ -1,7 +1,8 @@
-"""Tests of plugins, which run pytest inside of pytest: our modules may be imported anew each time.
+"""Tests of pytest plugins that run pytest in the same process.
 
-pytester drops what was imported inside. Where smartswitch was imported before, and smartcollect
-was not, there is one smartswitch then, and a smartcollect for each run.
+pytester removes modules imported by the inner run from `sys.modules`. If smartswitch was imported
+before the inner run and smartcollect was not, each inner run uses the same smartswitch with a new
+copy of smartcollect.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ BEFORE = {
 
 @pytest.mark.parametrize("before", BEFORE)
 @pytest.mark.parametrize("option", ["--smartcollect", "--no-summary"])
-def test_pytest_runs_inside_of_pytest(pytester, before, option):
+def test_pytest_inside_pytest(pytester, before, option):
     pytester.makeconftest(BEFORE[before])
     pytester.makepyfile(test_outer=OUTER)
     pytester.makeini("[pytest]\npythonpath = .")

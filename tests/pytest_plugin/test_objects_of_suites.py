@@ -1,4 +1,4 @@
-"""A profiled suite runs no code of the application that it would not run bare."""
+"""Recording must not run code of the application, such as `__repr__`."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_no_repr_of_the_application_runs(pytester, run, options):
         result.stdout.fnmatch_lines(["find_all *find *12*the same*"])
 
 
-def test_a_suite_that_wants_it_gets_the_repr(pytester, run):
+def test_repr_on_request(pytester, run):
     pytester.makepyfile(SUITE)
     pytester.makeini("[pytest]\nsmartcollect_objects = repr")
     result = run("--smartcollect")
@@ -73,7 +73,7 @@ def test_a_suite_that_wants_it_gets_the_repr(pytester, run):
     result.assert_outcomes(passed=2)
 
 
-def test_a_wrong_word_is_a_usage_error(pytester, run):
+def test_an_unknown_value_is_a_usage_error(pytester, run):
     result = run("--smartcollect-objects=str")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(

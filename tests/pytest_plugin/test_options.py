@@ -16,7 +16,7 @@ def test_the_help_has_one_group_with_each_option(pytester):
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "accepted"),
+    ("option", "value", "message"),
     [
         ("sort", "speed", "choose from total, self"),
         ("rows", "-1", "use a whole number, zero or more"),
@@ -24,12 +24,12 @@ def test_the_help_has_one_group_with_each_option(pytester):
         ("slowest", "1.5", "use a whole number, zero or more"),
     ],
 )
-def test_bad_values_are_usage_errors_in_one_line(suite, run, option, value, accepted):
+def test_bad_values_are_usage_errors_in_one_line(suite, run, option, value, message):
     flag = f"--smartcollect-{option}"
     result = run(f"{flag}={value}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        [f"ERROR: {flag} (command line): '{value}' is not accepted; {accepted}*"]
+        [f"ERROR: {flag} (command line): '{value}' is not accepted; {message}*"]
     )
     assert "Traceback" not in result.stderr.str()
     suite.makeini(f"[pytest]\nsmartcollect_{option} = {value}")
@@ -45,7 +45,7 @@ def test_a_bad_switch_in_the_ini_file(suite):
     result.stderr.fnmatch_lines(["ERROR: smartcollect (ini file): *perhaps*"])
 
 
-def test_ini_twins(suite, run):
+def test_options_in_the_ini_file(suite, run):
     suite.makeini(
         "[pytest]\npythonpath = .\nsmartcollect = true\nsmartcollect_rows = 1\n"
         "smartcollect_sort = calls\nsmartcollect_slowest = 0"
@@ -67,7 +67,7 @@ def test_no_smartcollect_wins(suite, run, line):
 
 
 def test_strict_configuration(suite, run):
-    # The warning is smartswitch's own, where pydantic is installed.
+    # smartswitch itself causes the ignored warning if pydantic is installed.
     strict = [
         "--strict-markers",
         "--strict-config",
