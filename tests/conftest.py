@@ -38,6 +38,6 @@ def no_leak() -> Iterator[None]:
 
 @pytest.fixture
 def log() -> Iterator[smartcollect.CallLog]:
-    """A log that watches every switcher."""
+    """Return a log that watches every switcher."""
     with smartcollect.collecting() as log:
         yield log

@@ -1,16 +1,16 @@
-"""Every example of every page runs, and what a page shows is what comes out.
+"""Tests of the documentation: every example runs, and its output is the output shown.
 
-A page is worked through from its top, in a copy of the shop:
+The code blocks of a page run from top to bottom, in a copy of the example shop:
 
-- ``python`` whose first line names a file, such as ``# tests/test_users.py``, is written there;
-  functions that the file has already are replaced. Any other ``python`` is run, all of a page in
-  one namespace.
-- ``text`` below it is what it printed. Other ``text`` is a drawing.
-- ``ini`` becomes the shop's ``pytest.ini``.
-- ``console`` is run, command by command, and so is ``text`` that begins with a command. What is
-  shown below one has to come out; a line ``…`` stands for what is left out. A command that shows
-  nothing has to succeed.
-- ``sh`` and ``yaml`` are for a clean clone or a CI: they do not run here.
+- A ``python`` block whose first line names a file, such as ``# tests/test_users.py``, is written to
+  the file; functions already in the file are replaced. Other ``python`` blocks are run, all in one
+  namespace per page.
+- A ``text`` block below a ``python`` block is its output. Other ``text`` blocks are not checked.
+- An ``ini`` block becomes the shop's ``pytest.ini``.
+- The commands in a ``console`` block, or in a ``text`` block that begins with a command, are run.
+  Their output has to match the text below them; a line ``…`` stands for omitted lines. A command
+  without output has to succeed.
+- ``sh`` and ``yaml`` blocks are for a clean clone or for CI, and do not run here.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ NEEDED = {
     "docs/howto/split.md": ["click", "sqlalchemy"],
     "docs/reference/command.md": ["click", "jinja2", "sqlalchemy"],
 }
-"""What the examples of a page need beside smartcollect: extras, which not every test run has."""
+"""Modules from extras that the examples of a page need; the test is skipped without them."""
 METRICS = tuple(
     re.findall(
         r'"(smartcollect_\w+)"', (ROOT / "src/smartcollect/sinks/prometheus.py").read_text("utf-8")
@@ -68,45 +68,45 @@ METRICS = tuple(
 PROGRAMS = "\n".join(
     f'{name}() {{ "{sys.executable}" -m {name} "$@"; }}' for name in ("pytest", "smartcollect")
 )
-"""The commands of pages as functions of the shell: those of this Python."""
+"""Shell functions for the commands on pages, which run them with this Python."""
 INI = {"testpaths": "tests", "pythonpath": "."}
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    """The code of a page, block by block: its language and its text."""
+    """Return the language and text of each code block of a page."""
     text = (ROOT / page).read_text("utf-8")
     return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)
 
 
 def masked(text: str) -> Counter[str]:
-    """The lines of a text without what differs from run to run: times, their order, widths."""
+    """Count the lines of a text, with times, widths and so on replaced by fixed words."""
     text = re.sub(r"^\d+ % of the run was spent waiting for a processor$", "", text, flags=re.M)
     text = re.sub(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "MOMENT", text)
     text = re.sub(r"\d[\d,.]* (?:s|ms|µs|ns)\b", "TIME", text)
     text = re.sub(r"TIME\s+TIME\s+\d+\.\d\d", "TIME TIME RATIO", text)
     text = re.sub(r"(RATIO\b.*)\s\d\.\d{4}", r"\1 P", text)
-    # How long a bar is, and what its percents are, depends on the times.
+    # Bars and percentages depend on times.
     text = re.sub(r"(TIME,?)[\s|]+(?:<1|\d+) %(?: [█▉▊▋▌▍▎▏]+)?", r"\1 SHARE", text)
     text = re.sub(r"(?:, \d+ warnings?)? in \d+\.\d\ds\b", " in TIME", text)
-    text = re.sub(r"(order_id=)\d+", r"\1N", text)  # times decide which are among the slowest
+    text = re.sub(r"(order_id=)\d+", r"\1N", text)  # the slowest calls depend on times
     text = re.sub(r"([=_-])\1{2,}", r"\1", text)
     lines = (" ".join(line.split()) for line in text.splitlines())
     return Counter(line for line in lines if set(line) - set(" -=…|:"))
 
 
 def compare(shown: str, real: str) -> None:
-    """Fails unless ``shown`` is what came out, or a part of it where it has a line ``…``."""
+    """Fail unless ``shown`` is the real output, or a part of it if it has a line ``…``."""
     if shown.startswith("=") and " smartcollect =" in shown.partition("\n")[0]:
         real = real[max(0, real.find("= smartcollect =")) :]
-    wanted, found = masked(shown), masked(real)
-    missing = wanted - found
-    more = found - wanted if "…" not in shown.splitlines() else Counter()
-    assert not missing, f"shown, but not so:\n{chr(10).join(missing)}\n\nof\n{real}"
-    assert not more, f"not shown:\n{chr(10).join(more)}"
+    expected, found = masked(shown), masked(real)
+    missing = expected - found
+    more = found - expected if "…" not in shown.splitlines() else Counter()
+    assert not missing, f"missing in the output:\n{chr(10).join(missing)}\n\noutput:\n{real}"
+    assert not more, f"not shown on the page:\n{chr(10).join(more)}"
 
 
 class Shop:
-    """A copy of the shop in which the examples of a page are run."""
+    """A copy of the example shop, in which the examples of a page run."""
 
     def __init__(self, folder: Path) -> None:
         self.top = folder
@@ -116,7 +116,7 @@ class Shop:
         self.untried = False
 
     def python(self, text: str) -> str:
-        """Runs a block, or writes it to the file that it names; what it printed."""
+        """Run a block, or write it to the file that it names, and return its output."""
         named = re.match(r"# (\S+\.py)\n", text)
         if named:
             self._write(self.path / named[1], text)
@@ -153,10 +153,10 @@ class Shop:
         (self.path / "pytest.ini").write_text(text + more, "utf-8")
 
     def console(self, text: str) -> None:
-        """Run the commands of a block.
+        """Run the commands of a block and check their output.
 
-        A comparison of times may accuse a machine that other tests keep busy, now and then: then
-        the whole block, with its baseline, gets another try. What is slower is so each time.
+        If a comparison of times fails, the whole block runs again, up to three times, because a
+        busy machine can cause it. A real regression fails each time.
         """
         found = COMMAND.findall(text)
         assert found, text
@@ -195,7 +195,7 @@ class Shop:
 
 
 def _code(node: ast.stmt, text: str) -> str:
-    """The lines of a statement, with its decorators."""
+    """Return the lines of a statement, with its decorators."""
     decorators = getattr(node, "decorator_list", [])
     first = min([node.lineno, *(one.lineno for one in decorators)])
     return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
@@ -205,7 +205,7 @@ def _code(node: ast.stmt, text: str) -> str:
 def shop(tmp_path):
     shop = Shop(tmp_path)
     yield shop
-    # A page may leave a database or a subscription open; its reader's process ends with it.
+    # Pages may leave these open, because the reader's process ends.
     for value in shop.namespace.values():
         if isinstance(value, (sqlite3.Connection, smartcollect.Subscription)):
             value.close()
@@ -222,7 +222,7 @@ def test_the_examples_of_a_page_run(page, shop, monkeypatch):
         del sys.modules[name]
     printed = None
     for language, text in blocks(page):
-        assert language in LANGUAGES, f"no way to run {language}"
+        assert language in LANGUAGES, f"unknown language {language!r}; choose from {LANGUAGES}"
         if language == "python":
             printed = shop.python(text)
             continue
@@ -237,7 +237,7 @@ def test_the_examples_of_a_page_run(page, shop, monkeypatch):
         shop.console("$ pytest --smartcollect\n")
 
 
-def test_the_yaml_of_the_pages_can_be_read():
+def test_yaml_blocks_are_valid():
     yaml = pytest.importorskip("yaml", reason="comes with the extra docs")
     found = [text for page in PAGES for language, text in blocks(page) if language == "yaml"]
     assert found
@@ -245,7 +245,7 @@ def test_the_yaml_of_the_pages_can_be_read():
 
 
 @pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md"])
-def test_the_options_of_a_page_exist(page):
+def test_options_on_a_page_exist(page):
     text = (ROOT / page).read_text("utf-8")
     flags = {"--smartcollect", "--no-smartcollect", *(one.flag for one in OPTIONS)}
     flags |= {f"--no-{one.flag[2:]}" for one in OPTIONS if not one.metavar}
@@ -256,7 +256,7 @@ def test_the_options_of_a_page_exist(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_links_of_a_page_lead_somewhere(page):
+def test_links_on_a_page_have_targets(page):
     text = (ROOT / page).read_text("utf-8")
     text = re.sub(r"^```.*?^```$|`[^`\n]+`", "", text, flags=re.M | re.S)
     for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", text):
@@ -264,7 +264,7 @@ def test_the_links_of_a_page_lead_somewhere(page):
 
 
 INSTALLING = {
-    "README.md": 2,  # the first runs in a clean clone, see test_project; the second is CI's
+    "README.md": 2,  # both are tested in test_project
     "CONTRIBUTING.md": 4,
     "docs/installation.md": 2,
     "docs/tutorial.md": 1,
@@ -274,10 +274,10 @@ INSTALLING = {
     "docs/reference/command.md": 2,
     "docs/explanation/cost.md": 1,
 }
-"""Pages with ``sh`` blocks, which need the network or take minutes, and how many each has."""
+"""Number of ``sh`` blocks per page; they are not run because they need the network or minutes."""
 
 
-def test_what_cannot_run_here_is_known():
+def test_blocks_that_do_not_run_are_listed():
     found = Counter(page for page in PAGES for kind, _ in blocks(page) if kind == "sh")
     assert found == INSTALLING
 
@@ -295,7 +295,7 @@ def test_the_picture_shows_the_real_summary(tmp_path):
 
 
 @pytest.mark.parametrize("name", smartcollect.__all__)
-def test_what_is_public_is_in_the_reference(name):
+def test_public_names_are_in_the_reference(name):
     assert re.search(rf":: smartcollect\.{name}$", (ROOT / API).read_text("utf-8"), re.M)
     public = getattr(smartcollect, name)
     assert inspect.getdoc(public)

@@ -1,4 +1,4 @@
-"""What the project promises of itself: its layout, its imports, its README."""
+"""Rules for the layout, the imports and the README of the project."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = ROOT / "src"
 
 
 def layers(package: str) -> list[str]:
-    """The modules of a package from the bottom up, as CONTRIBUTING lists them."""
+    """Return the modules of a package from the bottom up, as listed in CONTRIBUTING."""
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     section = text[text.index(f"`src/{package}` is") :]
     table = re.search(r"^\|---\|---\|\n((?:\|.*\n)+)", section, re.M)
@@ -27,9 +27,9 @@ def layers(package: str) -> list[str]:
 
 
 def modules(package: str) -> dict[str, set[str]]:
-    """The modules that each module of a package imports anywhere in it, absolute names.
+    """Return the absolute names of the modules that each module of a package imports.
 
-    Packages themselves are left out: they only say what they are, or collect names.
+    ``__init__.py`` files are left out, because they only have a docstring or collect names.
     """
     found = {}
     for path in (SOURCES / package).rglob("*.py"):
@@ -40,7 +40,7 @@ def modules(package: str) -> dict[str, set[str]]:
 
 
 def imports(path: Path, package: str) -> set[str]:
-    """The modules that a file of ``package`` imports anywhere in it, absolute names."""
+    """Return the absolute names of all modules that a file of ``package`` imports."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -65,30 +65,31 @@ def test_imports_go_downwards(package):
         assert not {one for one in imported & found.keys() if layer(one) >= layer(name)}, name
 
 
-def test_a_package_that_collects_names_is_not_imported_by_its_modules():
+def test_modules_do_not_import_packages_that_collect_names():
     found = modules("smartcollect")
     packages = {f"smartcollect.{room}" for room in ("profiles", "sources", "sinks")}
     for name, imported in found.items():
         assert {one for one in imported if one.rpartition(".")[0] in packages} <= set(found), name
 
 
-def test_two_modules_alone_import_smartswitch():
-    knowing = {
+def test_only_two_modules_import_smartswitch():
+    found = {
         name
         for name, imported in modules("smartcollect").items()
         if any(one.split(".")[0] == "smartswitch" for one in imported)
     }
-    assert knowing == {"smartcollect.plugin", "smartcollect.sources.smartswitch"}
+    assert found == {"smartcollect.plugin", "smartcollect.sources.smartswitch"}
 
 
-def test_the_library_imports_no_pytest():
+def test_the_library_does_not_import_pytest():
     for name, imported in modules("smartcollect").items():
         tops = {one.split(".")[0] for one in imported}
         assert not tops & {"pytest", "_pytest", "pluggy", "smartcollect_pytest"}, name
 
 
-def test_no_folder_of_tests_looks_like_a_package_that_may_be_missing():
-    # pytest puts the folders above tests on the path, where a folder counts as a package.
+def test_folders_of_tests_do_not_hide_packages():
+    # pytest puts the parents of test folders on sys.path, where each folder can be imported as a
+    # package.
     imported = set().union(
         *modules("smartcollect").values(), *modules("smartcollect_pytest").values()
     )
@@ -129,14 +130,14 @@ def test_the_version_is_in_the_changelog():
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """What the page has of one language, block by block."""
+    """Return the code blocks of a page in one language."""
     text = (ROOT / page).read_text("utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
 
 
 def test_ci_runs_the_readmes_test_command():
     commands = blocks("README.md", "sh")[1].strip().splitlines()
-    # Whoever tries the README takes its first blocks of any shell.
+    # Readers run the first shell blocks of the README, so they have to be these.
     assert blocks("README.md", "(?:sh|bash|shell|console)")[:2] == blocks("README.md", "sh")
     ci = (ROOT / ".ci/run").read_text("utf-8")
     assert "README.md" in ci

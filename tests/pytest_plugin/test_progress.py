@@ -1,4 +1,4 @@
-"""What takes long at the end of a run is named, on a terminal."""
+"""Lines on the terminal about slow steps at the end of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Reporter:
     def __init__(self, isatty):
         self.isatty = isatty
         self.lines = []
-        self.told = Event()
+        self.flushed = Event()
 
     def ensure_newline(self): ...
 
@@ -22,12 +22,12 @@ class Reporter:
         self.lines.append(line)
 
     def flush(self):
-        self.told.set()
+        self.flushed.set()
 
 
 @pytest.fixture
 def run():
-    """A config whose terminal reporter is the one that is given."""
+    """Return a function that makes a config with the given terminal reporter."""
 
     def run(reporter):
         return SimpleNamespace(pluginmanager=SimpleNamespace(get_plugin=lambda _: reporter))
@@ -35,15 +35,15 @@ def run():
     return run
 
 
-def test_what_takes_long_is_named(run, monkeypatch):
+def test_a_slow_step(run, monkeypatch):
     monkeypatch.setattr(progress, "PATIENCE", 0.001)
     reporter = Reporter(isatty=True)
     with progress.announce(run(reporter), "comparing with 10 runs"):
-        assert reporter.told.wait(60)
+        assert reporter.flushed.wait(60)
     assert reporter.lines == ["smartcollect: comparing with 10 runs ..."]
 
 
-def test_what_takes_no_time_is_not_named(run, monkeypatch):
+def test_a_quick_step(run, monkeypatch):
     monkeypatch.setattr(progress, "PATIENCE", 3600)
     reporter = Reporter(isatty=True)
     with progress.announce(run(reporter), "judging"):
@@ -52,7 +52,7 @@ def test_what_takes_no_time_is_not_named(run, monkeypatch):
 
 
 @pytest.mark.parametrize("reporter", [None, Reporter(isatty=False)], ids=["none", "log"])
-def test_a_log_does_not_depend_on_how_long_it_takes(run, reporter, monkeypatch):
+def test_without_a_terminal_nothing_is_printed(run, reporter, monkeypatch):
     monkeypatch.setattr(progress, "Timer", None)
     with progress.announce(run(reporter), "judging"):
         pass

@@ -1,4 +1,4 @@
-"""The report files: the whole profile as JSON, the summary as Markdown."""
+"""Report files: the full profile as JSON, the summary as Markdown, the report as HTML."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMA = schema()
 
 
 def numbers(profile):
-    """What is the same in each run: no times."""
+    """Return the parts of a profile that are the same in each run, which excludes times."""
     return {
         "handlers": {name: (one.calls, one.errors) for name, one in profile.handlers.items()},
         "tests": {
@@ -38,7 +38,7 @@ def numbers(profile):
     }
 
 
-def test_the_json_report_has_the_whole_profile(suite, run):
+def test_the_json_report_has_the_full_profile(suite, run):
     result = run("--smartcollect", "--smartcollect-report=out/profile.json")
     result.stdout.fnmatch_lines(["-* generated smartcollect report: out/profile.json -*"])
     path = suite.path / "out/profile.json"
@@ -74,7 +74,7 @@ def test_the_json_report_has_the_whole_profile(suite, run):
             assert phase.duration >= sum(one.total_time for one in phase.handlers.values()) * 0.01
 
 
-def test_the_same_numbers_however_the_tests_run(suite):
+def test_the_same_numbers_with_and_without_xdist(suite):
     found = []
     for way in ("-p", "no:xdist"), ("-n0",), ("-n2",), ("-n2", "--dist", "loadfile"):
         suite.runpytest_subprocess("--smartcollect-report=profile.json", *way)
@@ -82,7 +82,7 @@ def test_the_same_numbers_however_the_tests_run(suite):
     assert found[0] == found[1] == found[2] == found[3]
 
 
-def test_the_slowest_calls_of_each_handler_however_the_tests_run(pytester):
+def test_the_slowest_calls_of_each_handler_with_and_without_xdist(pytester):
     pytester.makepyfile(
         timing=TIMING,
         app="""
@@ -97,7 +97,7 @@ def test_the_slowest_calls_of_each_handler_however_the_tests_run(pytester):
 
         @api
         def quick(number):
-            compute(number / 2**20)  # no longer than a call that is only counted
+            compute(number / 2**20)  # so short that the call is only counted
             if number == 3:
                 raise ValueError
         """,
@@ -119,8 +119,8 @@ def test_the_slowest_calls_of_each_handler_however_the_tests_run(pytester):
     for way in ("-p", "no:xdist"), ("-n0",), ("-n2",):
         pytester.runpytest_subprocess("--smartcollect-report=profile.json", *way)
         slowest = load(pytester.path / "profile.json").slowest
-        told = [(call.name.handler, round(call.elapsed * 2**20)) for call in slowest]
-        assert told == [
+        found = [(call.name.handler, round(call.elapsed * 2**20)) for call in slowest]
+        assert found == [
             *(("slow", number * 2**20) for number in range(259, 209, -1)),
             *(("quick", number) for number in (200, 200, 199, 199, 199)),
         ]
@@ -171,7 +171,7 @@ def test_markdown(suite, run):
         assert not line.startswith("| ") or line.replace("\\|", "").count("|") in (6, 7, 12)
 
 
-def test_a_suite_without_handlers_has_a_report_too(pytester):
+def test_the_report_of_a_suite_without_handlers(pytester):
     pytester.makepyfile("def test_it(): ...")
     result = pytester.runpytest_subprocess("--smartcollect-report=profile.json")
     assert result.ret == 0
@@ -219,7 +219,7 @@ def test_a_disk_that_fills_up_fails_the_run(suite):
     assert not (suite.path / "profile.json").exists()
 
 
-def test_no_report_without_a_run(suite):
+def test_no_report_if_no_tests_run(suite):
     for option in ("--collect-only", "--setup-plan"):
         result = suite.runpytest_subprocess(option, "--smartcollect-report=profile.json")
         assert result.ret == 0
@@ -255,15 +255,15 @@ def test_the_html_report(suite, run):
     assert "trend<" not in text
 
 
-def test_a_report_as_html_needs_jinja(suite):
+def test_the_html_report_needs_jinja(suite):
     suite.makepyfile(without_jinja="import sys\nsys.modules['jinja2'] = None\n")
     suite.syspathinsert()
     result = suite.runpytest_subprocess(
         "-p", "without_jinja", "--smartcollect-report=one.json", "--smartcollect-report=two.html"
     )
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    told = "two.html' is not accepted; it needs Jinja2; install smartcollect[[]html]"
-    result.stderr.fnmatch_lines([f"ERROR: --smartcollect-report (command line): *{told}"])
+    message = "two.html' is not accepted; it needs Jinja2; install smartcollect[[]html]"
+    result.stderr.fnmatch_lines([f"ERROR: --smartcollect-report (command line): *{message}"])
     assert "Traceback" not in result.stderr.str()
     assert not (suite.path / "one.json").exists()
 

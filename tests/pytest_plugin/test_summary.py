@@ -7,7 +7,7 @@ from support import table
 
 
 def counts(result):
-    """For each handler its calls, errors and tests."""
+    """Return the calls, errors and tests of each handler."""
     return {
         row["handler"]: (int(row["calls"]), int(row["errors"]), int(row["tests"]))
         for row in table(result)
@@ -44,14 +44,14 @@ def test_without_the_option_nothing_is_printed(suite, run):
     result.stdout.no_fnmatch_line("*smartcollect =*")
 
 
-def test_the_slowest_calls_tell_their_test(suite, run):
+def test_the_slowest_calls_show_their_test(suite, run):
     result = run("--smartcollect", "--smartcollect-slowest=50", "-k", "test_show")
     rows = table(result, "elapsed")
     assert sorted(row["test"] for row in rows) == [f"test_one.py::test_show[{n}]" for n in range(4)]
     assert sorted(row["arguments"] for row in rows) == [f"number={n}" for n in range(4)]
 
 
-def test_a_failed_slow_call_tells_what_it_raised(suite, run):
+def test_a_failed_slow_call_shows_its_exception(suite, run):
     result = run("--smartcollect", "-k", "test_refused")
     result.stdout.fnmatch_lines(["* users.show *number=-1 *test_one.py::test_refused *ValueError"])
 
@@ -81,7 +81,7 @@ def test_no_slowest_calls(suite, run):
     run("--smartcollect", "--smartcollect-slowest=0").stdout.no_fnmatch_line("slowest calls")
 
 
-def test_quiet_shows_the_table_alone(suite, run):
+def test_quiet_shows_only_the_table(suite, run):
     result = run("--smartcollect", "-q")
     assert counts(result)["users.show"] == (19, 1, 6)
     result.stdout.no_fnmatch_line("slowest calls")
@@ -107,14 +107,14 @@ def test_a_failing_suite_keeps_its_exit_status(suite, run):
 
 
 @pytest.mark.parametrize("option", ["--collect-only", "--setup-plan"])
-def test_where_no_test_runs_no_summary_is_printed(suite, run, option):
+def test_no_summary_if_no_tests_run(suite, run, option):
     result = run("--smartcollect", option, "-q")
     assert result.ret == 0
     result.stdout.no_fnmatch_line("*= smartcollect =*")
 
 
 @pytest.mark.parametrize("option", ["--fixtures", "--fixtures-per-test", "--markers", "--version"])
-def test_where_pytest_only_tells_something_no_summary_is_printed(suite, option):
+def test_no_summary_with_options_that_only_print_information(suite, option):
     result = suite.runpytest_subprocess("--smartcollect", option)
     assert result.ret == 0
     result.stdout.no_fnmatch_line("*= smartcollect =*")

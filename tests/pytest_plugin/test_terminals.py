@@ -1,4 +1,4 @@
-"""Terminals of any encoding: what one cannot show is replaced, and lines stay lines."""
+"""Terminals with other encodings: characters they lack are replaced, line ends are kept."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ WAYS = [
 
 
 def output(folder, encoding, *args):
-    """The exit status of a run, and what it wrote to a terminal of that encoding."""
+    """Return the exit status and the output of a run with the given encoding."""
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args],
         cwd=folder,
@@ -61,7 +61,7 @@ def output(folder, encoding, *args):
 
 
 @pytest.mark.parametrize(("encoding", "way"), WAYS)
-def test_what_an_encoding_lacks_is_replaced(pytester, encoding, way):
+def test_characters_that_an_encoding_lacks(pytester, encoding, way):
     pytester.makepyfile(conftest=CLOCK, test_it=SUITE)
     status, text = output(pytester.path, encoding, "--smartcollect", *way.split())
     assert status == 1
@@ -71,12 +71,12 @@ def test_what_an_encoding_lacks_is_replaced(pytester, encoding, way):
     assert re.search(r"^work +1 +ValueError +gr", summary, re.MULTILINE)
     assert "\\x" not in summary
     assert "\\u" not in summary
-    # In a failure, pytest escapes the lines that it cannot write.
+    # In the text of a failure, pytest itself escapes lines that it cannot write.
     assert re.search(r"^(E +)?idle +[\d.]+ .*test_it.py:\d+$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("encoding", MICRO)
-def test_options_are_refused_in_one_line(pytester, encoding):
+def test_usage_errors_are_one_line(pytester, encoding):
     pytester.makepyfile("def test_it(): ...")
     status, text = output(pytester.path, encoding, "--smartcollect-rows=µ用户")
     assert status == 4

@@ -1,4 +1,4 @@
-"""``--smartcollect-trace``: what ran when, of each worker, with the tests around it."""
+"""``--smartcollect-trace``: timelines of calls and tests, with one process per worker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read(path):
 
 
 def begun(path, kind):
-    """The slices of a kind: their names and processes, with those around them on their track."""
+    """Return the slices of a kind: name, process, names of enclosing slices, and arguments."""
     events = read(path)["traceEvents"]
     processes = {one["pid"]: one["args"]["name"] for one in events if one["name"] == "process_name"}
     found, stacks = [], {}
@@ -43,7 +43,7 @@ def begun(path, kind):
     return found
 
 
-def test_calls_are_inside_of_their_tests_and_phases(suite, run):
+def test_calls_are_inside_their_tests_and_phases(suite, run):
     result = run("--smartcollect-trace=out/run.json.gz", "--smartcollect-trace=run.speedscope.json")
     result.assert_outcomes(passed=7)
     result.stdout.fnmatch_lines(
@@ -66,7 +66,7 @@ def test_calls_are_inside_of_their_tests_and_phases(suite, run):
     workers = {"gw0", "gw1"} if "= 2 workers" in result.stdout.str() else None
     processes = {process for _, process, *_ in calls}
     assert processes == (workers or processes)
-    # Those that call nothing are there too.
+    # Tests and phases without calls are included.
     assert len(begun(path, "test")) == 7
     assert Counter(name for name, *_ in begun(path, "phase")) == {
         "setup": 7,
@@ -94,16 +94,16 @@ def test_a_trace_changes_no_report(suite, run):
 
 
 @pytest.mark.parametrize(
-    ("limit", "shown", "said"),
+    ("limit", "shown", "note"),
     [
         (3, 3, "(3 calls; 17 left out by --smartcollect-trace-limit)"),
         (20, 20, "(20 calls)"),
         (0, 20, "(20 calls)"),
     ],
 )
-def test_the_limit_counts_calls_and_what_is_left_out_is_said(suite, run, limit, shown, said):
+def test_the_limit_of_calls(suite, run, limit, shown, note):
     result = run("--smartcollect-trace=run.json", f"--smartcollect-trace-limit={limit}")
-    result.stdout.fnmatch_lines([f"-* generated smartcollect trace: run.json {said} -*"])
+    result.stdout.fnmatch_lines([f"-* generated smartcollect trace: run.json {note} -*"])
     path = suite.path / "run.json"
     assert len(begun(path, "call")) == shown
     assert len(begun(path, "test")) == 7
@@ -115,7 +115,7 @@ def test_the_limit_counts_calls_and_what_is_left_out_is_said(suite, run, limit, 
     }
 
 
-def test_calls_outside_of_tests_need_no_room(suite):
+def test_calls_outside_tests_do_not_count_toward_the_limit(suite):
     suite.makepyfile(
         test_one="""
         import app
@@ -137,7 +137,7 @@ def test_calls_outside_of_tests_need_no_room(suite):
 
 
 @pytest.mark.parametrize("how", AGAIN)
-def test_each_attempt_is_there_once(pytester, run, how):
+def test_each_attempt_is_shown_once(pytester, run, how):
     pytester.makeconftest(AGAIN[how])
     pytester.makepyfile(app=APP, test_it=FLAKY)
     run("--smartcollect-trace=run.json").assert_outcomes(passed=1)
@@ -148,7 +148,7 @@ def test_each_attempt_is_there_once(pytester, run, how):
     assert len(begun(pytester.path / "run.json", "test")) == 1
 
 
-def test_a_lost_worker_loses_its_running_test_alone(suite):
+def test_a_lost_worker_loses_only_its_running_test(suite):
     crash = "import os, app\ndef test_crash():\n    app.index(3)\n    os._exit(1)"
     suite.makepyfile(test_two="", test_zzz=crash)
     suite.runpytest_subprocess("-n2", "--smartcollect-trace=run.json")
@@ -156,7 +156,7 @@ def test_a_lost_worker_loses_its_running_test_alone(suite):
     assert read(suite.path / "run.json")["otherData"]["incomplete"] == ["1 worker lost"]
 
 
-def test_threads_and_what_goes_on_from_phase_to_phase(pytester, run):
+def test_threads_and_calls_that_span_phases(pytester, run):
     pytester.makepyfile(
         app="""
         import asyncio, threading
@@ -212,7 +212,8 @@ def test_threads_and_what_goes_on_from_phase_to_phase(pytester, run):
         "wait": 2,
     }
     test = "test_app.py::test_it"
-    # What began in another phase, or works step by step, has a track of its own, and says the test.
+    # Calls that began in another phase, or run step by step, are on their own track and name their
+    # test.
     own = {(name, args["test"]) for name, _, around, args in calls if name != "answer"}
     assert own == {("numbers", test), ("serve", test), ("wait", test)}
     answers = {args["arguments"]: around for name, _, around, args in calls if name == "answer"}
@@ -229,7 +230,7 @@ def test_threads_and_what_goes_on_from_phase_to_phase(pytester, run):
     assert trouble == []
 
 
-def test_budgets_and_their_history_are_as_ever(suite, run):
+def test_budgets_with_a_trace(suite, run):
     suite.makepyfile(
         test_two="""
         import pytest, app
@@ -244,7 +245,7 @@ def test_budgets_and_their_history_are_as_ever(suite, run):
 
 
 @pytest.mark.parametrize("name", ["run.txt", "run.gz", "trace"])
-def test_a_name_that_says_no_format_is_refused(suite, run, name):
+def test_a_file_name_without_a_known_suffix_is_refused(suite, run, name):
     result = run(f"--smartcollect-trace={name}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: --smartcollect-trace (command line): '{name}' is not *"])
@@ -312,9 +313,9 @@ def test_tests_in_forks(pytester):
                 os.write(write, pickle.dumps(made))
                 os._exit(0)
             os.close(write)
-            told = os.fdopen(read, "rb").read()
+            sent = os.fdopen(read, "rb").read()
             os.wait()
-            for one in pickle.loads(told):
+            for one in pickle.loads(sent):
                 report = config.hook.pytest_report_from_serializable(config=config, data=one)
                 hook.pytest_runtest_logreport(report=report)
             return True

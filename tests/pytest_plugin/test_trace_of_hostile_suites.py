@@ -1,4 +1,4 @@
-"""Suites that replace what a trace is made with: it breaks neither tests nor the summary."""
+"""Suites that patch functions needed for a trace: tests and summary still work."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def trace(path):
 
 
 @pytest.mark.parametrize("name", REPLACED)
-def test_suites_replace_what_a_trace_could_be_packed_with(pytester, run, name):
-    # For good: the trace is written after the last test.
+def test_suites_that_patch_compression_and_json(pytester, run, name):
+    # Patched without undoing it, because the trace is written after the last test.
     pytester.makepyfile(
         app=APP,
         test_it=f"""
@@ -37,7 +37,7 @@ def test_suites_replace_what_a_trace_could_be_packed_with(pytester, run, name):
 
 
 @pytest.mark.parametrize("option", ["report=run.json", "report=run.html", "trace=run.json"])
-def test_a_file_that_cannot_be_made_leaves_the_summary(pytester, run, option):
+def test_the_summary_is_printed_if_a_file_cannot_be_written(pytester, run, option):
     pytester.makepyfile(
         app=APP,
         test_it="import app\ndef test_it(): app.work(1)",
@@ -59,8 +59,7 @@ def test_a_file_that_cannot_be_made_leaves_the_summary(pytester, run, option):
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
 
 
-def test_that_a_trace_is_written_is_said_too(pytester):
-    """Somebody waits for a file of a million calls."""
+def test_writing_a_trace_is_announced(pytester):
     pytester.makepyfile(
         app=APP,
         test_it="import app\ndef test_it(): app.work(1)",
@@ -129,7 +128,7 @@ def test_names_of_threads(pytester, run):
     assert "text" not in names
 
 
-def test_suites_replace_what_tells_of_threads(pytester, run):
+def test_suites_that_patch_threading(pytester, run):
     pytester.makepyfile(
         app=APP,
         test_it="""

@@ -1,4 +1,4 @@
-"""``--smartcollect-watch``: functions of an application without any switcher, as if handlers."""
+"""``--smartcollect-watch``: functions of an application without smartswitch."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ TESTS = {
 
 @pytest.fixture
 def blog(pytester):
-    """An application without smartswitch, and its tests."""
+    """Write an application without smartswitch and its tests, and return ``pytester``."""
     pytester.mkpydir("blog")
     pytester.makepyfile(**APP, **TESTS)
     pytester.makeini("[pytest]\npythonpath = .")
@@ -194,11 +194,11 @@ def test_functions_and_handlers_together(blog, run):
         ("math", "'math' matches only functions without Python code: math:acos, *"),
     ],
 )
-def test_a_pattern_that_fits_nothing_fails_the_run(blog, run, pattern, why):
+def test_a_pattern_that_matches_nothing_fails_the_run(blog, run, pattern, why):
     result = run("--smartcollect-watch=blog", f"--smartcollect-watch={pattern}")
     assert result.ret == 1
     result.stdout.fnmatch_lines([f"smartcollect_watch: {why}"])
-    # It may fit something in the tests that did not run.
+    # It may match a module that only other tests import.
     result = run("--smartcollect-watch=blog", f"--smartcollect-watch={pattern}", "-k", "many")
     assert result.ret == 0
     result.stdout.fnmatch_lines([f"not judged, since *: smartcollect_watch: {why}"])
@@ -220,7 +220,7 @@ def test_usage_errors(blog, patterns, why):
     result.stderr.fnmatch_lines([f"ERROR: --smartcollect-watch (command line): *{why}"])
 
 
-def test_a_function_that_is_dear_to_watch(blog, run):
+def test_a_function_that_is_expensive_to_watch(blog, run):
     blog.makepyfile(
         test_tiny="""
         from blog.late import late
@@ -235,7 +235,7 @@ def test_a_function_that_is_dear_to_watch(blog, run):
     result.stdout.fnmatch_lines([line])
 
 
-def test_an_unused_plugin_hooks_no_import(blog):
+def test_an_unused_plugin_installs_no_import_hook(blog):
     blog.makepyfile(
         test_finders="""
         import sys

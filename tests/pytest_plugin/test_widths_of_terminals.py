@@ -1,4 +1,4 @@
-"""The summary fits the terminal it is written to, and a log where there is none."""
+"""Widths of the summary, on a terminal and in a log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import pytest
 from wcwidth import wcswidth
 
-fcntl = pytest.importorskip("fcntl", reason="pseudo-terminals are of Unix")
+fcntl = pytest.importorskip("fcntl", reason="needs pseudo-terminals")
 pty = pytest.importorskip("pty")
 termios = pytest.importorskip("termios")
 
@@ -50,7 +50,7 @@ COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 @pytest.fixture(autouse=True)
 def wide(pytester, monkeypatch):
-    """A suite whose names, arguments and messages are wide; no width or colour is set."""
+    """Write a suite with wide names and values, and unset widths and colours."""
     pytester.makepyfile(SUITE)
     pytester.makeini(INI)
     for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PY_COLORS", "CI"):
@@ -64,11 +64,12 @@ def command(*args):
 
 
 def on_a_terminal(columns, *args):
-    """What a terminal of that width is sent, line by line."""
+    """Run pytest on a terminal with that many columns, and return the lines of the summary."""
     outer, inner = pty.openpty()
     size = columns.to_bytes(2, sys.byteorder)
     fcntl.ioctl(inner, termios.TIOCSWINSZ, (24).to_bytes(2, sys.byteorder) + size + bytes(4))
-    # Given: readline, once it is imported, sets COLUMNS where `os.environ` does not have it.
+    # Passed explicitly, because readline sets COLUMNS in the environment of this process, but not
+    # in `os.environ`.
     env = dict(os.environ)
     running = subprocess.Popen(command(*args), stdin=inner, stdout=inner, stderr=inner, env=env)
     os.close(inner)
@@ -76,7 +77,7 @@ def on_a_terminal(columns, *args):
     while True:
         try:
             some = os.read(outer, 65536)
-        except OSError:  # Linux says so that nobody writes any more
+        except OSError:  # the end of the output, on Linux
             break
         if not some:
             break
@@ -87,7 +88,7 @@ def on_a_terminal(columns, *args):
 
 
 def in_a_log(*args, **env):
-    """What a file is sent, line by line."""
+    """Run pytest with the output in a file, and return the lines of the summary."""
     ended = subprocess.run(
         command(*args), stdout=subprocess.PIPE, env={**os.environ, **env}, check=False
     )
@@ -116,11 +117,11 @@ def test_no_line_is_wider_than_the_terminal(columns, xdist):
     assert re.search(r"…\S*long-\]", text)
 
 
-def test_a_narrower_terminal_is_taken_for_one_of_80_columns():
+def test_at_least_80_columns_are_used():
     assert 60 < widest(on_a_terminal(40)) <= 80
 
 
-def test_a_log_has_120_columns_unless_it_is_told_otherwise():
+def test_a_log_has_120_columns_without_a_setting():
     assert 100 < widest(in_a_log()) <= 120
     assert 80 < widest(in_a_log(COLUMNS="90")) <= 90
     assert 60 < widest(in_a_log("--smartcollect-sort=steady", COLUMNS="80")) <= 80
@@ -135,17 +136,17 @@ def test_verbose_cuts_nothing():
     assert "steady" in text
 
 
-def test_colour_marks_what_is_worth_a_look():
+def test_colours():
     lines = on_a_terminal(100)
     assert lines[0].startswith("\x1b[31m\x1b[1m1 failure: over budget: ")
     rows = [line for line in lines if "a_handler" in line and line.endswith("\x1b[0m")]
-    # Over its budget; in the table of repeated calls.
+    # The first row is over budget, the second is in the table of repeated calls.
     assert [row[:5] for row in rows if "  " in row][:2] == ["\x1b[31m", "\x1b[33m"]
     plain = on_a_terminal(100, "--color=no")
     assert not any("\x1b" in line for line in plain)
 
 
-def test_the_column_that_is_sorted_by_stays():
+def test_the_sort_column_is_never_dropped():
     (head,) = [
         line
         for line in in_a_log("--smartcollect-sort=steady", COLUMNS="80")

@@ -1,4 +1,4 @@
-"""Workers that die, and runs that stop early."""
+"""Lost xdist workers, and runs that stop early."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def calls(result):
 
 
 @pytest.mark.parametrize("death", ["os._exit(1)", "os.kill(os.getpid(), signal.SIGKILL)"])
-def test_a_lost_worker_loses_its_running_test_alone(suite, death):
-    # The last test: to a worker that has just died, xdist could not send another one.
+def test_a_lost_worker_loses_only_its_running_test(suite, death):
+    # The crash is in the last test, because xdist cannot send tests to a worker that just died.
     suite.makepyfile(test_two="", test_zzz=CRASHING.format(death=death))
     result = suite.runpytest_subprocess(
         "-n2", "--smartcollect-fail-uncalled", "--smartcollect-report=profile.json"
@@ -65,7 +65,7 @@ def test_a_run_that_stops_early_is_incomplete(suite, way):
     )
     result = suite.runpytest_subprocess("-x", "--smartcollect-fail-uncalled", *way)
     assert result.ret in (1, 2)
-    if way != ("-n1",):  # there a test more may have begun
+    if way != ("-n1",):  # xdist may have started one more test
         assert calls(result) == {"users.show": 2}
     result.stdout.re_match_lines([r"incomplete: (stopped early|interrupted)", "not judged, since "])
 
@@ -83,7 +83,7 @@ def test_a_test_that_ends_the_run(suite):
     result.stdout.fnmatch_lines(["incomplete: stopped early", "not judged, since stopped early: *"])
 
 
-def test_a_failure_of_the_last_test_stops_nothing(suite):
+def test_a_failure_of_the_last_test_is_not_an_early_stop(suite):
     suite.makepyfile(test_zzz="def test_it(): assert False")
     result = suite.runpytest_subprocess("-x", "--smartcollect-fail-uncalled")
     assert result.ret == 1
@@ -96,5 +96,5 @@ def test_a_collection_error_makes_a_run_incomplete(suite, run):
     result.stdout.fnmatch_lines(["incomplete: collection failed"])
     assert calls(result) == {"users.show": 14, "index": 1}
     result = run("--smartcollect")
-    assert result.ret in (1, 2)  # as xdist has it, and as it is without
+    assert result.ret in (1, 2)  # with and without xdist
     assert "INTERNALERROR" not in result.stdout.str()
