@@ -199,8 +199,8 @@ class Options:
     )
     history: Url | None = _option(  # noqa: RUF009 - as all others
         _url,
-        "Add the profile of each complete run, with its commit and branch, to the database at "
-        "URL, such as sqlite:///runs.db or postgresql://user:password@host/database",
+        "Add the profile of each run of the whole suite, with its commit and branch, to the "
+        "database at URL, such as sqlite:///runs.db or postgresql://user:password@host/database",
         "URL",
         profiles=True,
     )
@@ -231,14 +231,14 @@ class Options:
     budgets: tuple[Budget, ...] = _option(
         _budget,
         "Fail the run if a handler is over BUDGET in all tests together. BUDGET is a handler or a "
-        "pattern, then limits, such as 'users.* max_time<=100ms calls<=3'",
+        "pattern, then limits, such as users.* max_time<=100ms calls<=3",
         "BUDGET",
         many=True,
         profiles=True,
     )
     test_budgets: tuple[Budget, ...] = _option(
         _budget,
-        "Fail each test in which a handler is over BUDGET, such as 'users.* calls<=3'. Works with "
+        "Fail each test in which a handler is over BUDGET, such as users.* calls<=3. Works with "
         "and without --smartcollect",
         "BUDGET",
         many=True,
