@@ -57,7 +57,7 @@ class Capture:
         self._log: CallLog | None = None
         self._watching = ExitStack()
         self._source: ModuleType | None = None
-        # Handlers registered outside single tests, and those of them not yet in a profile.
+        # Handlers registered outside single tests; and the subset that is not yet in a profile.
         self._registered: set[HandlerName] = set()
         self._unreported: set[HandlerName] = set()
         self._read: tuple[float, ThreadTimes] | None = None
@@ -72,7 +72,7 @@ class Capture:
         return self._log is not None and sys.modules.get(_SOURCE) is self._source
 
     def begin(self) -> None:
-        """Start watching all handlers, including those already registered."""
+        """Start watching all handlers, including handlers already registered."""
         self.end()
         with warnings.catch_warnings():
             # With -W error, a warning at the import of smartswitch would break the run.

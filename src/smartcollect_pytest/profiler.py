@@ -242,17 +242,17 @@ class Profiler:
         """
         from smartcollect.text import MAX_TEXT, one_line, short_path
 
-        said = [f"generated smartcollect {what}: {short_path(path)}"]
+        pieces = [f"generated smartcollect {what}: {short_path(path)}"]
         try:
             with announce(self._config, f"writing {short_path(path)}"):
-                yield said
+                yield pieces
         except Exception as error:
             why = isinstance(error, OSError) and error.strerror
             why = why or one_line(f"{type(error).__name__}: {error}", MAX_TEXT)
             assert self._verdict is not None
             self._verdict = self._verdict.failing(f"{path}: not written: {why}")
         else:
-            self._made.append("".join(said))
+            self._made.append("".join(pieces))
 
     def _machine(self) -> dict[str, str]:
         """Return the facts about the machine from other plugins."""

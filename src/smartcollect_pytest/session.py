@@ -54,7 +54,7 @@ class Session:
         self.take(parts)
 
     def take(self, parts: Iterable[Part]) -> None:
-        """Add parts, and ignore those already added."""
+        """Add parts, and ignore parts that were added before."""
         for part in parts:
             if part.key in self._known:
                 continue
