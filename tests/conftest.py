@@ -19,6 +19,14 @@ hypothesis.settings.register_profile("smartcollect", deadline=None)
 hypothesis.settings.load_profile("smartcollect")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--ways",
+        default="plain,n0,n2",
+        help="Of the tests in tests/pytest_plugin, run those that run pytest in these ways.",
+    )
+
+
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     """The fake time of all logs that this test makes."""

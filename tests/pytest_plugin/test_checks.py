@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support import plain
 
 UNCALLED = "never called: "
 
@@ -44,6 +45,7 @@ def test_allowed_handlers_may_stay_uncalled(suite, ini, pattern):
     result.stdout.fnmatch_lines(["never called: users.delete"])
 
 
+@plain
 @pytest.mark.parametrize("arguments", [("-k", "not test_index"), ("-m", "not slow")])
 def test_partial_runs_do_not_fail_for_uncalled_handlers(suite, run, arguments):
     suite.makepyfile(
@@ -203,6 +205,7 @@ def test_an_application_that_a_fixture_builds(pytester, run):
     result.stdout.fnmatch_lines([f"{UNCALLED}made.idle"])
 
 
+@plain
 def test_handlers_called_only_with_or_without_errors(suite, run):
     suite.makepyfile(
         test_three="""
@@ -233,6 +236,7 @@ def test_repeats_below_the_threshold_are_shown_and_do_not_fail(suite):
         result.stdout.fnmatch_lines(["index *users.show *12 *"])
 
 
+@plain
 def test_a_threshold_below_ten(suite, run):
     suite.makepyfile(
         test_two="""
@@ -270,6 +274,7 @@ def test_some_repeats_are_allowed(suite, allowed, status):
     result.stdout.fnmatch_lines(["index *users.show *12 *"])
 
 
+@plain
 def test_the_advice_for_repeats_with_the_same_arguments(pytester, run):
     pytester.makepyfile(
         """

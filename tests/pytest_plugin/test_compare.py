@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support import TIMING, table
+from support import TIMING, plain, table
 
 SUITE = """
     import timing
@@ -109,6 +109,7 @@ def test_options_in_the_ini_file(timed, pytester):
     assert pytester.runpytest_subprocess().ret == 0
 
 
+@plain
 def test_a_baseline_of_another_machine_does_not_fail_the_run(timed, pytester, run):
     timed(work=0.05)
     path = pytester.path / "base.json"
@@ -132,6 +133,7 @@ def test_an_incomplete_baseline(timed, pytester):
     result.stdout.fnmatch_lines(["the baseline is incomplete: 1 worker lost"])
 
 
+@plain
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -166,6 +168,7 @@ def test_a_rule_needs_a_baseline(suite):
     assert suite.runpytest_subprocess("--smartcollect").ret == 0
 
 
+@plain
 @pytest.mark.parametrize(
     ("options", "line"),
     [
@@ -217,6 +220,7 @@ def test_a_folder_of_runs(kept, run):
     assert rows["other1"]["judged"] == ""
 
 
+@plain
 def test_several_files(kept, run):
     files = [f"--smartcollect-compare=kept/{number}.json" for number in range(3)]
     kept(others=6, machine=2.0)
@@ -240,6 +244,7 @@ def test_drift_has_its_own_line_and_rule(kept, run, rule, fails):
     assert failed == fails
 
 
+@plain
 def test_with_few_handlers_drift_is_not_taken_out(timed, run):
     timed(work=0.002)
     result = run(*FAIL)
@@ -247,11 +252,13 @@ def test_with_few_handlers_drift_is_not_taken_out(timed, run):
     result.stdout.fnmatch_lines([f"not corrected for the drift of the machine: {told}"])
 
 
+@plain
 def test_handlers_with_too_few_calls_are_noted(timed, run):
     result = run(*FAIL)
     result.stdout.fnmatch_lines(["old: 1 call, too few to judge"])
 
 
+@plain
 def test_an_empty_folder(timed, pytester, run):
     (pytester.path / "none").mkdir()
     result = run("--smartcollect-compare=none", "--smartcollect-compare-fail=25%", "-q")
@@ -259,6 +266,7 @@ def test_an_empty_folder(timed, pytester, run):
     result.stdout.fnmatch_lines(["nothing to compare with: there is no report in *none"])
 
 
+@plain
 def test_a_folder_with_a_file_that_is_not_a_report(timed, pytester, run):
     (pytester.path / "kept").mkdir()
     (pytester.path / "kept" / "other.json").write_text("{}")
@@ -267,6 +275,7 @@ def test_a_folder_with_a_file_that_is_not_a_report(timed, pytester, run):
     result.stderr.fnmatch_lines(["ERROR: *kept' is not accepted; other.json: not a smartcollect/*"])
 
 
+@plain
 def test_a_report_of_the_first_version(timed, pytester, run):
     path = pytester.path / "base.json"
     plain = json.loads(path.read_text())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from support import plain
 
 TESTS = """
     import pytest
@@ -74,6 +75,7 @@ def test_handlers_of_earlier_tests_do_not_make_names_ambiguous(pytester):
     pytester.runpytest("-p", "no:cacheprovider").assert_outcomes(passed=3)
 
 
+@plain
 def test_methods(pytester, run):
     pytester.makepyfile(
         """

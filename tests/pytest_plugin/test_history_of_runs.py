@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 
 import pytest
-from support import TIMING
+from support import TIMING, plain
 
 pytest.importorskip("sqlalchemy")
 
@@ -105,6 +105,7 @@ def test_complete_runs_are_added_and_used_as_baseline(timed, pytester, run):
     assert len(first.tests) == 11
 
 
+@plain
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
@@ -275,6 +276,7 @@ def test_a_slower_run_is_not_a_baseline(timed, pytester, run):
     assert len(kept(pytester)) == 7
 
 
+@plain
 def test_only_a_run_makes_a_database(timed, pytester, run):
     run(HISTORY, "--collect-only")
     run(HISTORY, "--help")
@@ -331,6 +333,7 @@ def test_a_damaged_run_is_an_error(timed, pytester, column):
         found.trend() if column == "times" else found.runs()
 
 
+@plain
 def test_a_database_damaged_during_the_run_fails_it(timed, pytester, run):
     run(HISTORY)
     pytester.makepyfile(
@@ -361,6 +364,7 @@ def test_without_sqlalchemy(timed, pytester):
     result.stderr.fnmatch_lines([f"ERROR: {refused}; *install 'smartcollect[[]database]'*"])
 
 
+@plain
 def test_the_html_report_shows_trends(timed, pytester, run):
     pytest.importorskip("jinja2")
     report = pytester.path / "report.html"

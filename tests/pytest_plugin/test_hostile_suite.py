@@ -8,6 +8,7 @@ import xml.dom.minidom
 
 import hostile
 import pytest
+from support import plain
 
 from smartcollect import Profile
 
@@ -144,6 +145,7 @@ MOVED = {
 }
 
 
+@plain
 @pytest.mark.parametrize("how", MOVED)
 def test_an_unsupported_smartswitch(pytester, run, how):
     pytester.makeconftest(

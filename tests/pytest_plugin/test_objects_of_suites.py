@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support import plain
 
 SUITE = """
 import pytest
@@ -63,6 +64,7 @@ def test_no_repr_of_the_application_runs(pytester, run, options):
         result.stdout.fnmatch_lines(["find_all *find *12*the same*"])
 
 
+@plain
 def test_repr_on_request(pytester, run):
     pytester.makepyfile(SUITE)
     pytester.makeini("[pytest]\nsmartcollect_objects = repr")
@@ -73,6 +75,7 @@ def test_repr_on_request(pytester, run):
     result.assert_outcomes(passed=2)
 
 
+@plain
 def test_an_unknown_value_is_a_usage_error(pytester, run):
     result = run("--smartcollect-objects=str")
     assert result.ret == pytest.ExitCode.USAGE_ERROR

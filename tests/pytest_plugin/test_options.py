@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from support import table
+from support import plain, table
 
 from smartcollect_pytest.options import OPTIONS
 
@@ -15,6 +15,7 @@ def test_the_help_has_one_group_with_each_option(pytester):
         assert key in text
 
 
+@plain
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
@@ -57,6 +58,7 @@ def test_options_in_the_ini_file(suite, run):
     assert [row["handler"] for row in table(result)] == ["index", "users.show"]
 
 
+@plain
 @pytest.mark.parametrize("line", ["smartcollect = true", "addopts = --smartcollect"])
 def test_no_smartcollect_wins(suite, run, line):
     suite.makeini(f"[pytest]\npythonpath = .\n{line}")
@@ -66,6 +68,7 @@ def test_no_smartcollect_wins(suite, run, line):
     result.stdout.no_fnmatch_line("*= smartcollect =*")
 
 
+@plain
 def test_strict_configuration(suite, run):
     # smartswitch itself causes the ignored warning if pydantic is installed.
     strict = [

@@ -6,7 +6,7 @@ import json
 
 import jsonschema
 import pytest
-from support import TIMING
+from support import TIMING, plain
 
 from smartcollect import HandlerName, Profile
 from smartcollect.profiles import load, schema
@@ -136,6 +136,7 @@ def test_more_than_one_report(suite, run):
     assert (suite.path / "four.md").exists()
 
 
+@plain
 def test_markdown(suite, run):
     suite.makepyfile(
         test_three="""

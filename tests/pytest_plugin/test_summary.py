@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support import table
+from support import plain, table
 
 
 def counts(result):
@@ -38,6 +38,7 @@ def test_the_summary_counts_what_tests_call(suite, run):
     )
 
 
+@plain
 def test_without_the_option_nothing_is_printed(suite, run):
     result = run()
     result.assert_outcomes(passed=7)
@@ -51,11 +52,13 @@ def test_the_slowest_calls_show_their_test(suite, run):
     assert sorted(row["arguments"] for row in rows) == [f"number={n}" for n in range(4)]
 
 
+@plain
 def test_a_failed_slow_call_shows_its_exception(suite, run):
     result = run("--smartcollect", "-k", "test_refused")
     result.stdout.fnmatch_lines(["* users.show *number=-1 *test_one.py::test_refused *ValueError"])
 
 
+@plain
 @pytest.mark.parametrize("field", ["calls", "errors", "tests", "total", "total_time", "avg", "max"])
 def test_sort(suite, run, field):
     rows = table(run("--smartcollect", f"--smartcollect-sort={field}"))
@@ -64,11 +67,13 @@ def test_sort(suite, run, field):
     assert len(rows) == 2
 
 
+@plain
 def test_sort_by_handler(suite, run):
     rows = table(run("--smartcollect", "--smartcollect-sort=handler"))
     assert [row["handler"] for row in rows] == ["index", "users.show"]
 
 
+@plain
 def test_rows(suite, run):
     result = run("--smartcollect", "--smartcollect-rows=1", "--smartcollect-sort=calls")
     assert [row["handler"] for row in table(result)] == ["users.show"]
@@ -77,10 +82,12 @@ def test_rows(suite, run):
     assert len(table(run("--smartcollect", "--smartcollect-rows=1", "-v"))) == 2
 
 
+@plain
 def test_no_slowest_calls(suite, run):
     run("--smartcollect", "--smartcollect-slowest=0").stdout.no_fnmatch_line("slowest calls")
 
 
+@plain
 def test_quiet_shows_only_the_table(suite, run):
     result = run("--smartcollect", "-q")
     assert counts(result)["users.show"] == (19, 1, 6)
@@ -211,6 +218,7 @@ def test_switchers_that_exist_before_pytest_starts(pytester):
     assert counts(result) == {"work": (1, 0, 1)}
 
 
+@plain
 def test_a_coroutine_and_a_generator(pytester, run):
     pytester.makepyfile(
         """
@@ -236,6 +244,7 @@ def test_a_coroutine_and_a_generator(pytester, run):
     assert re.fullmatch(r"1\d\.\d ms", table(result)[0]["total"])
 
 
+@plain
 def test_the_applications_own_collector_is_not_disturbed(pytester, run):
     pytester.makepyfile(
         """

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 
 import pytest
-from support import table
+from support import plain, table
 from test_attempts import AGAIN, APP, FLAKY
 from test_report import numbers
 from trace_readers import TROUBLE, perfetto
@@ -230,6 +230,7 @@ def test_threads_and_calls_that_span_phases(pytester, run):
     assert trouble == []
 
 
+@plain
 def test_budgets_with_a_trace(suite, run):
     suite.makepyfile(
         test_two="""
@@ -244,6 +245,7 @@ def test_budgets_with_a_trace(suite, run):
     assert len(begun(suite.path / "run.json", "call")) == 9
 
 
+@plain
 @pytest.mark.parametrize("name", ["run.txt", "run.gz", "trace"])
 def test_a_file_name_without_a_known_suffix_is_refused(suite, run, name):
     result = run(f"--smartcollect-trace={name}")
@@ -251,6 +253,7 @@ def test_a_file_name_without_a_known_suffix_is_refused(suite, run, name):
     result.stderr.fnmatch_lines([f"ERROR: --smartcollect-trace (command line): '{name}' is not *"])
 
 
+@plain
 def test_a_file_that_cannot_be_written_is_refused_before_the_tests(suite, run):
     (suite.path / "run.json").mkdir()
     result = run("--smartcollect-trace=run.json")
@@ -258,6 +261,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_tests(suite, run):
     result.stderr.fnmatch_lines(["ERROR: --smartcollect-trace (command line): *run.json' is not *"])
 
 
+@plain
 @pytest.mark.parametrize(
     ("options", "refused"),
     [
@@ -283,6 +287,7 @@ def test_a_file_that_cannot_be_written_at_the_end_fails_the_run(suite):
     assert not [name for name in os.listdir(suite.path) if name.startswith(".run.json")]
 
 
+@plain
 def test_a_suite_that_calls_nothing(pytester, run):
     pytester.makepyfile(test_it="def test_it(): ...")
     run(

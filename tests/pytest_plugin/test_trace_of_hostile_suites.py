@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from support import plain
 
 APP = "def work(number): ..."
 WATCHED = ("--smartcollect-watch=app", "--smartcollect-trace=run.json.gz")
@@ -36,6 +37,7 @@ def test_suites_that_patch_compression_and_json(pytester, run, name):
     result.stdout.fnmatch_lines(["-* generated smartcollect trace: run.json.gz (4 calls) -*"])
 
 
+@plain
 @pytest.mark.parametrize("option", ["report=run.json", "report=run.html", "trace=run.json"])
 def test_the_summary_is_printed_if_a_file_cannot_be_written(pytester, run, option):
     pytester.makepyfile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support import table
+from support import plain, table
 
 APP = {
     "blog/__init__": "",
@@ -135,6 +135,7 @@ def test_budgets(blog, run):
     result.stdout.fnmatch_lines(["over budget: *Connection.execute*18*17*"])
 
 
+@plain
 def test_a_marker_and_the_fixture_without_a_profile(blog, run):
     blog.makepyfile(
         test_budget="""
@@ -158,6 +159,7 @@ def test_a_marker_and_the_fixture_without_a_profile(blog, run):
     result.stdout.no_fnmatch_line("*= smartcollect =*")
 
 
+@plain
 def test_functions_and_handlers_together(blog, run):
     blog.makepyfile(
         app="""
