@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
     @property
     def met(self) -> bool:
-        """Whether the goal is reached."""
+        """True if the goal is reached."""
         return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
 
 

@@ -32,7 +32,7 @@ def summary() -> str:
 
 
 def picture(ansi: str) -> str:
-    """An SVG of what the terminal shows, in whatever monospaced font the reader has."""
+    """An SVG of what the terminal shows, in any monospaced font."""
     shown = Text.from_ansi(f"$ pytest {' '.join(OPTIONS)}\n{ansi}")
     width = max(len(line) for line in shown.plain.splitlines())
     console = Console(record=True, width=width, file=StringIO())

@@ -98,7 +98,7 @@ class Steps:
 
     @property
     def is_gone(self) -> bool:
-        """Whether it ended without an event."""
+        """True if it ended without an event."""
         if self.vanished or self._entry is not None or self._reference is None:
             return self.vanished
         made = self._reference()
@@ -106,7 +106,7 @@ class Steps:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it is suspended and may end without an event and without a reference."""
+        """True if it is suspended and may end without an event and without a reference."""
         waits = self.begun and self._entry is None
         return waits and self._reference is None and not self.code.co_flags & CO_COROUTINE
 

@@ -40,7 +40,7 @@ class Statistic(NamedTuple):
 
     @property
     def limited(self) -> bool:
-        """Whether a budget or a comparison can limit it."""
+        """True if a budget or a comparison can limit it."""
         return self.kind is not Kind.MOMENT
 
     def text(self, value: float | None) -> str:

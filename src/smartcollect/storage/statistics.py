@@ -179,7 +179,7 @@ class HandlerStats:
 
     @property
     def is_steady(self) -> bool:
-        """Whether enough steady times are known to represent all calls."""
+        """True if enough steady times are known to represent all calls."""
         known = self.steady.total()
         if not known or 2 * known < min(self.calls, _ENOUGH):
             return False
