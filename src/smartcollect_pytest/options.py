@@ -258,7 +258,7 @@ class Options:
     )
     repeat_threshold: int = _option(
         _count,
-        "Fail the run if one call of a handler calls another handler N times or more (an N+1 "
+        "Fail the run if one call to a handler calls another handler N times or more (an N+1 "
         "problem), 0 for never",
         "N",
         0,

@@ -37,7 +37,7 @@ CALLS = {"users.get": [0.001] * 4, "users.list": [0.5], "users.delete": []}
         ("--repeat-threshold 13", []),
         (
             "--repeat-threshold 12",
-            ["repeated: one call of users.list made 12 calls of users.get; 12 or more fail$"],
+            ["repeated: one call to users.list made 12 calls to users.get; 12 or more fail$"],
         ),
         ("--repeat-threshold 12 --allow-repeats 'users.list>users.get'", []),
         ("--compare old.json --compare-fail calls:100%", []),

@@ -47,14 +47,14 @@ def test_at_most_five_lines_the_most_important_first():
     assert first_lines(run, "quick calls<=0", "slow max_time<=1ms", repeat_threshold=11) == [
         "3 failures: over budget: quick, slow; repeated: quick",
         "incomplete: 1 worker lost and 1 more",
-        "3 calls of 2 handlers in 0 tests; 1.00 s, 75 % in slow",
-        "N+1: one call of slow made 12 calls of quick; 1 more",
+        "3 calls to 2 handlers in 0 tests; 1.00 s, 75 % in slow",
+        "N+1: one call to slow made 12 calls to quick; 1 more",
         "25 % of the run was spent waiting for a processor",
     ]
 
 
 def test_an_unremarkable_run_has_one_line():
-    assert first_lines(profile()) == ["3 calls of 2 handlers in 0 tests; 1.00 s, 75 % in slow"]
+    assert first_lines(profile()) == ["3 calls to 2 handlers in 0 tests; 1.00 s, 75 % in slow"]
 
 
 def test_the_first_line_names_one_cause_of_an_incomplete_run_and_the_end_all():

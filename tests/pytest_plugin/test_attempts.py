@@ -67,7 +67,7 @@ def test_a_budget_covers_all_subtests_together(pytester, run, kind, option):
     if option == "--smartcollect":
         result.stdout.fnmatch_lines(["*work: calls is 4, the budget is 3"])
         assert counts(result) == {"work": (4, 1)}
-        result.stdout.fnmatch_lines(["4 calls of 1 handler in 1 test*"])
+        result.stdout.fnmatch_lines(["4 calls to 1 handler in 1 test*"])
 
 
 @pytest.mark.skipif(int(pytest.__version__.split(".")[0]) < 9, reason="pytest 9 has subtests")

@@ -223,7 +223,7 @@ def test_handlers_called_only_with_or_without_errors(suite, run):
 
 
 def test_repeated_calls_fail_the_run(suite, run):
-    line = "repeated: one call of index made 12 calls of users.show; {} or more fail (*test_index)"
+    line = "repeated: one call to index made 12 calls to users.show; {} or more fail (*test_index)"
     result = run("--smartcollect", "--smartcollect-repeat-threshold=12")
     assert result.ret == 1
     result.stdout.fnmatch_lines([line.format(12)])
@@ -249,7 +249,7 @@ def test_a_threshold_below_ten(suite, run):
     result = run("--smartcollect-repeat-threshold=3")
     assert result.ret == 1
     limit = "3 or more fail"
-    line = f"repeated: one call of index made 3 calls of users.show; {limit} (*::test_more)"
+    line = f"repeated: one call to index made 3 calls to users.show; {limit} (*::test_more)"
     result.stdout.fnmatch_lines([line])
     result = run("--smartcollect")
     assert result.ret == 0

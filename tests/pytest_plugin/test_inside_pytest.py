@@ -44,7 +44,7 @@ OUTER = """
         result = pytester.runpytest_inprocess(option)
         result.assert_outcomes(passed=3)
         if option == "--smartcollect":
-            result.stdout.fnmatch_lines(["3 calls of 1 handler in 3 tests; *"])
+            result.stdout.fnmatch_lines(["3 calls to 1 handler in 3 tests; *"])
 
     def own():
         from smartswitch import Switcher

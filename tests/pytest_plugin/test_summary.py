@@ -21,8 +21,8 @@ def test_the_summary_counts_what_tests_call(suite, run):
     result.stdout.fnmatch_lines(
         [
             "*= smartcollect =*",
-            "20 calls of 2 handlers in 6 tests; *",
-            "N+1: one call of index made 12 calls of users.show",
+            "20 calls to 2 handlers in 6 tests; *",
+            "N+1: one call to index made 12 calls to users.show",
             "",
             "slowest calls",
             "errors",

@@ -81,7 +81,7 @@ def test_the_functions_of_a_package(blog, run):
     assert calls(result) == EXPECTED
     result.stdout.fnmatch_lines(
         [
-            "28 calls of 4 handlers in 5 tests; *",
+            "28 calls to 4 handlers in 5 tests; *",
             "*",
             "never called: Connection.close, unused",
             "never imported: blog.legacy",
@@ -98,7 +98,7 @@ def test_repeated_calls_of_functions(blog, run):
     result.stdout.fnmatch_lines(
         [
             (
-                "repeated: one call of titles made 12 calls of Connection.execute; "
+                "repeated: one call to titles made 12 calls to Connection.execute; "
                 "10 or more fail (test_posts*"
             )
         ]

@@ -45,7 +45,7 @@ def test_a_lost_worker_loses_only_its_running_test(suite, death):
 def test_the_same_numbers_with_each_distribution(suite, way):
     result = suite.runpytest_subprocess("-n2", "--smartcollect", *way)
     assert calls(result) == {"users.show": 19, "index": 1}
-    result.stdout.fnmatch_lines(["20 calls of 2 handlers in 6 tests; *"])
+    result.stdout.fnmatch_lines(["20 calls to 2 handlers in 6 tests; *"])
     result.stdout.no_fnmatch_line("incomplete*")
 
 

@@ -54,14 +54,14 @@ _OPTIONS = {"rows": "smartcollect compare --rows", "compare_fail": "--compare-fa
     metavar="N",
     type=COUNT,
     default="0",
-    help="Fail if one call of a handler calls another one N times or more: an N+1.",
+    help="Fail if one call to a handler calls another one N times or more: an N+1.",
 )
 @click.option(
     "--allow-repeats",
     metavar="PARENT>CHILD",
     multiple=True,
     type=PAIR,
-    help="Allow calls of PARENT to call CHILD any number of times. Can be repeated.",
+    help="Allow calls to PARENT to call CHILD any number of times. Can be repeated.",
 )
 @click.option(
     "--compare",

@@ -189,6 +189,6 @@ def _repeated(profile: Profile, expectations: Expectations) -> Iterator[Repeat]:
 def _repeats(one: Repeat, threshold: int) -> str:
     place = f" ({one.test})" if one.test else ""
     return (
-        f"repeated: one call of {one.parent.handler} made {one.times:,} calls of "
+        f"repeated: one call to {one.parent.handler} made {one.times:,} calls to "
         f"{one.child.handler}; {threshold:,} or more fail{place}"
     )

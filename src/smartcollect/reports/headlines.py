@@ -51,7 +51,7 @@ def headlines(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Head
         parent, child = (names.get(one, one.full) for one in (worst.parent, worst.child))
         more = f"; {len(others):,} more" if others else ""
         yield Headline(
-            f"N+1: one call of {parent} made {worst.times:,} calls of {child}{more}", "warning"
+            f"N+1: one call to {parent} made {worst.times:,} calls to {child}{more}", "warning"
         )
     share = profile.waiting.share
     if share >= BUSY:
@@ -82,7 +82,7 @@ def _few(names: Names, found: Iterable[HandlerName]) -> str:
 def _totals(profile: Profile, names: Names) -> str:
     called = profile.called()
     line = (
-        f"{plural(sum(stats.calls for stats in called.values()), 'call')} of "
+        f"{plural(sum(stats.calls for stats in called.values()), 'call')} to "
         f"{plural(len(called), 'handler')} in {plural(len(profile.tests), 'test')}"
     )
     of_all = shares(profile)
