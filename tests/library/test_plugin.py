@@ -26,18 +26,13 @@ PARAMETERS = [
     ("redact", "password", TypeError, "parameter names, .*, not 'password'"),
     ("redact", [1], TypeError, "parameter names, .*; it has 1"),
     ("redact", ["_"], ValueError, "parameter names, .*; '_' has no letters"),
-    ("name", 1, TypeError, "text"),
-    ("description", 3, TypeError, "text"),
-    ("flags", 3, TypeError, "text such as"),
-    ("method_config", "x", TypeError, "a dict"),
-    ("method_config", {1: {}}, TypeError, "handlers"),
     ("max_history", 10**30, ValueError, "whole number"),
 ]
 
 
 @pytest.mark.parametrize(("name", "value", "error", "accepted"), PARAMETERS)
 def test_a_wrong_value_names_the_parameter_and_what_it_takes(name, value, error, accepted):
-    with pytest.raises(error, match=f"{name}(: .*accepted:| must be) .*{accepted}"):
+    with pytest.raises(error, match=f"{name} must be .*{accepted}"):
         CollectPlugin(**{name: value})
 
 

@@ -430,8 +430,12 @@ def test_a_deleted_switcher_closes_the_subscriptions_of_its_plugin():
         ({"sink": Keeping}, TypeError, "sink: .*Keeping.* is a class; pass an instance"),
         ({"every": "soon"}, ValueError, "every: 'soon' is not a duration"),
         ({"every": 0}, ValueError, "every: 0 is not above zero"),
-        ({"max_queue": -1}, ValueError, "max_queue: -1"),
-        ({"max_queue": "many"}, TypeError, "max_queue: 'many'"),
+        ({"max_queue": -1}, ValueError, "max_queue must be a whole number, zero or more, not -1"),
+        (
+            {"max_queue": "many"},
+            TypeError,
+            "max_queue must be a whole number, zero or more, not 'many'",
+        ),
         (
             {"calls": ["slow"]},
             TypeError,

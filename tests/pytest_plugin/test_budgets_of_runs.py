@@ -155,7 +155,7 @@ def test_no_smartcollect_turns_markers_and_test_budgets_off(suite, run):
         ("calls=3", "pass one handler, then limits such as calls=3"),
         ("'users.show', 3", "pass one handler, then limits such as calls=3"),
         ("3, calls=3", "pass one handler, then limits such as calls=3"),
-        ("'users.show', max_tme=3", "max_tme: no statistic that can be limited"),
+        ("'users.show', max_tme=3", "unknown statistic 'max_tme'"),
         ("'users.show', calls='x'", "calls must be a whole number, zero or more, not 'x'"),
         ("'users.show', max_time='soon'", "max_time: 'soon' is not a duration"),
         ("'users.show', max_time=None", "max_time: None is not a duration"),

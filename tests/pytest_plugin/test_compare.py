@@ -65,7 +65,7 @@ def test_a_regression_fails_the_run(timed, run):
     result.assert_outcomes(passed=1)
     assert result.ret == 1
     lines = ["compared with base.json", "new since then: new", "no longer called: old"]
-    ending = "+100 % (20 % allowed), 992 µs more, p 0.00??, 8 and 8 calls"
+    ending = "+100 % (20 % allowed), 992 µs more, p = 0.00??, 8 calls before, 8 now"
     verdict = f"regression: work: steady_time went from 9?? µs to 1.9? ms: {ending}"
     result.stdout.fnmatch_lines([*lines, verdict])
     rows = {row["handler"]: [*row.values()][1:] for row in compared(result)}
@@ -210,7 +210,7 @@ def test_a_folder_of_runs(kept, run):
         [
             "compared with 4 runs: kept",
             "corrected for the drift of the machine: this run took 0.9? times as long (8 handlers)",
-            "regression: work: steady_time went from *, 4 runs spread by *",
+            "regression: work: steady_time went from *, 4 earlier runs with a spread of *",
         ]
     )
     rows = {row["handler"]: row for row in table(result, "handler +statistic .* spread")}
@@ -248,7 +248,7 @@ def test_drift_has_its_own_line_and_rule(kept, run, rule, fails):
 def test_with_few_handlers_drift_is_not_taken_out(timed, run):
     timed(work=0.002)
     result = run(*FAIL)
-    told = "2 handlers can tell how the machine drifted, 5 are needed"
+    told = "2 handlers can show the drift of the machine, 5 are needed"
     result.stdout.fnmatch_lines([f"not corrected for the drift of the machine: {told}"])
 
 
