@@ -41,7 +41,6 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     str(path.relative_to(ROOT))
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")]
-    if "_generated" not in path.parts
 )
 MODULES = sorted(
     ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
@@ -261,6 +260,16 @@ def test_links_on_a_page_have_targets(page):
     text = re.sub(r"^```.*?^```$|`[^`\n]+`", "", text, flags=re.M | re.S)
     for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", text):
         assert (ROOT / page).parent.joinpath(target).exists(), f"{target} in {page}"
+
+
+@pytest.mark.parametrize("page", ["options.md", "budgets.md", "report.md"])
+def test_the_tables_of_the_reference_are_up_to_date(page, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    tables = importlib.import_module("tables")
+    assert page in tables.TABLES
+    assert tables.with_table(page) == (ROOT / "docs/reference" / page).read_text("utf-8"), (
+        "run python docs/tables.py"
+    )
 
 
 INSTALLING = {
