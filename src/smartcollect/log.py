@@ -8,6 +8,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, overload
 
 from .assertions import Assertions
@@ -428,7 +429,8 @@ class CallLog(Assertions):
             A `Subscription`, with ``dropped``, ``failures``, ``flush()`` and ``close()``.
 
         Raises:
-            TypeError: ``sink`` has no ``write`` method, or a value has the wrong type.
+            TypeError: ``sink`` has no ``write`` method or an async one, or a value has the wrong
+                type.
             ValueError: ``every`` is not a duration above zero, ``max_queue`` is negative, or
                 ``calls`` or ``slower_than`` has an unknown value.
 
@@ -455,6 +457,12 @@ class CallLog(Assertions):
             raise TypeError(f"sink: {sink!r} is a class; pass an instance of it")
         if not callable(getattr(sink, "write", None)):
             raise TypeError(f"sink: {sink!r} has no write(batch) method")
+        for method in ("write", "close"):
+            if iscoroutinefunction(getattr(sink, method, None)):
+                raise TypeError(
+                    f"sink: {method}() of {sink!r} is an async method, and nothing would await it; "
+                    "define it without async"
+                )
         pause = seconds(every, "every")
         if pause == 0:
             raise ValueError(f"every: {every!r} is not above zero")

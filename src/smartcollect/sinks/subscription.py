@@ -6,6 +6,7 @@ import logging
 import weakref
 from collections import deque
 from collections.abc import Iterable
+from inspect import iscoroutine
 from itertools import chain
 from math import inf
 from typing import Protocol
@@ -232,7 +233,10 @@ class Subscription:
         self._unsent = batch
         try:
             # Calls that a sink makes are not recorded: each batch would cause another one.
-            suspended(self._sink.write, batch)
+            result: object = suspended(self._sink.write, batch)
+            if iscoroutine(result):
+                result.close()
+                raise TypeError("write() returned a coroutine, which nothing awaits")
         except BaseException as error:
             self.failures += 1
             self._failed_in_a_row = min(self._failed_in_a_row + 1, 16)

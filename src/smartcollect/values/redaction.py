@@ -16,14 +16,16 @@ SECRET_NAMES = (
     "apikey",
     "auth",
     "authorization",
+    "bearer",
     "card_number",
     "cookie",
     "credential",
-    "credentials",
     "credit_card",
     "csrf",
     "cvv",
     "encryption_key",
+    "jwt",
+    "otp",
     "passphrase",
     "passwd",
     "password",
@@ -31,19 +33,21 @@ SECRET_NAMES = (
     "pwd",
     "secret",
     "secret_key",
+    "session_id",
     "session_key",
+    "sessionid",
     "signing_key",
     "ssn",
     "token",
 )
-"""The parameter names that are redacted by default; see ``redact=``."""
+"""The parameter names that are redacted by default, also in the plural; see ``redact=``."""
 
 
 class Redactor:
     """Recognizes secret names.
 
-    A name is secret if it contains the words of one of ``names`` in sequence. ``new_password`` and
-    ``userApiKey`` are secret, ``tokenize`` is not.
+    A name is secret if it contains the words of one of ``names`` in sequence, with or without an s
+    at the end. ``new_password`` and ``userApiKeys`` are secret, ``tokenize`` is not.
 
     Args:
         names: the secret names, in snake_case.
@@ -56,7 +60,9 @@ class Redactor:
 
     def __init__(self, names: Iterable[str] = SECRET_NAMES) -> None:
         self.names = tuple(names)
-        self._patterns = tuple(self._words(name) for name in self.names)
+        self._patterns = tuple(
+            self._words(form) for name in self.names for form in (name, f"{name}s")
+        )
         self._known: dict[str, bool] = {}
 
     @classmethod
