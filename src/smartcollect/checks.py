@@ -35,6 +35,27 @@ def whole_number(name: str, value: Any) -> int:
     raise error(f"{name} must be {WHOLE_NUMBER}, not {value!r}")
 
 
+def true_or_false(name: str, value: Any, accepted: str = "True or False") -> bool:
+    """Return ``value`` if it is a ``bool``.
+
+    Args:
+        name: the name of the parameter, for errors.
+        value: the argument.
+        accepted: the valid values, for errors.
+
+    Raises:
+        TypeError: ``value`` is not a ``bool``.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be {accepted}, not {value!r}")
+    return value
+
+
+def true_false_or_none(name: str, value: Any) -> bool | None:
+    """Return ``value`` if it is a ``bool`` or ``None``; see `true_or_false`."""
+    return None if value is None else true_or_false(name, value, "True, False or None")
+
+
 def count(value: Any) -> int:
     """Return ``value`` if it is a count.
 

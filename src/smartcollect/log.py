@@ -12,7 +12,7 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, overload
 
 from .assertions import Assertions
-from .checks import whole_number
+from .checks import true_false_or_none, whole_number
 from .clock import SYSTEM, Clock
 from .names import HandlerName, find, short_names
 from .profiles.parts import SLOWEST
@@ -45,7 +45,8 @@ class CallLog(Assertions):
 
     You rarely create a log yourself. `collecting` returns one, the ``collect`` fixture is one, and
     so is a `CollectPlugin`, which records the switchers that it is plugged into. A log that you
-    create records nothing until you call `attach`.
+    create records nothing until you call `attach`, and has the default settings. To choose
+    settings, use ``collecting(…, max_history=5)`` or ``CollectPlugin(max_history=5)``.
 
     Two kinds of data are kept. The *history* holds the last ``max_history`` calls with their
     arguments and results. The *statistics* count every call since the last `clear` or `drain`,
@@ -54,8 +55,11 @@ class CallLog(Assertions):
     All methods can be called from any thread, also while calls are being recorded.
 
     Args:
-        settings: the settings of the recording.
+        settings: the settings, if you have them from another log.
         clock: the clock that times the calls.
+
+    Raises:
+        TypeError: ``settings`` has the wrong type.
 
     Example:
         >>> from smartswitch import Switcher
@@ -70,6 +74,11 @@ class CallLog(Assertions):
     """
 
     def __init__(self, settings: LogSettings = DEFAULTS, clock: Clock = SYSTEM) -> None:
+        if not isinstance(settings, LogSettings):
+            raise TypeError(
+                f"{settings!r} is not the settings of a log; to choose settings, use "
+                "collecting(…, max_history=5) or CollectPlugin(max_history=5)"
+            )
         self.recorder = Recorder(settings, SLOWEST, clock)
 
     # -- questions ------------------------------------------------------------------------------
@@ -101,7 +110,7 @@ class CallLog(Assertions):
             ``message`` and ``traceback``, all text.
 
         Raises:
-            TypeError: ``last`` or ``first`` is not an integer.
+            TypeError: ``last`` or ``first`` is not an integer, or ``errors`` not a ``bool``.
             ValueError: ``last`` or ``first`` is negative, or both are passed.
 
         Example:
@@ -120,6 +129,7 @@ class CallLog(Assertions):
         for name, given in (("last", last), ("first", first)):
             if given is not None:
                 whole_number(name, given)
+        true_false_or_none("errors", errors)
         if last is not None and first is not None:
             raise ValueError(
                 f"pass either `last` or `first`, not both: last={last!r}, first={first!r}"

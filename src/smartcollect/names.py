@@ -92,7 +92,10 @@ def find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
     Raises:
         UnknownHandler: ``wanted`` matches no handler; the error suggests a similar name.
         AmbiguousHandler: ``wanted`` matches more than one handler.
+        TypeError: ``wanted`` is not text.
     """
+    if not isinstance(wanted, str):
+        raise TypeError(f"handler must be text, not {wanted!r}")
     names = list(names)
     fitting = [name for name in names if name.fits(wanted)]
     if len(fitting) > 1:
@@ -103,17 +106,35 @@ def find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
     raise UnknownHandler(f"handler: {no_such(names, wanted)}")
 
 
-def no_such(names: Iterable[HandlerName], wanted: str) -> str:
-    """Return an error text: no handler is named ``wanted``, with a similar name or known names."""
-    names = list(names)
-    known = sorted({name.handler for name in names} | {name.full for name in names})
+def did_you_mean(wanted: object, known: Iterable[str]) -> str:
+    """Return a question that suggests the name in ``known`` that is most similar, or ``""``.
+
+    Example:
+        >>> did_you_mean("samplerate", ["enabled", "sample_rate"])
+        "did you mean 'sample_rate'?"
+    """
     near = get_close_matches(str(wanted), known, 1, cutoff=0.5)
-    if near:
-        hint = f"did you mean {near[0]!r}?"
-    elif known:
-        shown = sorted(name.shown for name in names)
-        more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-        hint = f"registered: {', '.join(shown[:_SHOWN])}{more}"
-    else:
-        hint = "no handlers are registered"
-    return f"no handler is named {wanted!r}; {hint}"
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def no_such(names: Iterable[HandlerName], wanted: str) -> str:
+    """Return an error text: no handler fits ``wanted``, with a similar name or known names."""
+    fits = "matches" if any(map(wanted.__contains__, "*?[")) else "is named"
+    return f"no handler {fits} {wanted!r}; {hint(names, wanted)}"
+
+
+def hint(names: Iterable[HandlerName], wanted: str, state: str = "registered") -> str:
+    """Return a name in ``names`` that is similar to ``wanted``, or their list, for an error.
+
+    Args:
+        names: the names of the known handlers.
+        wanted: the name or pattern that fits none of them.
+        state: the property that the known handlers share.
+    """
+    names = list(names)
+    if not names:
+        return f"no handlers are {state}"
+    known = sorted({name.handler for name in names} | {name.full for name in names})
+    shown = sorted(name.shown for name in names)
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return did_you_mean(wanted, known) or f"{state}: {', '.join(shown[:_SHOWN])}{more}"

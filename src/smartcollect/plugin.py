@@ -39,8 +39,8 @@ class CollectPlugin(CallLog, WatchingPlugin):
             ``"repr"``, or ``"type"`` for the type alone (``<Order>``). With ``"type"``, recording
             never runs code of the application.
         redact: the names of parameters and dict keys whose values are recorded as ``"***"``. Names
-            that contain one of them as words, such as ``new_password``, are redacted too. The
-            default is `SECRET_NAMES`; ``()`` redacts nothing.
+            that contain one of them as words, such as ``new_password`` or ``passwords``, are
+            redacted too. The default is `SECRET_NAMES`; ``()`` redacts nothing.
         call_sites: whether entries include the line that made the call, as ``call_site``.
         name: the name of the switcher's attribute through which you reach the plugin.
         enabled: whether calls are recorded.
@@ -157,9 +157,14 @@ class CollectPlugin(CallLog, WatchingPlugin):
     def _parse_flags(self, flags: str) -> dict[str, bool]:
         if not isinstance(flags, str):
             raise TypeError(f"flags must be text such as {_FLAGS!r}, not {flags!r}")
-        parsed: dict[str, bool] = super()._parse_flags(flags)
-        for name in parsed:
-            check(name, parsed[name], FLAGS)
+        # The method of smartswitch takes any text after the colon as part of the name.
+        parsed = {}
+        for flag in filter(None, map(str.strip, flags.split(","))):
+            name, colon, state = map(str.strip, flag.partition(":"))
+            check(name, True, FLAGS)
+            if colon and state not in ("on", "off"):
+                raise ValueError(f"flag {name!r} must be on or off, not {state!r}")
+            parsed[name] = state != "off"
         return parsed
 
     def _parse_method_configs(self, method_config: Mapping[str, Any]) -> None:
@@ -167,7 +172,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
             if not isinstance(names, str):
                 raise TypeError(f"method_config must have names of handlers as keys, not {names!r}")
             if isinstance(given, str):
-                given = self._parse_flags(given)
+                given = {"flags": given}
             elif not isinstance(given, Mapping):
                 raise TypeError(
                     f"method_config[{names!r}] must be a dict of {', '.join(HANDLER_SETTINGS)}, or "
@@ -178,10 +183,15 @@ class CollectPlugin(CallLog, WatchingPlugin):
                 self._update_config(*methods, **given)
 
     def _update_config(self, *method_names: str, flags: str | None = None, **config: Any) -> None:
-        if flags:
-            config.update(self._parse_flags(flags))
         accepted = HANDLER_SETTINGS if method_names else None
-        checked = {name: check(name, value, accepted) for name, value in config.items()}
+        try:
+            if flags:
+                config.update(self._parse_flags(flags))
+            checked = {name: check(name, value, accepted) for name, value in config.items()}
+        except (TypeError, ValueError) as error:
+            if not method_names:
+                raise
+            raise type(error)(f"{', '.join(method_names)}: {error}") from None
         super()._update_config(*method_names, **checked)
         self._refresh()
 

@@ -114,7 +114,7 @@ def test_called(api):
     ("times", "error"), [(-1, ValueError), (1.0, TypeError), (True, TypeError)]
 )
 def test_invalid_times(api, times, error):
-    with pytest.raises(error, match=f"times must be a whole number, zero or more, not {times!r}"):
+    with pytest.raises(error, match=f"times must be .*, not {times!r}"):
         api.collect.assert_called("work", times=times)
 
 
@@ -150,7 +150,7 @@ def test_budget(api):
 
 
 def test_a_budget_without_calls_fails(api):
-    with failing("idle was never called; the budget is idle calls<=3"):
+    with failing("idle was never called"):
         api.collect.assert_budget("idle", calls=3)
     api.collect.assert_budget("idle", calls=0)
     with failing("users.* was never called"):

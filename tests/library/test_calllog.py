@@ -109,11 +109,12 @@ def test_statistics_count_all_calls(made, max_history):
     ("arguments", "error", "message"),
     [
         ({"last": -1}, ValueError, "last must be a whole number, zero or more, not -1"),
-        ({"first": -1}, ValueError, "first must be a whole number, zero or more, not -1"),
+        ({"first": -1}, ValueError, "first must be .*, not -1"),
         ({"last": 1, "first": 1}, ValueError, "pass either `last` or `first`, not both"),
         ({"last": 0, "first": 0}, ValueError, "not both: last=0, first=0"),
-        ({"last": 1.0}, TypeError, "last must be a whole number, zero or more, not 1.0"),
-        ({"first": True}, TypeError, "first must be a whole number, zero or more, not True"),
+        ({"last": 1.0}, TypeError, "last must be .*, not 1.0"),
+        ({"first": True}, TypeError, "first must be .*, not True"),
+        ({"errors": "yes"}, TypeError, "errors must be True, False or None, not 'yes'"),
     ],
 )
 def test_history_refuses(sw, arguments, error, message):
@@ -143,6 +144,11 @@ def test_the_threshold_itself_is_not_slower(time):
     sw("work")(lambda: time.sleep(0.25))()
     assert sw.collect.slower_than(0.25) == []
     assert len(sw.collect.slower_than(0.2499)) == 1
+
+
+def test_statistics_of_a_handler_that_is_not_a_name(sw):
+    with pytest.raises(TypeError, match="handler must be text, not <built-in function print>"):
+        sw.collect.stats(print)
 
 
 @pytest.mark.parametrize(
@@ -198,12 +204,19 @@ def test_collecting_takes_the_plugins_settings():
 
 def test_collecting_refuses_unknown_settings():
     with (
-        pytest.raises(TypeError, match="setting 'speed' is not available here"),
+        pytest.raises(
+            TypeError, match="setting 'speed' is not available here; choose from max_history, "
+        ),
         collecting(speed=1),
     ):
         pass
     with pytest.raises(TypeError, match="3 cannot be watched; pass a Switcher"), collecting(3):
         pass
+
+
+def test_a_log_refuses_a_setting_in_place_of_settings():
+    with pytest.raises(TypeError, match="5 is not the settings of a log; .* use collecting"):
+        CallLog(5)
 
 
 def test_the_profile_of_a_log(time):

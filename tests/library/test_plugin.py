@@ -26,13 +26,18 @@ PARAMETERS = [
     ("redact", "password", TypeError, "parameter names, .*, not 'password'"),
     ("redact", [1], TypeError, "parameter names, .*; it has 1"),
     ("redact", ["_"], ValueError, "parameter names, .*; '_' has no letters"),
+    ("name", 1, TypeError, "text"),
+    ("description", 3, TypeError, "text"),
+    ("flags", 3, TypeError, "text such as"),
+    ("method_config", "x", TypeError, "a dict"),
+    ("method_config", {1: {}}, TypeError, "handlers"),
     ("max_history", 10**30, ValueError, "whole number"),
 ]
 
 
 @pytest.mark.parametrize(("name", "value", "error", "accepted"), PARAMETERS)
 def test_a_wrong_value_names_the_parameter_and_what_it_takes(name, value, error, accepted):
-    with pytest.raises(error, match=f"{name} must be .*{accepted}"):
+    with pytest.raises(error, match=f"{name} must (be|have) .*{accepted}"):
         CollectPlugin(**{name: value})
 
 
@@ -152,7 +157,7 @@ def test_configuration_before_and_after_a_handler_has_its_full_name():
         ("enabled", 1, TypeError, "enabled must be True or False, not 1"),
         ("sample_rate", 2, ValueError, "sample_rate must be a number from 0.0 .*, not 2"),
         ("max_history", 5, TypeError, "setting 'max_history' is not available here; choose from"),
-        ("speed", 1, TypeError, "setting 'speed' is not available here; choose from"),
+        ("samplerate", 1, TypeError, "process: .*'samplerate' .*; did you mean 'sample_rate'"),
     ],
 )
 def test_a_handler_refuses_settings_that_it_cannot_have(sw, setting, value, error, message):
@@ -172,8 +177,13 @@ def test_flags():
     plugin = CollectPlugin(flags="enabled:off,serialize:off")
     assert not plugin.is_enabled_for()
     assert plugin.to_dict()["settings"]["serialize"] is False
+    settings = CollectPlugin(flags="enabled:on, call_sites").to_dict()["settings"]
+    assert settings["enabled"]
+    assert settings["call_sites"]
     with pytest.raises(TypeError, match="setting 'max_history' is not available here"):
         CollectPlugin(flags="max_history")
+    with pytest.raises(ValueError, match="flag 'enabled' must be on or off, not 'maybe'"):
+        CollectPlugin(flags="enabled:maybe")
 
 
 def test_method_config():
@@ -187,6 +197,8 @@ def test_method_config():
         TypeError, match=r"method_config\['process'\] must be a dict of serialize, "
     ):
         CollectPlugin(method_config={"process": 5})
+    with pytest.raises(TypeError, match=r"process: setting 'samplerate' .* 'sample_rate'\?"):
+        CollectPlugin(method_config={"process": {"samplerate": 1.0}})
 
 
 def test_max_history_at_run_time(sw):
@@ -213,7 +225,7 @@ def test_redact_sets_the_names(serialize):
     sw = Switcher("api").plug("collect", redact=["pin"], serialize=serialize)
 
     @sw
-    def login(pin, password, *pins, key=None, card_pin=None): ...
+    def login(pin, password, *pinned, key=None, card_pin=None): ...
 
     login(1, 2, 3, key=4, card_pin=5)
     entry = sw.collect.history()[0]

@@ -98,6 +98,11 @@ def test_sort_by_an_unknown_field():
         Stats().sort_by("speed")
 
 
+def test_sort_by_a_direction_that_is_not_a_bool():
+    with pytest.raises(TypeError, match="reverse must be True or False, not 'desc'"):
+        Stats().sort_by("calls", reverse="desc")
+
+
 def test_the_table_is_sorted_and_readable():
     stats = Stats(fast=stats_of([1e-6]).statistics(), slow=stats_of([2.0]).statistics())
     lines = str(stats).splitlines()

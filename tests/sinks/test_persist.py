@@ -198,6 +198,14 @@ def test_bad_queries(api, persist, url, arguments, error, message):
             ask(**arguments)
 
 
+def test_errors_must_be_a_bool(api, persist, url):
+    subscription = persist()
+    api.handlers[0](1)
+    subscription.flush()
+    with pytest.raises(TypeError, match="errors must be True, False or None, not 'yes'"):
+        smartcollect.history(url).calls(errors="yes")
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

@@ -382,7 +382,7 @@ def test_parent_and_child_send_their_own_calls(server, called):
         ({"port": 0}, ValueError, "port must be from 1 to 65535, not 0"),
         ({"port": 70_000}, ValueError, "port must be from 1 to 65535, not 70000"),
         ({"prefix": None}, TypeError, "prefix must be a str, not None"),
-        ({"tags": "yes"}, TypeError, "tags must be a bool, not 'yes'"),
+        ({"tags": "yes"}, TypeError, "tags must be True or False, not 'yes'"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, error, message):

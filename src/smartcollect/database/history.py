@@ -11,7 +11,7 @@ from typing import overload
 
 from sqlalchemy import Connection, Select, select
 
-from ..checks import whole_number
+from ..checks import true_false_or_none, true_or_false, whole_number
 from ..clock import SYSTEM
 from ..names import HandlerName, find
 from ..profiles.profile import Profile
@@ -144,6 +144,7 @@ class History:
 
         Raises:
             KeyError: the handler is unknown; the error suggests the nearest name.
+            TypeError, ValueError: an argument is invalid.
         """
         table = schema.calls.c
         start, end = _span(since, until)
@@ -152,7 +153,7 @@ class History:
             wanted = wanted.where(table.timestamp >= start)
         if end is not None:
             wanted = wanted.where(table.timestamp < end)
-        if errors is not None:
+        if true_false_or_none("errors", errors) is not None:
             failed = table.exception_type.is_not(None)
             wanted = wanted.where(failed if errors else ~failed)
         if slower_than is not None:
@@ -252,7 +253,7 @@ class History:
             raise ValueError("pass before, keep or both to say which runs are old")
         limit = None if before is None else instant(before, "before", SYSTEM.wall())
         number = None if keep is None else whole_number("keep", keep)
-        if dry_run:
+        if true_or_false("dry_run", dry_run):
             with self._reading() as connection:
                 return len(old_runs(connection, limit, number))
         with self._database.writing() as connection, connection.begin():

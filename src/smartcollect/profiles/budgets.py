@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from ..names import HandlerName, no_such
+from ..names import HandlerName, did_you_mean, no_such
 from ..storage.fields import LIMITED, STATISTICS
 from ..storage.statistics import HandlerStats
 from ..text import printable
@@ -164,8 +163,9 @@ def _reached(one: Budget, handlers: Mapping[HandlerName, HandlerStats]) -> list[
 
 def _limit(field: str, value: Any) -> float:
     if field not in LIMITED:
-        near = get_close_matches(field, LIMITED, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(field, LIMITED)
         wrong = "a budget cannot limit" if field in STATISTICS else "unknown statistic"
-        raise ValueError(f"{wrong} {field!r}; choose from {', '.join(LIMITED)}{hint}")
+        raise ValueError(
+            f"{wrong} {field!r}; choose from {', '.join(LIMITED)}{hint and f'; {hint}'}"
+        )
     return STATISTICS[field].limit(field, value)

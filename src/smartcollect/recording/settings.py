@@ -6,18 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from ..checks import whole_number
+from ..checks import true_or_false, whole_number
+from ..names import did_you_mean
 from ..values.redaction import SECRET_NAMES
 
 OBJECTS = ("repr", "type")
 """The ways to show objects that are neither scalars nor builtin containers."""
 OBJECTS_ACCEPTED = " or ".join(map(repr, OBJECTS))
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return value
 
 
 def _share(name: str, value: Any) -> float:
@@ -72,16 +67,16 @@ class LogSettings:
     """The settings of a log; see `CollectPlugin` for the meaning of each."""
 
     max_history: int = _setting(1000, whole_number)
-    serialize: bool = _setting(True, _flag, handler=True)
-    include_context: bool = _setting(True, _flag)
+    serialize: bool = _setting(True, true_or_false, handler=True)
+    include_context: bool = _setting(True, true_or_false)
     sample_rate: float = _setting(1.0, _share, handler=True)
     serializers: Mapping[type, Callable[[Any], Any]] = field(
         default_factory=dict, metadata={"check": _serializers, "handler": False}
     )
     objects: str = _setting("repr", _objects)
     redact: tuple[str, ...] = _setting(SECRET_NAMES, _names)
-    call_sites: bool = _setting(False, _flag)
-    enabled: bool = _setting(True, _flag, handler=True)
+    call_sites: bool = _setting(False, true_or_false)
+    enabled: bool = _setting(True, true_or_false, handler=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-able data."""
@@ -95,7 +90,7 @@ _FIELDS = {one.name: one.metadata for one in fields(LogSettings)}
 DEFAULTS = LogSettings()
 HANDLER_SETTINGS = tuple(name for name, setting in _FIELDS.items() if setting["handler"])
 """The settings that can be set for a single handler."""
-FLAGS = tuple(name for name, setting in _FIELDS.items() if setting["check"] is _flag)
+FLAGS = tuple(name for name, setting in _FIELDS.items() if setting["check"] is true_or_false)
 """The settings that are either true or false."""
 
 
@@ -124,5 +119,9 @@ def check(name: str, value: Any, accepted: Iterable[str] | None = None) -> Any:
     """
     names = tuple(_FIELDS if accepted is None else accepted)
     if name not in names:
-        raise TypeError(f"setting {name!r} is not available here; choose from {', '.join(names)}")
+        hint = did_you_mean(name, names)
+        raise TypeError(
+            f"setting {name!r} is not available here; choose from {', '.join(names)}"
+            f"{hint and f'; {hint}'}"
+        )
     return _FIELDS[name]["check"](name, value)

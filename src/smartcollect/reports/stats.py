@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..checks import true_or_false
 from ..storage.fields import STATISTICS, Statistics
 from . import tables
 
@@ -30,6 +31,7 @@ class Stats(dict[str, Statistics]):
             One dict per handler: its `Statistics`, and its name as ``"handler"``.
 
         Raises:
+            TypeError: ``reverse`` is not a ``bool``.
             ValueError: ``field`` is unknown.
 
         Example:
@@ -45,6 +47,7 @@ class Stats(dict[str, Statistics]):
         accepted = ("handler", *STATISTICS)
         if field not in accepted:
             raise ValueError(f"unknown field {field!r}; choose from {', '.join(accepted)}")
+        true_or_false("reverse", reverse)
         rows: list[dict[str, Any]] = [{"handler": name, **row} for name, row in self.items()]
         return sorted(rows, key=lambda row: row[field], reverse=reverse)
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from math import nextafter
 from weakref import WeakKeyDictionary
 
-from ..checks import whole_number
+from ..checks import true_or_false, whole_number
 from ..names import HandlerName
 from ..profiles.profile import Profile
 from ..storage.histogram import middle_of
@@ -65,13 +65,9 @@ class StatsD:
         prefix: str = "smartcollect",
         tags: bool = False,
     ) -> None:
-        for name, value, kind in (
-            ("host", host, str),
-            ("prefix", prefix, str),
-            ("tags", tags, bool),
-        ):
-            if not isinstance(value, kind):
-                raise TypeError(f"{name} must be a {kind.__name__}, not {value!r}")
+        for name, value in (("host", host), ("prefix", prefix)):
+            if not isinstance(value, str):
+                raise TypeError(f"{name} must be a str, not {value!r}")
         if not host:
             raise ValueError("host must not be ''; pass a name or an address")
         if not 1 <= whole_number("port", port) <= _HIGHEST_PORT:
@@ -79,7 +75,7 @@ class StatsD:
         self._host = host
         self._port = port
         self._prefix = f"{_cleaned(prefix, _NOT_IN_NAMES)}." if prefix else ""
-        self._tags = tags
+        self._tags = true_or_false("tags", tags)
         # A batch that comes again continues where it failed, so that nothing counts twice.
         self._unsent: WeakKeyDictionary[Batch, deque[bytes]] = WeakKeyDictionary()
 
