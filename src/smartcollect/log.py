@@ -30,6 +30,7 @@ from .sources.smartswitch import Switcher
 from .storage.fields import Statistics
 from .storage.rows import ELAPSED, NAME, Call, Entry, Row, entry_of, failed
 from .storage.statistics import HandlerStats
+from .text import plural
 from .units import seconds
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class CallLog(Assertions):
     All methods can be called from any thread, also while calls are being recorded.
 
     Args:
-        settings: the settings, if you have them from another log.
+        settings: the settings, which `collecting` and `CollectPlugin` create from keywords.
         clock: the clock that times the calls.
 
     Raises:
@@ -80,6 +81,13 @@ class CallLog(Assertions):
                 "collecting(…, max_history=5) or CollectPlugin(max_history=5)"
             )
         self.recorder = Recorder(settings, SLOWEST, clock)
+
+    def __repr__(self) -> str:
+        handlers = self._handlers()
+        called = [stats for stats in handlers.values() if stats.calls]
+        calls = plural(sum(stats.calls for stats in called), "call")
+        errors = plural(sum(stats.errors for stats in called), "error")
+        return f"<{type(self).__name__}: {plural(len(handlers), 'handler')}, {calls}, {errors}>"
 
     # -- questions ------------------------------------------------------------------------------
 
@@ -311,6 +319,11 @@ class CallLog(Assertions):
         Example:
             >>> CallLog().profile() == Profile()
             True
+
+            To save it as JSON, which `smartcollect.profiles.load` reads:
+
+            >>> import json
+            >>> text = json.dumps(CallLog().profile().to_dict())
         """
         return profile_of(self.recorder.store.summary(), self.recorder.rules)
 

@@ -228,7 +228,7 @@ def test_load(tmp_path):
         ('{"schema": NaN}', "NaN is not a valid number"),
         ("\udcff", "the file is not valid JSON, or is cut off"),
         ("{}", "not a smartcollect/profile"),
-        ('{"schema": "smartcollect/log", "version": 1}', "not a smartcollect/profile"),
+        ('{"schema": "smartcollect/log"}', "an exported log is not .*; write log.profile"),
         ('{"schema": "smartcollect/profile", "version": 2}', "by a newer smartcollect"),
         ('{"schema": "smartcollect/profile", "version": 1, "run": 5}', "damaged"),
     ],
@@ -239,6 +239,7 @@ def test_load_rejects_other_files_in_one_line(tmp_path, text, message):
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ValueError, match=message) as caught:
         load(path)
+    assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
 
 

@@ -146,6 +146,13 @@ def test_the_threshold_itself_is_not_slower(time):
     assert len(sw.collect.slower_than(0.2499)) == 1
 
 
+def test_repr(sw):
+    assert repr(sw.collect) == "<CollectPlugin: 3 handlers, 0 calls, 0 errors>"
+    sw.handlers[0](1)
+    assert repr(sw.collect) == "<CollectPlugin: 3 handlers, 1 call, 0 errors>"
+    assert repr(sw.collect.drain()) == "<Batch: 1 call, 0 errors>"
+
+
 def test_statistics_of_a_handler_that_is_not_a_name(sw):
     with pytest.raises(TypeError, match="handler must be text, not <built-in function print>"):
         sw.collect.stats(print)

@@ -83,6 +83,11 @@ def test_a_call_that_takes_no_time():
     assert stats_of([0.0]).statistics()["p50_time"] == 0.0
 
 
+def test_repr():
+    assert repr(stats_of([1.0, 2.0])) == "<HandlerStats: 2 calls, 1 error, average 1.50 s>"
+    assert repr(HandlerStats()) == "<HandlerStats: 0 calls, 0 errors>"
+
+
 def test_sort_by():
     stats = Stats(a=stats_of([1.0]).statistics(), b=stats_of([2.0, 2.0]).statistics())
     assert [row["handler"] for row in stats.sort_by("total_time")] == ["a", "b"]

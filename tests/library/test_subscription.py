@@ -292,6 +292,15 @@ def test_a_sink_that_returns_a_coroutine_fails(sw, subscribe, caplog):
     assert "write() returned a coroutine, which nothing awaits" in caplog.text
 
 
+def test_repr(sw):
+    subscription = sw.collect.subscribe(Keeping(), "10s")
+    assert (
+        repr(subscription) == "<Subscription: Keeping, every 10.0 s, 0 failures, 0 calls dropped>"
+    )
+    subscription.close()
+    assert repr(subscription) == "<Subscription: Keeping, closed, 0 failures, 0 calls dropped>"
+
+
 def test_the_queue_of_a_failing_sink_is_bounded(sw, subscribe):
     sink = Failing()
     subscription = subscribe(sink, max_queue=10)

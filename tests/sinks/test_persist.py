@@ -183,7 +183,8 @@ def test_queries_for_a_span_of_time(time, url):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"handler": "shwo"}, KeyError, "did you mean 'show'"),
+        ({"handler": "shwo"}, KeyError, "no call of 'shwo' is in the database; .* mean 'show'"),
+        ({"handler": "wait"}, KeyError, "no call of 'wait' is in .*; in the database: show"),
         ({"since": "yesterday"}, ValueError, "since: 'yesterday' is not a time"),
         ({"until": True}, TypeError, "until: True is not a time"),
         ({"since": 2.0, "until": 1.0}, ValueError, "since=2.0 must not be later than until=1.0"),

@@ -118,7 +118,9 @@ def test_trends(kept, url):
     assert len(work.times) == 52  # without runs of the other machine
     assert [one.name for one in history(url).trend("users.*")] == [WAIT]
     assert str(history(url).trend("other*", branch="main")) == "no handler changed in 52 runs"
-    with pytest.raises(KeyError, match="no handler is named 'works'; did you mean 'work'"):
+    with pytest.raises(
+        KeyError, match="no call of 'works' is in the database; did you mean 'work'"
+    ):
         history(url).trend("works")
     with pytest.raises(ValueError, match="has no runs of branch 'none'"):
         history(url).trend(branch="none")

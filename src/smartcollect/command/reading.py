@@ -78,10 +78,10 @@ def profile_in(file: Path) -> Profile:
     Raises:
         Refused: the file cannot be read or is not a report.
     """
-    from ..profiles.files import load
+    from ..profiles.files import read_report
 
     try:
-        return load(file)
+        return read_report(file)
     except ValueError as error:
         raise Refused(f"{file}: {error}") from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from math import ceil, floor
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, select
 
 from ..checks import true_false_or_none, true_or_false, whole_number
 from ..clock import SYSTEM
-from ..names import HandlerName, find
+from ..names import HandlerName, UnknownHandler, find, hint
 from ..profiles.profile import Profile
 from ..profiles.trend import trends
 from ..reports.exports import stats_of as by_short_name
@@ -100,11 +100,11 @@ class History:
             The `Stats` of all handlers, or the statistics of ``handler``; see `CallLog.stats`.
 
         Raises:
-            KeyError: the handler is unknown; the error suggests the nearest name.
+            KeyError: no call of the handler is in the database; the error suggests names.
         """
         with self._reading() as connection:
             names = read_handlers(connection)
-            wanted = None if handler is None else find(names, handler)
+            wanted = None if handler is None else _find(names, handler)
             merged = _merged(connection, names, wanted, *_span(since, until))
         if wanted is not None:
             return merged.get(wanted, HandlerStats()).statistics()
@@ -143,7 +143,7 @@ class History:
             Entries with all details; see `TracedEntry`.
 
         Raises:
-            KeyError: the handler is unknown; the error suggests the nearest name.
+            KeyError: no call of the handler is in the database; the error suggests names.
             TypeError, ValueError: an argument is invalid.
         """
         table = schema.calls.c
@@ -163,7 +163,7 @@ class History:
         with self._reading() as connection:
             names = read_handlers(connection)
             if handler is not None:
-                wanted = wanted.where(table.handler == names[find(names, handler)])
+                wanted = wanted.where(table.handler == names[_find(names, handler)])
             by_number = names_of(names)
             newest = wanted.order_by(table.timestamp.desc(), table.id.desc())
             entries = [entry_of(by_number[row.handler], row) for row in connection.execute(newest)]
@@ -228,7 +228,7 @@ class History:
         names = sorted(known.handlers)
         wanted = [name for name in names if handlers is None or name.like(handlers)]
         if not wanted and handlers is not None:
-            wanted = [find(names, handlers)]
+            wanted = [_find(names, handlers)]
         return Trends(trends(*known, wanted))
 
     def prune_runs(
@@ -277,6 +277,18 @@ class History:
             raise ValueError(f"the history of {self._database} is closed")
         with self._database.reading() as connection:
             yield connection
+
+
+def _find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
+    """Return the handler that ``wanted`` means; see `names.find`.
+
+    A database has no handlers without calls, so an unknown name need not be misspelled.
+    """
+    try:
+        return find(names, wanted)
+    except UnknownHandler:
+        near = hint(names, wanted, "in the database")
+        raise UnknownHandler(f"handler: no call of {wanted!r} is in the database; {near}") from None
 
 
 def _span(since: Moment | None, until: Moment | None) -> tuple[float | None, float | None]:

@@ -14,6 +14,8 @@ from .parts import NO_WAITING, Phase, Run, SlowCall, Usage, Waiting
 from .revision import Revision
 
 SCHEMA = "smartcollect/profile"
+LOG_SCHEMA = "smartcollect/log"
+"""The schema of a log exported as JSON, which has no profile."""
 VERSION = 1
 Tests = Mapping[str, Mapping[str, Phase]]
 
@@ -106,7 +108,12 @@ def read(document: Any) -> dict[str, Any]:
     Raises:
         ValueError: ``document`` is not such data, is damaged, or was written by a newer version.
     """
-    if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
+    schema = document.get("schema") if isinstance(document, Mapping) else None
+    if schema == LOG_SCHEMA:
+        raise ValueError(
+            f"an exported log is not a {SCHEMA}; write log.profile().to_dict() to a file as JSON"
+        )
+    if schema != SCHEMA:
         raise ValueError(f"not a {SCHEMA}; use a report, or what Profile.to_dict() returns")
     version = document.get("version")
     if version != VERSION:

@@ -9,16 +9,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..text import one_line
 from .document import Tests
 from .lines import take
 from .profile import Profile
 
 
 def load(path: str | os.PathLike[str]) -> Profile:
+    """Return the profile in a report file, or in a file with the result of `Profile.to_dict`.
+
+    Raises:
+        ValueError: the file cannot be read or is not a report; the message is one line and names
+            the file.
+    """
+    try:
+        return read_report(path)
+    except ValueError as error:
+        raise ValueError(f"{one_line(os.fspath(path))}: {error}") from None
+
+
+def read_report(path: str | os.PathLike[str]) -> Profile:
     """Return the profile in a report file.
 
     Raises:
-        ValueError: the file cannot be read or is not a report; the message is one line.
+        ValueError: as for `load`, but the message does not name the file.
     """
     try:
         document, tests = _read(Path(path).read_bytes().decode("utf-8-sig"))
@@ -69,11 +83,11 @@ def load_runs(path: Path) -> list[Profile]:
             file if ``path`` is a folder.
     """
     if not path.is_dir():
-        return [load(path)]
+        return [read_report(path)]
     found = []
     for file in reports_in(path):
         try:
-            found.append(load(file))
+            found.append(read_report(file))
         except ValueError as error:
             raise ValueError(f"{file.name}: {error}") from None
     return sorted(found, key=lambda one: 0.0 if one.run is None else one.run.created)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..names import HandlerName, short_names
+from ..profiles.document import LOG_SCHEMA
 from ..storage.fields import Statistics
 from ..storage.rows import Entry, Row
 from .formats import FORMATS, TRACE, format_of
@@ -15,7 +16,6 @@ from .stats import Stats
 from .traces.files import timeline_of, write_trace
 from .writing import write
 
-SCHEMA = "smartcollect/log"
 VERSION = 1
 
 
@@ -30,7 +30,7 @@ def heading(
 ) -> dict[str, Any]:
     """Return the part of a JSON export that precedes the calls."""
     return {
-        "schema": SCHEMA,
+        "schema": LOG_SCHEMA,
         "version": VERSION,
         "settings": settings,
         "recording_failures": recording_failures,

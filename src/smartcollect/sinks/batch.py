@@ -12,6 +12,7 @@ from ..reports.exports import export_calls, heading, stats_of
 from ..storage.ring import Rows
 from ..storage.rows import Call, Entry, Row, TracedEntry, entry_of, traced_entry_of
 from ..storage.tally import Summary
+from ..text import plural
 
 
 def profile_of(summary: Summary, rules: Rules) -> Profile:
@@ -42,6 +43,10 @@ class Batch:
         self._taken = rows
         self._rows: list[Row] | None = None
         self._rules = rules
+
+    def __repr__(self) -> str:
+        errors = sum(stats.errors for stats in self.profile.handlers.values())
+        return f"<{type(self).__name__}: {plural(self.count, 'call')}, {plural(errors, 'error')}>"
 
     @property
     def count(self) -> int:

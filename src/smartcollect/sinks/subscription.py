@@ -22,6 +22,7 @@ from ..storage.ring import Columns
 from ..storage.rows import Row
 from ..storage.store import Store
 from ..text import plural
+from ..units import duration
 from ..values.snapshot import CONTAINED
 from .batch import Delivery, profile_of
 from .selection import Selection
@@ -87,6 +88,11 @@ class Subscription:
         self._begin()
         store.subscribe(self)
         worker.add(self)
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"every {duration(self._every)}"
+        counts = f"{plural(self.failures, 'failure')}, {plural(self.dropped, 'call')} dropped"
+        return f"<Subscription: {_name(self._sink)}, {state}, {counts}>"
 
     # -- calls from the store, under its lock ---------------------------------------------------
 

@@ -11,6 +11,8 @@ from math import ceil, inf
 from typing import Any
 
 from ..checks import count, moment, time
+from ..text import plural
+from ..units import duration
 from .fields import Statistics
 from .histogram import bucket_of, buckets_of, doubles, middle_of, quantile, rounded_middle
 
@@ -77,6 +79,11 @@ class HandlerStats:
         self.steady_total = self.ran_total = self.read_total = 0.0
         # Cached until there are more calls, because they are read again and again.
         self._percentiles: list[float] | None = None
+
+    def __repr__(self) -> str:
+        parts = plural(self.calls, "call"), plural(self.errors, "error")
+        mean = [f"average {duration(self.total_time / self.calls)}"] if self.calls else []
+        return f"<HandlerStats: {', '.join((*parts, *mean))}>"
 
     def add(
         self,
