@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from smartcollect.names import HandlerName, short_names
 from smartcollect.reports.stats import Stats
-from smartcollect.storage.fields import STATISTICS
+from smartcollect.storage.fields import STATISTICS, Statistics
 from smartcollect.storage.histogram import bucket_of, middle_of
 from smartcollect.storage.statistics import HandlerStats
 
@@ -81,6 +82,11 @@ def test_statistics_without_calls():
 
 def test_a_call_that_takes_no_time():
     assert stats_of([0.0]).statistics()["p50_time"] == 0.0
+
+
+def test_each_statistic_is_explained():
+    documented = re.findall(r"^ +(\w+): .", Statistics.__doc__, re.M)
+    assert documented == list(STATISTICS)
 
 
 def test_repr():

@@ -84,7 +84,24 @@ _COUNT, _TIME, _SHARE, _MOMENT = Kind
 
 
 class Statistics(TypedDict):
-    """The statistics of one handler: a number for each entry of `STATISTICS`."""
+    """The statistics of one handler.
+
+    Attributes:
+        calls: the number of calls that ended.
+        errors: the number of calls that raised.
+        error_rate: the share of the calls that raised, from 0 to 1.
+        total_time: seconds of all calls.
+        self_time: seconds of all calls without the time in other recorded handlers.
+        avg_time: seconds of the mean call.
+        steady_time: seconds of the median call without waiting for a processor; for calls below
+            half a millisecond, the plain median.
+        min_time: seconds of the shortest call.
+        p50_time: seconds of the median call, within 2 %.
+        p95_time: the 95th percentile in seconds, within 2 %.
+        p99_time: the 99th percentile in seconds, within 2 %.
+        max_time: seconds of the longest call.
+        last_call: the start of the last call in Unix seconds; ``None`` before the first call.
+    """
 
     calls: Annotated[int, Statistic(_COUNT, "calls that ended", "calls", sums=True)]
     errors: Annotated[int, Statistic(_COUNT, "calls that raised", "errors", sums=True)]
