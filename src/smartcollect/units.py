@@ -52,7 +52,8 @@ def seconds(value: float | str, name: str = "duration") -> float:
     else:
         number = _float(value)
     if not 0 <= number < math.inf:
-        raise ValueError(f"{name}: {value!r} is negative or not finite; use {ACCEPTED}")
+        wrong = "negative" if number < 0 else "not finite"
+        raise ValueError(f"{name}: {value!r} is {wrong}; use {ACCEPTED}")
     return number
 
 

@@ -100,6 +100,8 @@ def test_unreached(handlers):
             "did you mean 'idle'?"
         ),
     ]
+    (line,) = lines(unreached([parse("boks.* calls<=1")], handlers))
+    assert "; no handler matches 'boks.*'; registered: a, " in line
 
 
 @pytest.mark.parametrize("limit", ["10%", "0.1", 0.1, " 10 % "])

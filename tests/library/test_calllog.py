@@ -217,7 +217,13 @@ def test_collecting_refuses_unknown_settings():
         collecting(speed=1),
     ):
         pass
-    with pytest.raises(TypeError, match="3 cannot be watched; pass a Switcher"), collecting(3):
+    with (
+        pytest.raises(
+            TypeError,
+            match="3 cannot be watched; pass a Switcher, or a pattern such as 'shop.database'",
+        ),
+        collecting(3),
+    ):
         pass
 
 

@@ -377,7 +377,7 @@ def test_attach_before_plug():
 
 
 def test_attach_refuses_other_objects():
-    with pytest.raises(TypeError, match="3 cannot be watched; pass a Switcher or pattern"):
+    with pytest.raises(TypeError, match="3 cannot be watched; pass a Switcher, or a pattern"):
         CollectPlugin().attach(3)
 
 

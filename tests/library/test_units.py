@@ -63,9 +63,11 @@ def test_a_printed_duration_can_be_parsed(value):
     assert seconds(duration(value).replace(",", "")) == pytest.approx(value, rel=0.006)
 
 
-def test_an_int_larger_than_any_float():
-    with pytest.raises(ValueError, match="every: 10+ is negative or not finite"):
+def test_numbers_out_of_range():
+    with pytest.raises(ValueError, match="every: 10+ is not finite; use"):
         seconds(10**400, "every")
+    with pytest.raises(ValueError, match="every: -1 is negative; use"):
+        seconds(-1, "every")
     with pytest.raises(ValueError, match="error_rate: 10+ is not a share"):
         share(10**400, "error_rate")
     with pytest.raises(ValueError, match="since: 10+ is not a time"):

@@ -225,7 +225,10 @@ def test_runs_of_other_machines_do_not_count(timed, pytester):
             "compare=sqlite:///none.db",
             "'sqlite:///none.db' is not accepted; the database * does not exist*",
         ),
-        ("history=sqlite:///:memory:", "*:memory:' is not accepted; url: * does not name a file*"),
+        (
+            "history=sqlite:///:memory:",
+            "*:memory:' is not accepted; url: SQLite in memory cannot be used; name a file*",
+        ),
         ("history=sqlite:///", "'sqlite:///' is not accepted; url: * does not name a file*"),
         (
             "history=sqlite:///x.db?rnus=5",
@@ -234,7 +237,10 @@ def test_runs_of_other_machines_do_not_count(timed, pytester):
         ("compare=sqlite:///x.db?runs=0", "*is not accepted; runs=0 leaves nothing to compare*"),
         ("history=mysql://db/x?password=secret", "*password=[*][*][*]' is not accepted; *"),
         ("compare=sqlite:///app.py", "'sqlite:///app.py' is not accepted; file is not a database"),
-        ("compare=sqlite:///other.db", "*'sqlite:///other.db' is not accepted; *has no tables of*"),
+        (
+            "compare=sqlite:///other.db",
+            "*'sqlite:///other.db' is not accepted; *contains no smartcollect tables; has*",
+        ),
         ("history=sqlite:///app.py", "'sqlite:///app.py' is not accepted; file is not a database"),
         ("history=sqlite:////none/x.db", "*is not accepted; unable to open database file"),
         ("history=runs.db", "'runs.db' is not accepted; give the URL of a database*"),

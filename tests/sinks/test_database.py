@@ -58,7 +58,7 @@ def test_tables_are_created_once_by_concurrent_writers(url, monkeypatch):
 def test_reading_creates_nothing(url):
     database = Database(url)
     refused = pytest.raises(
-        (FileNotFoundError, WrongDatabase), match="does not exist|has no tables"
+        (FileNotFoundError, WrongDatabase), match="does not exist|contains no smartcollect tables"
     )
     with refused, database.reading():
         pass

@@ -60,7 +60,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 _ENCODINGS = ("UTF8", "SQL_ASCII")
 """Encodings of PostgreSQL that accept every character."""
 _VERSION = re.compile(r"\d+\.\d+")
-_FORMS = "sqlite:///calls.db or postgresql://user:password@host/database"
+_FILE = "sqlite:///calls.db"
+_FORMS = f"{_FILE} or postgresql://user:password@host/database"
 
 
 class WrongDatabase(ValueError):
@@ -134,7 +135,9 @@ class Database:
             with connection.begin():
                 version = _version(connection, str(self))
             if version is None:
-                raise WrongDatabase(f"{self} has no tables of smartcollect")
+                raise WrongDatabase(
+                    f"{self} contains no smartcollect tables; has anything been written to it?"
+                )
             if not _suits(version, str(self)):
                 with self.writing():  # upgrades the tables
                     pass
@@ -178,9 +181,11 @@ def _checked(url: str | URL) -> URL:
             ) from None
         return made
     if made.host:
-        raise ValueError(f"url: {shown!r} has a host; a file needs three slashes: {_FORMS}")
-    if not made.database or made.database == ":memory:" or made.database.startswith("file:"):
-        raise ValueError(f"url: {shown!r} does not name a file by its path; use {_FORMS}")
+        raise ValueError(f"url: {shown!r} has a host; a file needs three slashes: {_FILE}")
+    if made.database == ":memory:":
+        raise ValueError(f"url: SQLite in memory cannot be used; name a file: {_FILE}")
+    if not made.database or made.database.startswith("file:"):
+        raise ValueError(f"url: {shown!r} does not name a file by its path; use {_FILE}")
     # Absolute, because the program may change its directory before the first connection.
     return made.set(database=os.path.abspath(made.database))
 

@@ -111,7 +111,7 @@ class History:
         return by_short_name({name: stats.statistics() for name, stats in merged.items()})
 
     def profile(self, since: Moment | None = None, until: Moment | None = None) -> Profile:
-        """Return the same statistics as a `Profile`, which can be merged and compared.
+        """Return the statistics of a span of time as a `Profile`, which can be merged and compared.
 
         Args:
             since, until: the span; see `stats`.
@@ -130,7 +130,7 @@ class History:
         slower_than: float | str | None = None,
         last: int | None = None,
     ) -> list[TracedEntry]:
-        """Return the calls that were written one by one, in the order in which they began.
+        """Return the calls that were written individually, in the order in which they began.
 
         Args:
             handler: return only calls of this handler, by selector or full name.

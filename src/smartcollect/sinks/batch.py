@@ -55,7 +55,7 @@ class Batch:
 
     @property
     def rows(self) -> list[Row]:
-        """The calls as plain rows; see `smartcollect.storage.rows.Call`."""
+        """The calls as plain tuples, in the order of `Call`; use ``calls`` for dicts."""
         # Not a cached_property: in Python 3.11 all instances share one lock, and a child that is
         # forked while another thread holds it would wait forever.
         if self._rows is None:
@@ -75,7 +75,7 @@ class Batch:
 
     @property
     def calls(self) -> list[TracedEntry]:
-        """The same calls with all details: thread, task, parent call and end."""
+        """The calls of the batch as dicts: ``history`` plus thread, task, parent call and end."""
         return list(map(traced_entry_of, self.rows))
 
     def export(self, path: str | os.PathLike[str], format: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""``Selection``: the calls that a sink receives one by one."""
+"""``Selection``: the calls that a sink receives individually."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..units import seconds
 
 
 class Selection(NamedTuple):
-    """The calls that a sink receives one by one; statistics count all calls.
+    """The calls that a sink receives individually; statistics count all calls.
 
     Attributes:
         slower_than: seconds; calls that took longer are selected.
@@ -44,10 +44,11 @@ class Selection(NamedTuple):
             "slow or failed": cls(limit, True),
             "none": cls(inf, False),
         }
+        accepted = ", ".join(map(repr, known))
         if not isinstance(calls, str):
-            raise TypeError(f"calls must be text, not {calls!r}; choose from {', '.join(known)}")
+            raise TypeError(f"calls must be text, not {calls!r}; choose from {accepted}")
         if calls not in known:
-            raise ValueError(f"unknown calls {calls!r}; choose from {', '.join(known)}")
+            raise ValueError(f"unknown calls {calls!r}; choose from {accepted}")
         return known[calls]
 
     def of_calls(self, calls: Columns) -> Columns | None:

@@ -53,17 +53,14 @@ class Subscription:
         sink: the receiver of the batches.
         every: seconds between two batches.
         max_queue: the maximum number of calls that wait.
-        wanted: the calls that the sink receives one by one.
+        wanted: the calls that the sink receives individually.
 
     Attributes:
         dropped: the number of calls that were selected for the sink but not written: the queue was
-            full, or the sink still failed at the end. Lost statistics do not count here; a warning
-            reports them.
+            full, or the sink still failed at the end. Lost statistics are not counted here; a
+            warning reports them.
         failures: the number of times the sink raised.
-        due: the time of the next batch, on the monotonic clock.
         closed: true once the subscription is closed.
-        finalizer: the finalizer that retires the subscription when its log is gone.
-        minutes: see `storage.store.Subscriber`.
     """
 
     def __init__(
@@ -83,7 +80,9 @@ class Subscription:
         self._wanted = wanted
         self._closing = False
         self.closed = False
+        # Retires the subscription when its log is gone.
         self.finalizer: weakref.finalize[..., Recorder] | None = None
+        # The time of the next batch, on the monotonic clock.
         self.due = SYSTEM.monotonic() + every
         self._begin()
         store.subscribe(self)
@@ -104,6 +103,7 @@ class Subscription:
 
     def _begin(self) -> None:
         self._process = this_process()
+        # The store merges calls into it until the next batch takes them.
         self.minutes = self._store.new_minutes()
         self._since = self._store.clock.wall()
         self.dropped = 0

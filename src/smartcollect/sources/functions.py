@@ -21,7 +21,7 @@ from . import imports, known_packages
 from .definitions import definitions, namespace, natives
 from .patterns import OWN, Pattern, excludes, parse_all, patterns_of, takes
 
-KIND = "pattern of functions"
+KIND = "pattern such as 'shop.database'"
 _SHOWN = 5
 _ANY = "any"
 """Any function name, to ask whether patterns take a whole module."""

@@ -39,5 +39,5 @@ def source_of(target: object) -> Source:
     for source in SOURCES:
         if source.accepts(target):
             return source
-    kinds = " or ".join(source.KIND for source in SOURCES)
+    kinds = ", or a ".join(source.KIND for source in SOURCES)
     raise TypeError(f"{target!r} cannot be watched; pass a {kinds}")
