@@ -282,6 +282,7 @@ INSTALLING = {
     "docs/howto/opentelemetry.md": 2,
     "docs/reference/command.md": 2,
     "docs/explanation/cost.md": 1,
+    "docs/explanation/other-tools.md": 1,
 }
 """Number of ``sh`` blocks per page; they are not run because they need the network or minutes."""
 
