@@ -424,8 +424,8 @@ def _given(config: pytest.Config, option: Option) -> Iterator[_Given]:
     if given:
         lines = given if option.many else [given]
         for number, text in enumerate(lines, 1):
-            line = f", line {number}" if option.many else ""
-            yield _Given(f"{option.key} (ini file{line})", text, config.rootpath)
+            value = f", value {number}" if option.many else ""
+            yield _Given(f"{option.key} (ini file{value})", text, config.rootpath)
 
 
 def _on(config: pytest.Config, key: str) -> bool:
@@ -437,6 +437,18 @@ def _ini(config: pytest.Config, key: str) -> Any:
         return config.getini(key)
     except (TypeError, ValueError, pytest.UsageError) as error:
         raise pytest.UsageError(f"{key} (ini file): {error}") from None
+
+
+def source(config: pytest.Config, name: str, text: str) -> str:
+    """Return where a value was given, for the start of a message.
+
+    Args:
+        config: pytest's configuration.
+        name: name of the option, which can be repeated.
+        text: the value as given.
+    """
+    given = _given(config, BY_NAME[name])
+    return next(one.source for one in given if BY_NAME[name].parse(one.text) == text)
 
 
 def refuse(

@@ -58,7 +58,7 @@ class Profiler:
         self._session = Session(self._trace)
         self._selection = Selection()
         config.pluginmanager.register(self._selection, "smartcollect-selection")
-        self._watching = Watching(given.watch)
+        self._watching = Watching(config, given.watch)
         self._profile: Profile | None = None
         self._verdict: Verdict | None = None
         self._broken_hooks: list[str] = []

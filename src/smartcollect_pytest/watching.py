@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import pytest
+
+from . import options
+
 if TYPE_CHECKING:
     from smartcollect import Profile
 
@@ -19,10 +23,12 @@ class Watching:
     """Results of watch patterns, merged from all processes.
 
     Args:
+        config: pytest's configuration.
         patterns: the patterns as given.
     """
 
-    def __init__(self, patterns: Sequence[str]) -> None:
+    def __init__(self, config: pytest.Config, patterns: Sequence[str]) -> None:
+        self._config = config
         self._patterns = patterns
         self._unmet: dict[str, str] | None = None
         self._unimported: set[str] = set()
@@ -43,7 +49,10 @@ class Watching:
 
     def missed(self) -> list[str]:
         """Return failures of a complete run, one line for each pattern that watched nothing."""
-        return [f"smartcollect_watch: {why}" for why in (self._unmet or {}).values()]
+        return [
+            f"{options.source(self._config, 'watch', pattern)}: {why}"
+            for pattern, why in (self._unmet or {}).items()
+        ]
 
     def notes(self, profile: Profile) -> Iterator[str]:
         """Yield notes for the summary, one line each."""

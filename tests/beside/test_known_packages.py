@@ -206,5 +206,5 @@ def test_functions_of_cython(suite):
     )
     assert result.ret == 1
     result.stdout.fnmatch_lines(
-        [f"smartcollect_watch: '{pattern}' matches only functions without Python code: *"]
+        [f"*smartcollect?watch (*): '{pattern}' matches only functions without Python code: *"]
     )

@@ -79,6 +79,18 @@ def test_an_incomplete_report_fails_and_missing_calls_are_not_judged(written, sm
     assert smartcollect(*words).exit_code == 1
 
 
+@pytest.mark.parametrize(
+    "words", ["--fail-uncalled", "--compare old.json --compare-fail 25%", "--repeat-threshold 9"]
+)
+def test_a_report_without_handlers_does_not_pass(words, written, smartcollect):
+    written("old.json", CALLS)
+    written("empty.json", {}, created=2.0)
+    result = smartcollect("check", "empty.json", *words.split())
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1].startswith("nothing to judge: no handlers were found;")
+    assert smartcollect("check", "empty.json").exit_code == 0
+
+
 def test_the_output_says_what_was_not_judged(written, smartcollect):
     written("new.json", CALLS)
     written("old.json", {**CALLS, "users.get": [0.001] * 2}, machine={**MACHINE, "cpus": "64"})

@@ -229,7 +229,7 @@ def test_an_exclusion_without_an_earlier_pattern():
     [
         ("no_such_module", "there is no package named 'no_such_module'"),
         ("no_such_module.x:y", "there is no package named 'no_such_module'"),
-        ("textwrap.dedent", r"did you mean textwrap:dedent\?"),
+        ("textwrap.dedent", r"did you mean 'textwrap:dedent'\?"),
         ("email.no_such_module", "'email.no_such_module' matches no imported module"),
         ("textwrap:dedant", "'textwrap:dedant' matches no function"),
         ("math", "'math' matches only functions without Python code: math:acos"),

@@ -321,7 +321,7 @@ def test_bad_budgets_are_usage_errors(suite, name):
     result = suite.runpytest_subprocess()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        [f"ERROR: smartcollect_{name} (ini file, line 2): 'users.* max_tme<=3' is not accepted*"]
+        [f"ERROR: smartcollect_{name} (ini file, value 2): 'users.* max_tme<=3' is not accepted*"]
     )
     result.stderr.fnmatch_lines(["*; unknown statistic 'max_tme'; *'max_time'?"])
     flag = f"--smartcollect-{name.replace('_', '-')}"

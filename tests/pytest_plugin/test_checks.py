@@ -37,6 +37,31 @@ def test_the_command_line_beats_the_ini_file(suite, ini):
     assert status("--smartcollect-fail-uncalled") == 1
 
 
+@plain
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--smartcollect-fail-uncalled"],
+        ["--smartcollect-repeat-threshold=10"],
+        ["--smartcollect-compare=base.json", "--smartcollect-compare-fail=25%"],
+    ],
+)
+def test_a_check_without_handlers_fails_the_run(pytester, run, options):
+    pytester.makepyfile("def test_it(): ...\ndef test_more(): ...")
+    assert run("--smartcollect", "--smartcollect-report=base.json").ret == 0
+    result = run(*options, "-q")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["nothing to judge: no handlers were found; *"])
+    result.stdout.no_fnmatch_line("*no regression")
+    result = run(*options, "-k", "test_it")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["not judged, since 1 test deselected: nothing to judge: *"])
+    result = run(*options, "--smartcollect-watch=nothing")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["no handlers found", "--smartcollect-watch (command line): *"])
+    result.stdout.no_fnmatch_line("nothing to judge: *")
+
+
 @pytest.mark.parametrize("pattern", ["users.delete", "shop.users.d*", "*"])
 def test_allowed_handlers_may_stay_uncalled(suite, ini, pattern):
     ini("smartcollect_fail_uncalled = true", "smartcollect_allow_uncalled =", f"  {pattern}")

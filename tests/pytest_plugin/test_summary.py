@@ -100,6 +100,7 @@ def test_a_suite_without_handlers(pytester, run):
     result = run("--smartcollect")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["no handlers found: nothing was registered *; *-watch=PACKAGE"])
+    assert result.ret == 0
 
 
 def test_no_test_calls_a_handler(suite, run):

@@ -191,19 +191,27 @@ def test_functions_and_handlers_together(blog, run):
     ("pattern", "why"),
     [
         ("bolg", "'bolg' matches no imported module; there is no package named 'bolg'"),
-        ("blog.posts.titles", "'*' matches no imported module; did you mean blog.posts:titles[?]"),
-        ("blog:titels", "'blog:titels' matches no function"),
+        (
+            "blog.posts.titles",
+            "'*' matches no imported module; did you mean 'blog.posts:titles'[?]",
+        ),
+        ("blog.post", "'blog.post' matches no imported module; did you mean 'blog.posts'[?]"),
+        (
+            "blog.posts:titels",
+            "'blog.posts:titels' matches no function; did you mean 'blog.posts:titles'[?]",
+        ),
+        ("blog:x", "'blog:x' matches no function"),
         ("math", "'math' matches only functions without Python code: math:acos, *"),
     ],
 )
 def test_a_pattern_that_matches_nothing_fails_the_run(blog, run, pattern, why):
     result = run("--smartcollect-watch=blog", f"--smartcollect-watch={pattern}")
     assert result.ret == 1
-    result.stdout.fnmatch_lines([f"smartcollect_watch: {why}"])
+    result.stdout.fnmatch_lines([f"--smartcollect-watch (command line): {why}"])
     # It may match a module that only other tests import.
     result = run("--smartcollect-watch=blog", f"--smartcollect-watch={pattern}", "-k", "many")
     assert result.ret == 0
-    result.stdout.fnmatch_lines([f"not judged, since *: smartcollect_watch: {why}"])
+    result.stdout.fnmatch_lines([f"not judged, since *: --smartcollect-watch (*): {why}"])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,12 @@ from .growth import Change
 from .profile import Profile
 from .rules import DRIFT, Rule
 
+NOTHING = (
+    "nothing to judge: no handlers were found; register functions with smartswitch, or name their "
+    "package in smartcollect_watch"
+)
+"""The failure of a run without handlers that was to be judged."""
+
 
 @dataclass(frozen=True)
 class Expectations:
@@ -54,6 +60,16 @@ class Expectations:
             or self.fail_uncalled
             or self.repeat_threshold
             or compares
+        )
+
+    def need_handlers(self, has_baseline: bool) -> bool:
+        """Return whether any of the settings would pass only because no handler was found.
+
+        Args:
+            has_baseline: whether the run is compared with a baseline.
+        """
+        return bool(
+            self.fail_uncalled or self.repeat_threshold or (self.compare_fail and has_baseline)
         )
 
 
@@ -110,7 +126,7 @@ def judge(
         The verdict: failures, notes and the comparison.
 
     Example:
-        >>> judge(Profile(), Expectations(fail_uncalled=True)).failures
+        >>> judge(Profile(), Expectations()).failures
         ()
     """
     handlers = profile.handlers
@@ -121,6 +137,8 @@ def judge(
         *(f"unused budget: {one}" for one in unreached(expectations.budgets, handlers)),
     ]
     missed += _uncalled(profile, expectations)
+    if not missed and not handlers and expectations.need_handlers(bool(baseline)):
+        missed = [NOTHING]
     notes = [f"unused test budget: {one}" for one in unreached(expectations.test_budgets, handlers)]
     # In a partial run, the tests that did not run may call what is missing.
     why = partial() if missed else ""

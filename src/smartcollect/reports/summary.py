@@ -52,6 +52,7 @@ class Layout:
         slowest: the number of slowest calls.
         compare: the files, folders and databases of the baseline.
         compare_fail: the rules for regressions from the baseline.
+        watch: the patterns of watched functions.
         options: for attributes of this class, the command-line options that set them. Hints
             mention these options.
     """
@@ -61,6 +62,7 @@ class Layout:
     slowest: int = 5
     compare: tuple[object, ...] = ()
     compare_fail: tuple[Rule, ...] = ()
+    watch: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=lambda: _OPTIONS)
 
 
@@ -100,6 +102,7 @@ class Section(NamedTuple):
     close: bool = False
 
 
+_NOT_COMPARED = "no handler was called in both the baseline and this run"
 NOTHING = (
     "no handlers found: nothing was registered with smartswitch; to watch functions, add "
     "--smartcollect-watch=PACKAGE"
@@ -117,7 +120,8 @@ def sections(
         layout: the settings of the summary.
         whole: whether to cut and leave out nothing.
     """
-    nothing = Section(lines=[NOTHING], essential=True)
+    # A pattern that matches nothing has a line of its own.
+    nothing = Section(lines=["no handlers found" if layout.watch else NOTHING], essential=True)
     if profile is None:
         notes = Section(lines=verdict.notes, tone="warning", essential=True)
         return [notes if verdict.notes else nothing]
@@ -297,7 +301,7 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
         if which:
             lines.append(f"{what}: {_listed([names[name] for name in which], whole)}")
     if not kept and not lines:
-        lines.append("no handler was called in both the baseline and this run")
+        lines.append(_NOT_COMPARED)
     lines += [f"{names[change.name]}: {change.why}" for change in kept if _needs_reason(change)]
     if kept:
         lines += _drifted(found, layout)
@@ -314,6 +318,9 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
     title = f"compared with {_baseline(found, layout)}"
     failed = found.slower_by([rule for rule in layout.compare_fail if rule.field == DRIFT])
     without = f"not judged without {layout.options['compare_fail']}"
+    outcome = "no regression" if layout.compare_fail else ""
+    if not found.changes:
+        outcome = _NOT_COMPARED
     return Section(
         title,
         [
@@ -333,7 +340,7 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
         tone="failure" if found.regressions else "",
         tones=["failure" if change.regression else "" for change in kept],
         essential=bool(found.regressions or found.elsewhere or found.incomplete),
-        brief="" if failed else f"{title}: {'no regression' if layout.compare_fail else without}",
+        brief="" if failed else f"{title}: {outcome or without}",
     )
 
 

@@ -12,13 +12,13 @@ from itertools import dropwhile
 from types import FunctionType
 from typing import Any, NamedTuple
 
-from ..names import HandlerName
+from ..names import HandlerName, did_you_mean
 from ..recording.probe import Probe
 from ..recording.recorder import Recorder
 from ..recording.registry import Handle, lock
 from ..values.containment import is_foreign
 from . import imports, known_packages
-from .definitions import definitions, namespace, natives
+from .definitions import Definition, definitions, namespace, natives
 from .patterns import OWN, Pattern, excludes, parse_all, patterns_of, takes
 
 KIND = "pattern such as 'shop.database'"
@@ -106,14 +106,7 @@ class Watch:
         specification = held.get("__spec__")
         if imports.is_running(specification):
             imports.report_run(specification)
-        try:
-            found = definitions(module, held)
-        except Exception as failure:
-            if is_foreign(failure):
-                raise
-            recorder.rules.snapshot.failures += 1
-            return
-        for name, function in found:
+        for name, function in _definitions(recorder, module):
             fitting = [one for one in self.patterns if one.fits(module, name)]
             self.fitted.update(fitting)
             if fitting and not fitting[-1].excludes and id(function) not in self._handles:
@@ -140,7 +133,7 @@ class Watch:
         for text in self.texts:
             patterns = patterns_of(text)
             if self.fitted.isdisjoint(patterns):
-                yield text, f"{text!r} matches {self._instead(patterns)}"
+                yield text, f"{text!r} matches {self._instead(text)}"
 
     def hopeless(self, text: str) -> str | None:
         """Return the reason if no function can ever match a pattern, or ``None``."""
@@ -149,16 +142,17 @@ class Watch:
             return None
         if any(one.root != one.module or _may_come(one.module) for one in patterns):
             return None
-        return f"{text!r} matches {self._instead(patterns)}"
+        return f"{text!r} matches {self._instead(text)}"
 
-    def _instead(self, patterns: Sequence[Pattern]) -> str:
-        """Return a text about what patterns match that match no Python function."""
+    def _instead(self, text: str) -> str:
+        """Return a text about what a pattern matches that matches no Python function."""
+        patterns = patterns_of(text)
         covered = {name for name in self._modules if any(one.covers(name) for one in patterns)}
         if not covered:
             top = patterns[0].module.partition(".")[0]
             if not known_packages.is_installed(top):
                 return f"no imported module; there is no package named {top!r}"
-            return f"no imported module{_meant(patterns[0])}"
+            return f"no imported module{_meant(text, patterns[0])}"
         native = sorted(
             f"{module}:{name}"
             for module in covered
@@ -167,7 +161,14 @@ class Watch:
         )
         if native:
             return f"only functions without Python code: {', '.join(native[:_SHOWN])}"
-        return "no function"
+        recorder = self._recorder()
+        names = [
+            f"{module}:{name}"
+            for module in covered
+            if recorder is not None
+            for name, _ in _definitions(recorder, module)
+        ]
+        return f"no function{_near(text, names)}"
 
     def _watch(self, recorder: Recorder, name: HandlerName, function: FunctionType) -> None:
         handle = Handle(function, _keep, secondary=True)
@@ -185,6 +186,17 @@ class Watch:
             one.handle.leave(one.probe)
 
 
+def _definitions(recorder: Recorder, module: str) -> list[Definition]:
+    """Return the functions that a module defines; none if the module makes that impossible."""
+    try:
+        return definitions(module, namespace(sys.modules.get(module)))
+    except Exception as failure:
+        if is_foreign(failure):
+            raise
+        recorder.rules.snapshot.failures += 1
+        return []
+
+
 def _may_come(module: str) -> bool:
     """Return whether functions of ``module`` may be imported later."""
     above, _, _ = module.rpartition(".")
@@ -198,12 +210,29 @@ def _may_come(module: str) -> bool:
     return known_packages.is_installed(module)
 
 
-def _meant(pattern: Pattern) -> str:
-    """Return a suggestion if a pattern names a function as if it were a module."""
+def _meant(text: str, pattern: Pattern) -> str:
+    """Return a suggestion if a pattern names a function as a module, or misspells a module."""
     above, _, name = pattern.module.rpartition(".")
     if name in namespace(sys.modules.get(above)) and pattern.name == "*":
-        return f"; did you mean {above}:{name}?"
-    return ""
+        return f"; did you mean '{above}:{name}'?"
+    top = pattern.module.partition(".")[0]
+    loaded = [name for name in list(sys.modules) if type(name) is str]
+    below = [name for name in loaded if name.startswith(f"{top}.")]
+    return _near(text, [*below, *_on_disk(top)])
+
+
+def _near(text: str, known: Sequence[str]) -> str:
+    """Return a suggestion if a pattern looks like a misspelled module, class or function.
+
+    Args:
+        text: the pattern.
+        known: names of modules, or of functions in the syntax of patterns.
+    """
+    if text.startswith("@"):
+        return ""
+    classes = (name.rpartition(".")[0] for name in known if ":" in name)
+    hint = did_you_mean(text, {*known, *(name for name in classes if ":" in name)})
+    return f"; {hint}" if hint else ""
 
 
 def _forget(watch: weakref.ref[Watch], key: int, _: object) -> None:
