@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .checks import whole_number
-from .names import HandlerName
+from .names import NO_HANDLERS, HandlerName
 from .profiles import budgets
 from .reports import tables
 from .storage.rows import Call
@@ -191,6 +191,8 @@ class Assertions:
             return {name: stats}
         called = {name: stats for name, stats in self._handlers().items() if stats.calls}
         if not called:
+            if not self._handlers():
+                raise AssertionError(f"there are no calls to check: {NO_HANDLERS}")
             raise AssertionError("no handler was called, so there are no calls to check")
         return called
 

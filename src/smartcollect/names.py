@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 from .text import printable
 
+NO_HANDLERS = (
+    "no handlers are registered; register functions with smartswitch, or name the functions to "
+    'watch in smartcollect_watch or in collecting("package")'
+)
 _SHOWN = 10
 
 
@@ -100,10 +104,10 @@ def find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
     fitting = [name for name in names if name.fits(wanted)]
     if len(fitting) > 1:
         listed = ", ".join(sorted(repr(name.full) for name in fitting))
-        raise AmbiguousHandler(f"handler: {wanted!r} matches {listed}; use one of these full names")
+        raise AmbiguousHandler(f"{wanted!r} matches {listed}; use one of these full names")
     if fitting:
         return fitting[0]
-    raise UnknownHandler(f"handler: {no_such(names, wanted)}")
+    raise UnknownHandler(no_such(names, wanted))
 
 
 def did_you_mean(wanted: object, known: Iterable[str]) -> str:

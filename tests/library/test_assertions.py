@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from smartswitch import Switcher
 
+import smartcollect
+
 
 @pytest.fixture
 def api(time):
@@ -96,6 +98,14 @@ def test_a_handler_that_was_never_called_fails(api, judge):
 def test_an_unknown_name_fails_with_the_nearest(api, judge):
     with failing("no handler is named 'wrok'; did you mean 'work'"):
         judge(api.collect)
+
+
+def test_no_handlers_at_all():
+    with smartcollect.collecting() as log:
+        pass
+    for judge in (log.assert_no_errors, lambda: log.assert_called("work")):
+        with failing("no handlers are registered; register .*, or name .* in smartcollect_watch"):
+            judge()
 
 
 def test_called(api):

@@ -172,7 +172,8 @@ def test_statistics_of_an_unknown_handler(sw, name, hint):
 
 
 def test_statistics_without_registered_handlers():
-    with pytest.raises(KeyError, match="no handlers are registered"):
+    message = "^no handler is named 'process': no handlers are registered; register functions with "
+    with pytest.raises(KeyError, match=message):
         CollectPlugin().stats("process")
 
 
