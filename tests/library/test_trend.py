@@ -161,6 +161,29 @@ def test_two_handlers_are_too_few_for_drift():
     assert str(Trends(found)) == "no handler changed in 40 runs"
 
 
+@pytest.mark.parametrize(
+    ("runs", "few"),
+    [
+        (5, ", too few to judge (6 are needed for calls, 13 for times)"),
+        (6, ", too few to judge times (13 are needed)"),
+        (12, ", too few to judge times (13 are needed)"),
+        (13, ""),
+    ],
+)
+def test_too_few_runs_to_judge(runs, few):
+    def found(handlers):
+        return Trends(trends(handlers, [0.0] * runs, [""] * runs, list(handlers)))
+
+    known = many(lambda number, run: True, runs=runs, handlers=7)
+    assert str(found(known)) == f"no handler changed in {runs} runs{few}"
+    # That many runs are really needed.
+    changed = next(iter(known.values()))
+    changed.calls[-3:] = [6] * 3
+    changed.times[-3:] = [9 * time for time in changed.times[-3:]]
+    fields = {step.field for step in found(known).steps}
+    assert ("calls" in fields, "steady_time" in fields) == (runs >= 6, runs >= 13)
+
+
 def test_runs_that_did_not_call_a_handler():
     handlers = noisy(60)
     calls = [0] * 20 + [5] * 20 + [0] * 20

@@ -14,6 +14,8 @@ _LEVEL = 20
 """The number of runs before a step that define the level before it."""
 _BLOCK = 10
 """The number of runs that share a rough level, and that must precede a step of times."""
+COUNTED, TIMED = 2 * CONFIRMING, _BLOCK + CONFIRMING
+"""The smallest number of runs in which a step of counts, or of times, can be found."""
 _RECENT = 500
 """The number of latest runs that the noise of a handler is estimated from."""
 _LEAST = math.log(1.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..names import short_names
+from ..profiles.steps import COUNTED, TIMED
 from ..profiles.trend import FEWEST, Step, Trend
 from ..storage.fields import STATISTICS
 from ..text import plural
@@ -17,7 +18,7 @@ class Trends(list[Trend]):
 
     Example:
         >>> print(Trends())
-        no handler changed in 0 runs
+        no handler changed in 0 runs, too few to judge (6 are needed for calls, 13 for times)
     """
 
     @property
@@ -32,7 +33,10 @@ class Trends(list[Trend]):
             note = f"\nnot corrected for the drift of the machine: that needs {FEWEST} handlers"
         if not steps:
             runs = max((len(one.created) for one in self), default=0)
-            return f"no handler changed in {plural(runs, 'run')}{note}"
+            few = f", too few to judge times ({TIMED} are needed)" if runs < TIMED else ""
+            if runs < COUNTED:
+                few = f", too few to judge ({COUNTED} are needed for calls, {TIMED} for times)"
+            return f"no handler changed in {plural(runs, 'run')}{few}{note}"
         names = short_names(one.name for one in self)
         table = tables.table(
             {
