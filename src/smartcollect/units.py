@@ -19,7 +19,7 @@ _SECONDS = {
     "ns": 1e-9,
 }
 _TEXT = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([a-zµμ]+)?\s*")
-ACCEPTED = 'seconds as a number, or text such as "100ms" (units: ns, us, ms, s, min, h, d)'
+ACCEPTED = 'seconds as a number, or text such as "100ms" (units: ns, µs, us, ms, s, min, h, d)'
 
 
 def seconds(value: float | str, name: str = "duration") -> float:

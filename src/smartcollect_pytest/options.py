@@ -429,14 +429,14 @@ def _given(config: pytest.Config, option: Option) -> Iterator[_Given]:
 
 
 def _on(config: pytest.Config, key: str) -> bool:
-    return bool(_ini(config, key))
+    return bool(_ini(config, key, "; use true or false"))
 
 
-def _ini(config: pytest.Config, key: str) -> Any:
+def _ini(config: pytest.Config, key: str, hint: str = "") -> Any:
     try:
         return config.getini(key)
     except (TypeError, ValueError, pytest.UsageError) as error:
-        raise pytest.UsageError(f"{key} (ini file): {error}") from None
+        raise pytest.UsageError(f"{key} (ini file): {error}{hint}") from None
 
 
 def source(config: pytest.Config, name: str, text: str) -> str:

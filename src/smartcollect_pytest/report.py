@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def refusal(path: Path) -> str | None:
     """Return why ``path`` cannot be written, in one line, or ``None`` if it can."""
     if path.suffix.lower() == ".html" and find_spec("jinja2") is None:
-        return "it needs Jinja2; install smartcollect[html]"
+        from smartcollect.reports.html.report import MISSING
+
+        return MISSING
     if path.is_dir():
         return "it is a directory; give a file name"
     folder = next(parent for parent in path.parents if parent.exists())

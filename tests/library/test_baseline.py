@@ -224,6 +224,7 @@ def test_load(tmp_path):
         (None, "the file cannot be read: No such file"),
         ("", "the file is not valid JSON, or is cut off"),
         ('{"schema": "smartcollect/pro', "the file is not valid JSON, or is cut off"),
+        ("SQLite format 3\0\x10", r"a SQLite database; use its URL, sqlite:////.*/old\.json$"),
         ("[" * 100_000, "the file is not valid JSON: nested too deep"),
         ('{"schema": NaN}', "NaN is not a valid number"),
         ("\udcff", "the file is not valid JSON, or is cut off"),

@@ -22,11 +22,11 @@ def test_each_statistic_can_be_limited(field):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is not a budget"),
+        ("", "write a handler, then limits with <="),
         ("users.*", "users.*: the budget has no limit; add one"),
-        ("users.* calls", "is not a budget"),
-        ("users.* calls<3", "is not a budget"),
-        ("users.* calls<=", "is not a budget"),
+        ("users.* calls", "write a handler, then limits with <="),
+        ("users.* calls<3", "write a handler, then limits with <="),
+        ("users.* calls<=", "write a handler, then limits with <="),
         ("users.* calls<=x", "calls must be a whole number, zero or more, not 'x'"),
         ("users.* calls<=-1", "calls must be a whole number, zero or more, not '-1'"),
         ("users.* calls<=1.5", "calls must be a whole number, zero or more, not '1.5'"),

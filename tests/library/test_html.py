@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 pytest.importorskip("jinja2")
 
 from smartcollect import HandlerName, Profile
-from smartcollect.profiles import Expectations, Verdict, judge
+from smartcollect.profiles import Expectations, Verdict, judge, parse_rule
 from smartcollect.reports.html import html
 from smartcollect.reports.html.pictures import histogram, trend
 
@@ -187,10 +187,21 @@ def test_a_run_that_did_not_pass_is_not_green(made, judged, kind, told):
 
 
 def test_without_an_expectation_a_run_is_not_judged():
-    judged = judge(reported.profile(), Expectations(), reported.profile())
-    page = html(replace(reported.profile(), tests={}), judged)
-    assert '<section id="verdict" class="unjudged"' in page
-    assert '<h2 id="verdict-title">This run was not judged</h2>' in page
+    for expected, machine, why in (
+        (Expectations(), {}, "no budget or other limit is set"),
+        (
+            Expectations(compare_fail=(parse_rule("25%"),)),
+            {"cpu": "Z80"},
+            "the baseline comes from a different machine",
+        ),
+    ):
+        run = reported.profile()
+        assert run.run is not None
+        before = replace(run, run=run.run._replace(machine={**run.run.machine, **machine}))
+        judged = judge(run, expected, before)
+        page = html(replace(run, tests={}), judged, expectations=expected)
+        assert '<section id="verdict" class="unjudged"' in page
+        assert f'<h2 id="verdict-title">Nothing was judged: {why}</h2>' in page
 
 
 def test_all_of_many_reasons_are_listed():
@@ -287,7 +298,7 @@ def test_without_jinja_the_error_says_what_to_install():
         "html(Profile())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "the HTML report needs Jinja2; install smartcollect[html]" in done.stderr
+    assert "No module named 'jinja2'; install smartcollect[html]" in done.stderr
 
 
 def test_a_report_needs_neither_pytest_nor_smartswitch():

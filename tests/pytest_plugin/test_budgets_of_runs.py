@@ -328,7 +328,7 @@ def test_bad_budgets_are_usage_errors(suite, name):
     result = suite.runpytest_subprocess(f"{flag}=users.* calls")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        [f"ERROR: {flag} (command line): 'users.* calls' is not accepted; *is not a budget*"]
+        [f"ERROR: {flag} (command line): 'users.* calls' is not accepted; write a *with <=*"]
     )
 
 

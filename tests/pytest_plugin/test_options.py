@@ -43,7 +43,7 @@ def test_a_bad_switch_in_the_ini_file(suite):
     suite.makeini("[pytest]\nsmartcollect = perhaps")
     result = suite.runpytest()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: smartcollect (ini file): *perhaps*"])
+    result.stderr.fnmatch_lines(["ERROR: smartcollect (ini file): *perhaps*; use true or false"])
 
 
 def test_options_in_the_ini_file(suite, run):

@@ -244,4 +244,4 @@ def test_the_error_for_a_missing_library_says_what_to_install():
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert "ModuleNotFoundError" in done.stderr
-        assert "pip install 'smartcollect[database]'" in done.stderr
+        assert "; install smartcollect[database]" in done.stderr

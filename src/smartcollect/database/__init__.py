@@ -4,5 +4,5 @@ try:
     import sqlalchemy as sqlalchemy
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "a database needs SQLAlchemy: pip install 'smartcollect[database]'", name=error.name
+        "No module named 'sqlalchemy'; install smartcollect[database]", name=error.name
     ) from None

@@ -176,7 +176,7 @@ def _checked(url: str | URL) -> URL:
             import_module("psycopg")
         except ImportError as error:
             raise ModuleNotFoundError(
-                f"{shown} needs psycopg: pip install 'smartcollect[database]' ({error})",
+                f"{shown}: {error}; install smartcollect[database]",
                 name="psycopg",
             ) from None
         return made

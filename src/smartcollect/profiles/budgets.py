@@ -100,12 +100,12 @@ def parse_budget(text: str) -> Budget:
     fields, signs = parts[0::3], parts[1::3]
     if not pattern or len(parts) % 3 or any(sign != "<=" for sign in signs):
         raise ValueError(
-            f"{text!r} is not a budget; write a handler, then limits such as max_time<=100ms"
+            "write a handler, then limits with <=, such as users.* max_time<=100ms calls<=3"
         )
     limits: dict[str, str] = {}
     for field, value in zip(fields, parts[2::3], strict=True):
         if field in limits:
-            raise ValueError(f"{text!r} limits {field} twice; keep one limit")
+            raise ValueError(f"the budget limits {field} twice; keep one limit")
         limits[field] = value
     return budget(pattern, limits)
 

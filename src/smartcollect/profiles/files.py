@@ -14,6 +14,8 @@ from .document import Tests
 from .lines import take
 from .profile import Profile
 
+_SQLITE = b"SQLite format 3\0"
+
 
 def load(path: str | os.PathLike[str]) -> Profile:
     """Return the profile in a report file, or in a file with the result of `Profile.to_dict`.
@@ -35,9 +37,14 @@ def read_report(path: str | os.PathLike[str]) -> Profile:
         ValueError: as for `load`, but the message does not name the file.
     """
     try:
-        document, tests = _read(Path(path).read_bytes().decode("utf-8-sig"))
+        content = Path(path).read_bytes()
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror}") from None
+    if content.startswith(_SQLITE):
+        url = f"sqlite:///{Path(path).as_posix()}"
+        raise ValueError(f"the file is a SQLite database; use its URL, {url}")
+    try:
+        document, tests = _read(content.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError("the file is not valid JSON: nested too deep") from None
     except ValueError as error:

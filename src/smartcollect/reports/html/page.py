@@ -76,9 +76,8 @@ class Page:
 
     def _unfailed(self, verdict: Verdict) -> tuple[str, str]:
         """Return the kind and the text of the status of a run that does not fail."""
-        is_judged = self._material.verdict is not None and self._material.expectations.judge_any(
-            verdict.comparison
-        )
+        expectations, found = self._material.expectations, verdict.comparison
+        is_judged = self._material.verdict is not None and expectations.judge_any(found)
         if self.profile.incomplete:
             what = "This run is incomplete, but passes so far" if is_judged else ""
             return "incomplete", what or "This run is incomplete"
@@ -86,8 +85,13 @@ class Page:
             return "unjudged", "No handler was called"
         if verdict.partial:
             return "incomplete", "Only a part of the suite ran, and it passes"
-        if not is_judged:
+        if self._material.verdict is None:
             return "unjudged", "This run was not judged"
+        if not is_judged:
+            why = "no budget or other limit is set"
+            if expectations.compare_fail and found is not None and found.elsewhere:
+                why = "the baseline comes from a different machine"
+            return "unjudged", f"Nothing was judged: {why}"
         return "passed", "This run passes"
 
     def totals(self) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ from .tests import packed
 if TYPE_CHECKING:
     import jinja2
 
-MISSING = "the HTML report needs Jinja2; install smartcollect[html]"
+MISSING = "No module named 'jinja2'; install smartcollect[html]"
 _TEMPLATES = "templates"
 
 
@@ -44,7 +44,7 @@ def html(
         profile: the profile of the run.
         verdict: the verdict on the run. Without one, the page says that the run was not judged.
         expectations: the expectations behind the verdict. The page shows their budgets. Without
-            any, the page says that the run was not judged.
+            any, the page says that nothing was judged.
         trends: the trends of handlers over the last runs, as `History.trend` returns them.
         compared_with: the names to show for the baseline of the verdict's comparison.
 
