@@ -109,6 +109,24 @@ def test_other_ways_to_run_part_of_the_suite(suite, arguments, why):
     result.stdout.fnmatch_lines([f"not judged, since {why}: {UNCALLED}*shop.users.delete"])
 
 
+@plain
+def test_exceptions_that_match_no_handler(suite, run, ini):
+    ini(
+        "smartcollect_fail_uncalled = true",
+        "smartcollect_allow_uncalled =\n  users.delete\n  users.delte",
+        "smartcollect_repeat_threshold = 1000",
+        "smartcollect_allow_repeats = indx>users.show",
+    )
+    lines = [
+        "allow_uncalled: no handler is named 'users.delte'; did you mean 'users.delete'[?]",
+        "allow_repeats: no handler is named 'indx'; did you mean 'index'[?]",
+    ]
+    result = run("--smartcollect")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(lines, consecutive=True)
+    run("--smartcollect", "test_one.py").stdout.no_fnmatch_line(lines[0])
+
+
 DROPPED = {
     "items": """
         def pytest_collection_modifyitems(items):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ..names import no_such
 from ..storage.fields import STATISTICS
 from ..storage.findings import Repeat
 from .budgets import Budget, Violation, over, unreached
@@ -140,18 +141,20 @@ def judge(
     if not missed and not handlers and expectations.need_handlers(bool(baseline)):
         missed = [NOTHING]
     notes = [f"unused test budget: {one}" for one in unreached(expectations.test_budgets, handlers)]
+    unknown = list(_unknown(profile, expectations))
     # In a partial run, the tests that did not run may call what is missing.
-    why = partial() if missed else ""
+    why = partial() if missed or unknown else ""
     if why:
         notes += [f"not judged, since {why}: {one}" for one in missed]
     else:
         failures += missed
+        notes += unknown
     repeated = list(_repeated(profile, expectations))
     failures += (_repeats(one, expectations.repeat_threshold) for one in repeated)
     verdict = Verdict(
         over_budget=tuple(over_budget),
         repeated=tuple(repeated),
-        partial=why,
+        partial=why if missed else "",
         unjudged=len(missed) if why else 0,
     )
     if not isinstance(baseline, Profile) and not baseline:
@@ -189,6 +192,20 @@ def _uncalled(profile: Profile, expectations: Expectations) -> Iterator[str]:
     ]
     if names:
         yield f"never called: {', '.join(names)}"
+
+
+def _unknown(profile: Profile, expectations: Expectations) -> Iterator[str]:
+    """Yield a note for each pattern in an exception that matches no handler."""
+    uncalled = expectations.allow_uncalled if expectations.fail_uncalled else ()
+    repeats = expectations.allow_repeats if expectations.repeat_threshold else ()
+    allowed = {
+        "allow_uncalled": uncalled,
+        "allow_repeats": [one for pair in repeats for one in pair],
+    }
+    for setting, patterns in allowed.items():
+        for pattern in dict.fromkeys(patterns):
+            if profile.handlers and not any(name.like(pattern) for name in profile.handlers):
+                yield f"{setting}: {no_such(profile.handlers, pattern)}"
 
 
 def _repeated(profile: Profile, expectations: Expectations) -> Iterator[Repeat]:
