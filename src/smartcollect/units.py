@@ -125,6 +125,16 @@ def percent(value: float) -> str:
     return f"{value * 100:.3g} %"
 
 
+def probability(value: float) -> str:
+    """Return text for a probability, to four digits.
+
+    Example:
+        >>> probability(0.0123), probability(1e-9)
+        ('0.0123', '<0.0001')
+    """
+    return "<0.0001" if value < 0.00005 else f"{value:.4f}"
+
+
 def moment(value: float) -> str:
     """Return text for Unix seconds, in UTC.
 

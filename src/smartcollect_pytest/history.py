@@ -132,5 +132,6 @@ class History:
             number = self._history.add(profile, regressed)
         except FAILURES as error:
             return verdict.failing(f"{url}: this run was not added: {reason(error)}"), ""
-        note = "; it became slower, so no later run is compared with it" if regressed else ""
+        why = "; this run was slower than allowed, so later runs are not compared with it"
+        note = why if regressed else ""
         return verdict, f"added smartcollect run {number:,} to {url}{note}"

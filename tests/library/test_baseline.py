@@ -71,7 +71,7 @@ def test_a_regression_is_shown_with_its_ratio_and_p():
     assert (same.name, same.regression, same.ratio) == (B, False, 1)
     assert same.p == pytest.approx(1)
     assert slow.why.startswith(
-        "+200 % (20 % allowed), 500 ms more, p = 0.0000, 20 calls before, 20 now"
+        "+200 % (20 % allowed), 500 ms more, p < 0.0001, 20 calls before, 20 now"
     )
     assert same.why == "+0 %, 20 % allowed"
 
@@ -119,7 +119,7 @@ def test_growth_below_a_tenth_of_a_millisecond_is_not_a_regression():
     assert regressions(old, profile(a=[0.00019] * 20)) == []
     assert regressions(old, profile(a=[0.00021] * 20)) == [("a", "avg_time")]
     (change,) = compare(old, profile(a=[0.00019] * 20), [SLOWER]).changes
-    assert change.why == "+90 %, but less than 100 µs more"
+    assert change.why == "+90 %, but by less than 100 µs"
 
 
 def test_counts_are_exact():
@@ -242,6 +242,12 @@ def test_load_rejects_other_files_in_one_line(tmp_path, text, message):
         load(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_growth_just_over_the_limit_shows_why_it_fails():
+    old, new = profile(a=[0.01] * 1000), profile(a=[0.01] * 1254)
+    (change,) = compare(old, new, [parse("calls:25%")]).changes
+    assert (change.regression, change.why) == (True, "+25.4 %, 25 % allowed")
 
 
 def test_an_error_rate_that_grew_is_a_regression():

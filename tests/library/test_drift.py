@@ -144,7 +144,7 @@ def few(number, factor=1.0):
 def test_four_handlers_are_too_few_for_drift():
     found = compare(few(4), few(4, 1.5), [RULE])
     assert found.drift == (1, 1, 4, 0)
-    assert str(found.drift) == "4 handlers can show the drift of the machine, 5 are needed"
+    assert str(found.drift) == "measuring it takes 5 handlers that compute, this run has 4"
     assert len(found.regressions) == 4
     assert compare(few(5), few(5, 1.5), [RULE]).regressions == ()
 
@@ -177,7 +177,7 @@ def test_drift_fails_a_run_only_with_a_rule_for_it(text, fails):
 def test_an_unknown_drift_is_not_judged():
     verdict = judge(few(3, 3.0), Expectations(compare_fail=(parse_rule("drift:20%"),)), few(3))
     assert verdict.failures == ()
-    assert verdict.notes[0].startswith("drift:20% is not judged: 3 handlers can show")
+    assert verdict.notes[0].startswith("drift:20% is not judged: measuring it takes 5 handlers")
 
 
 def test_counts_do_not_drift():

@@ -85,7 +85,7 @@ _OPTIONS = {"rows": "smartcollect compare --rows", "compare_fail": "--compare-fa
     type=DURATION,
     default="0.1ms",
     show_default=True,
-    help="Ignore growths of a time by less than DURATION.",
+    help="Ignore increases of a time that are smaller than DURATION.",
 )
 @click.option(
     "--history",
@@ -150,5 +150,6 @@ def _add(url: str, profile: Profile, verdict: Verdict) -> str:
         if kept.has(profile):
             return f"{shown(url)}: this run was already added"
         number = kept.add(profile, regressed)
-    note = "; it became slower, so no later run is compared with it" if regressed else ""
+    why = "; this run was slower than allowed, so later runs are not compared with it"
+    note = why if regressed else ""
     return f"added run {number:,} to {shown(url)}{note}"

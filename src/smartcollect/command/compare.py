@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     type=DURATION,
     default="0.1ms",
     show_default=True,
-    help="Ignore growths of a time by less than DURATION.",
+    help="Ignore increases of a time that are smaller than DURATION.",
 )
 @FORMAT
 @ROWS

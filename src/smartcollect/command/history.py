@@ -108,9 +108,7 @@ def prune(url: str, keep: int | None, before: str | None, dry_run: bool) -> None
     from ..text import plural
 
     if keep is None and before is None:
-        raise click.UsageError(
-            "nothing says which runs to delete; use --keep N, --before TIME, or both"
-        )
+        raise click.UsageError("say which runs to delete: use --keep N, --before TIME, or both")
     with _opened(url) as kept:
         deleted = kept.prune_runs(before, keep, dry_run)
     say(f"{plural(deleted, 'run')} {'would be deleted' if dry_run else 'deleted'}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..names import HandlerName
 from ..storage.fields import STATISTICS, Kind
 from ..text import plural
-from ..units import duration, percent
+from ..units import duration, percent, probability
 from .drift import Drift
 from .growth import Change, Growth
 from .machine import differences
@@ -184,7 +185,7 @@ class _Judge:
             return change
         # A change within the strictest rule is within all of them.
         rule = min(rules, key=lambda rule: rule.percent)
-        grown, allowed = _signed(change.ratio), f"{rule.percent:g} % allowed"
+        grown, allowed = _signed(change.ratio, rule.percent), f"{rule.percent:g} % allowed"
         if not change.before and change.after:
             grown = "up from 0"
         if STATISTICS[field].kind is not Kind.TIME:
@@ -198,7 +199,7 @@ class _Judge:
         more_calls = self._growth.more_calls(change.name)
         if STATISTICS[field].sums and more_calls > rule.allowed and _more(change) >= self._minimum:
             # A sum grows with the number of calls. That number is exact and needs no test.
-            why = f"{grown} ({allowed}), {_signed(more_calls)} calls"
+            why = f"{grown} ({allowed}), {_signed(more_calls, rule.percent)} calls"
             return change._replace(regression=True, why=why)
         doubt = self._doubt(change, field, rule)
         if doubt:
@@ -210,7 +211,7 @@ class _Judge:
     def _doubt(self, change: Change, field: str, rule: Rule) -> str:
         """Return why a growth over the limit is not a regression; ``""`` if it is a regression."""
         if _more(change) < self._minimum:
-            return f"less than {duration(self._minimum)} more"
+            return f"by less than {duration(self._minimum)}"
         if change.p is not None and change.p > SIGNIFICANT:
             return f"may be chance: {self._evidence(change)}"
         if change.spread is None and field in (BEST, "p50_time"):
@@ -225,10 +226,12 @@ class _Judge:
         if change.spread is not None:
             number = self._growth.runs(change.name)
             runs = f"{number} earlier runs with a spread of {percent(change.spread)}, "
-        return f"p = {change.p:.4f}, {runs}{plural(then, 'call')} before, {now:,} now"
+        p = "" if change.p is None else f"p = {probability(change.p)}, ".replace("= <", "< ")
+        return f"{p}{runs}{plural(then, 'call')} before, {now:,} now"
 
 
 _TOO_FEW = "too few to judge"
+_DIGITS = 3
 
 
 def _too_few(change: Change) -> bool:
@@ -240,8 +243,13 @@ def _more(change: Change) -> float:
     return (change.ratio - 1) * change.before if change.before else change.after
 
 
-def _signed(ratio: float) -> str:
-    return f"{(ratio - 1) * 100:+,.0f} %"
+def _signed(ratio: float, limit: float = math.inf) -> str:
+    """Return a growth in whole percent, with the digits that show that it is over the limit."""
+    growth = (ratio - 1) * 100
+    digits = 0
+    while growth > limit >= round(growth, digits) and digits < _DIGITS:
+        digits += 1
+    return f"{growth:+,.{digits}f} %"
 
 
 def _differences(old: Profile, new: Profile) -> tuple[str, ...]:

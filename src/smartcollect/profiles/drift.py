@@ -6,8 +6,6 @@ from collections.abc import Collection
 from statistics import median
 from typing import NamedTuple
 
-from ..text import plural
-
 _ENOUGH = 5
 COMPUTES, _WAITS = 0.5, 0.25
 _LEAST = 0.01
@@ -51,8 +49,9 @@ class Drift(NamedTuple):
             known.append(f"{self.waiting:.2f} times as long to wait ({self.waiters} handlers)")
         if known:
             return f"this run took {' and '.join(known)}"
-        handlers = plural(max(self.computers, self.waiters), "handler")
-        return f"{handlers} can show the drift of the machine, {_ENOUGH} are needed"
+        kind = "compute" if self.computers >= self.waiters else "wait"
+        most = max(self.computers, self.waiters)
+        return f"measuring it takes {_ENOUGH} handlers that {kind}, this run has {most}"
 
     @property
     def is_known(self) -> bool:

@@ -16,7 +16,7 @@ from ..profiles.rules import DRIFT, Rule
 from ..profiles.verdict import Verdict
 from ..storage.fields import STATISTICS, Kind, named
 from ..text import one_line, plural, short_path
-from ..units import duration
+from ..units import duration, probability
 from ..values.arguments import without_objects
 from .columns import STATISTIC_COLUMNS
 from .headlines import Names, bar, headlines, percent, shares
@@ -332,7 +332,7 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
                 "ratio": "∞" if math.isinf(change.ratio) else f"{change.ratio:.2f}",
                 "judged": "regression" if change.regression else "",
                 **({"spread": _spread(change)} if found.has_spread else {}),
-                "p": "" if change.p is None else f"{change.p:.4f}",
+                "p": "" if change.p is None else probability(change.p),
             }
             for change in kept
         ],

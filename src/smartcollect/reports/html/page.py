@@ -13,7 +13,7 @@ from ...profiles.parts import SLOWEST
 from ...profiles.verdict import Verdict
 from ...storage.fields import STATISTICS
 from ...text import plural
-from ...units import duration, moment
+from ...units import duration, moment, probability
 from . import pictures
 from .cells import Cell, Labels, Table, count, raised, repeated, slow, statistic, test
 from .first_looks import Look, first_looks
@@ -274,7 +274,7 @@ def _changed(one: Change, spread: bool) -> list[Cell]:
         Cell(show(one.before), "number"),
         Cell(show(one.after), "number"),
         Cell("∞" if isinf(one.ratio) else f"{one.ratio:.2f}", "number"),
-        Cell("" if one.p is None else f"{one.p:.4f}", "number"),
+        Cell("" if one.p is None else probability(one.p), "number"),
         Cell(f"regression{why}", "bad") if one.regression else Cell(one.why),
     ]
     if spread:
