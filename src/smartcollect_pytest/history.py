@@ -55,11 +55,15 @@ class History:
 
     def _load(self, path: Path) -> None:
         from smartcollect.profiles.files import load_runs
+        from smartcollect.text import short_path
 
         try:
             self._files += load_runs(path)
         except ValueError as error:
-            raise options.refuse(self._config, self._given, "compare", path, str(error)) from None
+            why = str(error)
+            if path.suffix == ".json" and not path.exists():
+                why += f"; write it first with --smartcollect-report={short_path(path)}"
+            raise options.refuse(self._config, self._given, "compare", path, why) from None
 
     def baseline(self, profile: Profile) -> tuple[list[Profile], list[str]]:
         """Return the runs to compare with, and errors from reading databases.

@@ -137,7 +137,10 @@ def test_an_incomplete_baseline(timed, pytester):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "the file cannot be read: No such file or directory"),
+        (
+            None,
+            "the file cannot be read: No such file *; write it first with *-report=old.json",
+        ),
         ("{", "the file is not valid JSON, or is cut off: *"),
         ("{}", "not a smartcollect/profile; use a report*"),
         (
