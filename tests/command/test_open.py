@@ -88,4 +88,5 @@ def test_html_of_a_comparison(written, smartcollect):
     assert "old.json" in result.stdout
     result = smartcollect("compare", "old.json", "new.json", "--format=html")
     assert result.exit_code == 0
-    assert '<h2 id="verdict-title">This run was not judged</h2>' in result.stdout
+    why = "no budget or other limit is set"
+    assert f'<h2 id="verdict-title">Nothing was judged: {why}</h2>' in result.stdout
