@@ -124,7 +124,10 @@ def did_you_mean(wanted: object, known: Iterable[str]) -> str:
 def no_such(names: Iterable[HandlerName], wanted: str) -> str:
     """Return an error text: no handler fits ``wanted``, with a similar name or known names."""
     fits = "matches" if any(map(wanted.__contains__, "*?[")) else "is named"
-    return f"no handler {fits} {wanted!r}; {hint(names, wanted)}"
+    names = list(names)
+    return f"no handler {fits} {wanted!r}" + (
+        f"; {hint(names, wanted)}" if names else f": {NO_HANDLERS}"
+    )
 
 
 def hint(names: Iterable[HandlerName], wanted: str, state: str = "registered") -> str:
