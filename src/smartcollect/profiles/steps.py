@@ -71,7 +71,7 @@ def count_steps(counts: Sequence[float]) -> Iterator[Found]:
         first = max(start, index - _LEVEL)
         # With enough runs, allow a single different run, which makes two changes.
         unsteady = changes[index - 1] - changes[first]
-        if index - first < CONFIRMING or unsteady > (2 if index - first >= 15 else 0):
+        if unsteady > (2 if index - first >= 15 else 0):
             continue
         before = mode(counts[max(first, index - _BLOCK) : index])
         if before != after:

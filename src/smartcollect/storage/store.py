@@ -239,8 +239,6 @@ class Store:
             elapsed: seconds of the call.
             own: seconds of the call outside other recorded calls.
         """
-        if counted.full == 1:
-            self.notice(counted)
         if start > counted.last:
             counted.last = start
         counted.nested.append((elapsed, own))
