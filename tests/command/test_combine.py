@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,22 @@ def test_the_result_keeps_what_the_runs_of_shards_share(written, smartcollect):
     assert load("whole.json").run.revision is None
 
 
+def test_shards_keep_the_versions_that_they_share(written, smartcollect):
+    def made(number, machine, **versions):
+        profile = profile_of({"get": [0.1]}, created=number, machine=machine)
+        run = profile.run._replace(versions=versions)
+        return written(f"{number}.json", replace(profile, run=run))
+
+    files = (
+        made(1, MACHINE, pytest="9.0", xdist="3.8", numpy="2.0"),
+        made(2, {**MACHINE, "gpu": "none"}, pytest="9.0", xdist="3.9"),
+    )
+    assert smartcollect("combine", *files, "-o", "whole.json").exit_code == 0
+    run = load("whole.json").run
+    assert dict(run.versions) == {"pytest": "9.0"}
+    assert run.machine["mixed"] == "gpu: none, unknown"
+
+
 def test_tests_in_two_shards_cause_a_warning(written, smartcollect):
     same = {f"test_{number}": "get" for number in range(3)}
     written("shard-2.json", {"get": [0.1] * 3}, tests=same)
@@ -138,6 +155,11 @@ def test_tests_in_two_shards_cause_a_warning(written, smartcollect):
         "test_0 (shard-2.json, shard-2-again.json)\n"
     )
     assert load("whole.json").tests["test_0"]["call"].duration == 1.0
+    one = profile_of({"get": [0.1]}, tests={"test_x": "get"})
+    other = profile_of({"get": [0.1]}, created=2.0, tests={"test_x": "get", "test_y": "get"})
+    assert combine([Shard("a", one), Shard("b", other)]).notes == (
+        "1 test is in more than one shard and counted each time, such as test_x (a, b)",
+    )
 
 
 @pytest.mark.parametrize(

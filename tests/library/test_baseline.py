@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -53,7 +55,18 @@ def test_parse(text, rule):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "%", "avg_time", "avg_time:", "avg_time:x%", "-1%", "speed:20%", "calls:nan", ":20%"],
+    [
+        "",
+        "%",
+        "avg_time",
+        "avg_time:",
+        "avg_time:x%",
+        "-1%",
+        "inf%",
+        "speed:2%",
+        "calls:nan",
+        ":20%",
+    ],
 )
 def test_invalid_rules(text):
     with pytest.raises(ValueError, match=r"write PERCENT% or FIELD:PERCENT%, such as 25%"):
@@ -99,6 +112,18 @@ def test_noise_is_not_a_regression():
     assert change.why.startswith("+100 %, but may be chance: p = 0.")
 
 
+@pytest.mark.parametrize("rule", ["20%", "p50_time:20%"])
+@pytest.mark.parametrize(("quickest", "found"), [(1.0, []), (1.1, []), (1.22, ["a"])])
+def test_all_quartiles_must_grow_if_there_are_few_runs(rule, quickest, found):
+    old, new = profile(a=[0.01] * 20), profile(a=[0.01 * quickest] * 8 + [0.02] * 12)
+    (change,) = compare(old, new, [parse(rule)]).changes
+    assert ["a"] * change.regression == found
+    doubt = "but not all calls are slower: one quartile changed by +"
+    assert (doubt in change.why) == (not found)
+    # A mean grows with some of the calls.
+    assert regressions(old, new, parse("avg_time:20%")) == [("a", "avg_time")]
+
+
 @pytest.mark.parametrize(("then", "now"), [(2, 20), (20, 2), (1, 1)])
 def test_two_calls_are_too_few_to_judge(then, now):
     found = compare(profile(a=[0.01] * then), profile(a=[0.03] * now), [SLOWER])
@@ -134,8 +159,31 @@ def test_counts_are_exact():
 
 def test_more_calls_make_the_total_a_regression():
     old, new = profile(a=[0.01] * 10), profile(a=[0.01] * 20)
-    assert regressions(old, new, parse("total_time:20%")) == [("a", "total_time")]
+    (change,) = compare(old, new, [parse("total_time:20%")]).changes
+    assert change.regression
+    assert change.why == "+100 % (20 % allowed), +100 % calls"
     assert regressions(old, new, parse("avg_time:20%")) == []
+
+
+def test_a_larger_total_of_as_many_calls_may_be_chance():
+    old, new = profile(a=[0.01] * 20), profile(a=[*[0.01] * 19, 0.21])
+    (change,) = compare(old, new, [parse("total_time:20%")]).changes
+    assert not change.regression
+    assert change.why.startswith("+100 %, but may be chance: p = 0.")
+
+
+def test_of_several_rules_for_a_statistic_the_strictest_counts():
+    old, new = profile(a=[0.01] * 10), profile(a=[0.01] * 13)
+    rules = [parse(f"calls:{percent}%") for percent in (50, 20, 40)]
+    (change,) = compare(old, new, rules).changes
+    assert (change.why, change.regression) == ("+30 %, 20 % allowed", True)
+
+
+def test_errors_that_are_new():
+    old, new = profile(a=[0.01] * 10), profile(a=[0.01] * 10)
+    new.handlers[A].errors = 1
+    (change,) = compare(old, new, [parse("errors:10%")]).changes
+    assert (change.why, change.regression) == ("up from 0, 10 % allowed", True)
 
 
 def test_each_rule_has_its_rows_and_regressions_come_first():
@@ -148,7 +196,8 @@ def test_each_rule_has_its_rows_and_regressions_come_first():
         (A, "max_time"),
         (A, "avg_time"),
     ]
-    assert [change.field for change in compare(old, new).changes] == ["p50_time"] * 2
+    without_rules = compare(old, new).changes
+    assert [(change.field, change.why) for change in without_rules] == [("p50_time", "")] * 2
 
 
 def test_handlers_that_were_added_and_removed():
@@ -168,6 +217,30 @@ def test_a_different_machine_does_not_fail_the_run(run):
         assert found.elsewhere == ("a report does not name its machine",)
     else:
         assert found.elsewhere == (f"cpu: other before, {HERE.machine['cpu']} now",)
+
+
+def test_incomplete_runs_of_another_machine_are_compared_if_there_are_no_others():
+    elsewhere = HERE._replace(machine={**HERE.machine, "cpu": "other"})
+    old = replace(profile(a=[0.01] * 20, run=elsewhere), incomplete=("interrupted",))
+    found = compare([old], profile(a=[0.03] * 20), [SLOWER])
+    assert (found.runs, found.incomplete, found.regressions) == (1, ("interrupted",), ())
+    assert found.changes[0].ratio == pytest.approx(3)
+
+
+def test_a_property_that_only_one_machine_has():
+    found = compare(
+        profile(run=HERE._replace(machine={"cpu": "x", "gpu": "y"})),
+        profile(run=HERE._replace(machine={"cpu": "x", "disk": "z"})),
+    )
+    assert found.elsewhere == ("disk: unknown before, z now", "gpu: y before, unknown now")
+
+
+def test_the_processor_is_the_one_that_linux_reports(monkeypatch):
+    text = "processor\t: 0\nmodel name\t: Xeon 3 \nstepping\t: 7\n"
+    asked = []
+    monkeypatch.setattr("pathlib.Path.read_text", lambda path, *_: asked.append(path) or text)
+    assert fingerprint()["cpu"] == "Xeon 3"
+    assert list(map(str, asked)) == [str(Path("/proc/cpuinfo"))]
 
 
 def test_the_ratio_to_a_time_of_zero():

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from smartcollect import HandlerName, HandlerStats
+from smartcollect import HandlerName, HandlerStats, Profile
+from smartcollect.profiles import Expectations, judge
 from smartcollect.profiles.budgets import LIMITED, budget, over, unreached
 from smartcollect.profiles.budgets import parse_budget as parse
 from smartcollect.storage.histogram import bucket_of
@@ -92,8 +93,10 @@ def test_an_earlier_rank_overrides_later_ranks(handlers):
 
 
 def test_unreached(handlers):
-    assert unreached([parse("a calls<=5"), parse("idle calls<=0")], handlers) == []
-    assert lines(unreached([parse("idle calls<=5"), parse("aidle calls<=0")], handlers)) == [
+    reached = [parse("a calls<=5"), parse("idle calls<=0")]
+    assert unreached(reached, handlers) == []
+    found = unreached([*reached, parse("idle calls<=5"), parse("aidle calls<=0")], handlers)
+    assert lines(found) == [
         "idle was never called; the budget is idle calls<=5",
         (
             "aidle was never called; the budget is aidle calls<=0; no handler is named 'aidle'; "
@@ -102,6 +105,26 @@ def test_unreached(handlers):
     ]
     (line,) = lines(unreached([parse("boks.* calls<=1")], handlers))
     assert "; no handler matches 'boks.*'; registered: a, " in line
+
+
+def test_a_run_over_budget_fails_with_the_largest_excess_first(handlers):
+    budgets = parse("b calls<=0"), parse("* max_time<=1s"), parse("a max_time<=0.5s calls<=0")
+    verdict = judge(Profile(handlers), Expectations(budgets=budgets))
+    assert verdict.failures == (
+        "over budget: a: calls is 1, the budget is 0",
+        "over budget: b: calls is 1, the budget is 0",
+        "over budget: a: max_time is 2.00 s, the budget is 500 ms",
+        "over budget: a: max_time is 2.00 s, the budget is 1.00 s",
+        "over budget: b: max_time is 2.00 s, the budget is 1.00 s",
+    )
+
+
+def test_an_unused_budget_of_tests_is_a_note(handlers):
+    unused = parse("aidle calls<=5")
+    verdict = judge(Profile(handlers), Expectations(test_budgets=(parse("a calls<=5"), unused)))
+    assert verdict.failures == ()
+    (note,) = verdict.notes
+    assert note.startswith("unused test budget: aidle was never called; the budget is aidle calls")
 
 
 @pytest.mark.parametrize("limit", ["10%", "0.1", 0.1, " 10 % "])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import json
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from smartswitch import Switcher
 
 from smartcollect import Profile, collecting, merge
-from smartcollect.profiles import Verdict, compare, load
+from smartcollect.profiles import Verdict, compare, load, schema
 from smartcollect.profiles import parse_rule as parse
 from smartcollect.profiles.budgets import budget, over
 from smartcollect.reports.markdown import markdown
@@ -143,6 +144,51 @@ def test_a_moment_without_a_date_is_rejected(field):
     place[field] = 253_402_300_800
     with pytest.raises(ValueError, match="253402300800 is after the year 9999"):
         Profile.from_dict(plain)
+
+
+RUN = {
+    "created": 1.0,
+    "command": ["pytest"],
+    "machine": {"cpu": "x"},
+    "versions": {"python": "3"},
+    "revision": {"commit": "c", "branch": "", "dirty": False},
+}
+OPTIONAL = {
+    # Reports of early releases lack these.
+    *("edges", "waiting", "revision", "steady_time", "steady"),
+    *("steady_total", "ran_total", "read_total"),
+    # Reports choose these keys.
+    *("cpu", "python", "call"),
+}
+
+
+def test_the_schema_rejects_missing_unknown_and_wrong_parts():
+    whole = {**REPORT, "run": RUN}
+    validator = jsonschema.Draft202012Validator(schema())
+    assert validator.is_valid(whole)
+    for *above, key in filter(None, places(whole)):
+        made = copy.deepcopy(whole)
+        inside = made
+        for step in above:
+            inside = inside[step]
+        value = inside[key]
+        if isinstance(value, dict) and key not in ("machine", "versions"):
+            value["odd"] = value.get("call")
+            assert not validator.is_valid(made), (above, key, "has more")
+        inside[key] = {"odd": [None]}
+        assert not validator.is_valid(made), (above, key, "is wrong")
+        del inside[key]
+        # A list may lack an item, unless it is a pair in a histogram.
+        is_item = isinstance(key, int) and not isinstance(above[-1], int)
+        assert validator.is_valid(made) == (is_item or key in OPTIONAL), (above, key, "is missing")
+
+
+@pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
+def test_the_schema_knows_the_phases_of_a_test(phase):
+    made = copy.deepcopy(REPORT)
+    phases = made["tests"][0]["phases"]
+    phases[phase] = phases.pop("call")
+    jsonschema.validate(made, schema())
 
 
 @pytest.mark.parametrize("version", [0, 2, -1, None, "1", 10**400, [1]], ids=range(7))

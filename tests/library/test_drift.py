@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from smartcollect import HandlerName, HandlerStats, Profile, merge
 from smartcollect.profiles import Expectations, Run, compare, judge, load_runs, parse_rule, slower
 from smartcollect.profiles.significance import corrected, of_median, outlying, scaled, spread
-from smartcollect.storage.histogram import buckets_of, doubles
+from smartcollect.storage.histogram import bucket_of, buckets_of, doubles, middle_of
 from smartcollect.storage.histogram import quantile as median_of
 
 HERE = Run(0.0, ("pytest",), {"cpu": "here"}, {})
@@ -128,6 +128,17 @@ def test_a_run_without_steady_times_is_left_out_if_others_have_them():
     assert "60 calls before, 20 now" in found.regressions[0].why
 
 
+def test_the_time_of_waiting_for_a_processor_does_not_hide_a_slower_handler():
+    def busy(seconds):
+        made = HandlerStats()
+        times = [seconds + 0.01 * (number % 5) for number in range(20)]
+        made.add(times, buckets_of(doubles(times)), 0.0)
+        made.add_readings([seconds] * 20, seconds * 20, seconds * 20, sum(times))
+        return made
+
+    assert accused(run(busy=busy(0.004)), run(busy=busy(0.005))) == ["busy"]
+
+
 def test_a_handler_that_computes_and_waits_drifts_in_part():
     old, new = run(both=stats(0.004, ran=0.5)), run(1.4, both=stats(0.004 * 1.2, ran=0.7 / 1.2))
     (change,) = (one for one in compare(old, new).changes if one.name.handler == "both")
@@ -172,6 +183,8 @@ def test_drift_fails_a_run_only_with_a_rule_for_it(text, fails):
     found = compare(run(), run(1.4), [parse_rule("20%")])
     assert found.slower_by([parse_rule("20%")]) == parse_rule("20%")
     assert found.slower_by([parse_rule("50%"), parse_rule("calls:0%")]) is None
+    several = [parse_rule(text) for text in ("10%", "avg_time:30%", "20%")]
+    assert found.slower_by(several) == parse_rule("avg_time:30%")
 
 
 def test_an_unknown_drift_is_not_judged():
@@ -191,6 +204,16 @@ def test_both_runs_are_compared_by_the_same_statistic():
     assert fields["short"] == "p50_time"
     assert fields["sleepy"] == fields["h0"] == "steady_time"
     assert accused(old, new) == ["short"]
+    old, new = run(short=stats(0.0009)), run(short=stats(0.0004, steady=False))
+    fields = {change.name.handler: change.field for change in compare(old, new, [RULE]).changes}
+    assert fields["short"] == "p50_time"
+
+
+def test_the_share_of_computing_of_earlier_runs_counts():
+    old = run(other=stats(0.004, ran=0.0))
+    found = compare(old, run(1.4, other=stats(0.004, ran=1.0))).changes
+    (change,) = (one for one in found if one.name.handler == "other")
+    assert change.ratio == pytest.approx(1, rel=0.01)
 
 
 # -- the spread of several runs ------------------------------------------------------------------
@@ -234,6 +257,50 @@ def test_a_tenth_more_is_chance_if_runs_vary_as_much():
     assert "5 earlier runs with a spread of" in change.why
 
 
+def varied(names, factors, ran=1.0):
+    """Return handlers that are slower or faster than those of `run` by a factor each."""
+    return {
+        name: stats(number * 0.002 * factor, ran=ran)
+        for number, (name, factor) in enumerate(zip(names, factors, strict=True), 1)
+    }
+
+
+def test_means_of_a_machine_that_drifts_vary_little():
+    old = [run(machine) for machine in (0.7, 1.0, 1.5)]
+    assert accused(old, run(only=["h1"], factor=1.3), "avg_time:10%") == ["h1"]
+
+
+def test_growth_is_uncertain_if_only_the_slower_calls_grew():
+    def some(factor):
+        made = HandlerStats()
+        times = [0.004] * 240 + [0.004 * factor] * 160
+        made.add(times, buckets_of(doubles(times)), 0.0)
+        made.add_readings(times, sum(times), sum(times), sum(times))
+        return made
+
+    old = [run(some=some(1.0)) for _ in range(5)]
+    found = compare(old, run(some=some(1.6)), [parse_rule("5%")]).changes
+    (change,) = (one for one in found if one.name.handler == "some")
+    assert change.ratio == pytest.approx(1.2, abs=0.03)
+    assert not change.regression
+    assert "may be chance" in change.why
+
+
+def test_a_tenth_more_is_chance_if_similar_handlers_vary_as_much():
+    old = [run() for _ in range(5)]
+    new = run(**varied(NAMES, (0.9, 0.94, 1.0, 1.0, 1.06, 1.12)))
+    assert accused(old, new, "5%") == []
+    assert accused(old, run(**varied(NAMES, (1.0, 1.0, 1.0, 1.0, 1.0, 1.12))), "5%") == ["h5"]
+    assert accused(old, run(**varied(NAMES, (0.9, 0.94, 1.0, 1.0, 1.06, 2.0))), "5%") == ["h5"]
+
+
+def test_handlers_that_wait_do_not_make_those_that_compute_uncertain():
+    names = [f"w{number}" for number in range(6)]
+    old = [run(**varied(names, [1.0] * 6, ran=0.0)) for _ in range(5)]
+    waiting = varied(names, (0.6, 0.7, 0.8, 1.2, 1.3, 1.4), ran=0.0)
+    assert accused(old, run(only=["h3"], factor=1.12, **waiting), "5%") == ["h3"]
+
+
 def test_a_single_odd_run_does_not_matter():
     old = [run(), run(), run(only=NAMES[:2], factor=9), run(), run()]
     assert accused(old, run(only=["h3"], factor=1.25)) == ["h3"]
@@ -258,6 +325,15 @@ def test_runs_from_a_different_machine_are_left_out():
     assert (found.runs, found.left_out) == (3, 0)
     assert found.elsewhere == ("cpu: other before, here now",)
     assert not found.regressions
+
+
+def test_copies_of_a_run_count_once():
+    one = run()
+    other = replace(run(1.1), run=one.run)  # made at the same time
+    incomplete = replace(one, incomplete=("interrupted",))
+    copy = one.in_test("test_it", "call", "passed", 1.0)
+    found = compare([one, copy, other, copy, incomplete], run())
+    assert (found.runs, found.copies) == (2, 2)
 
 
 def test_the_newest_reports_of_a_folder_count(tmp_path):
@@ -346,6 +422,11 @@ def test_the_median_of_a_histogram_is_within_two_percent(times):
     assert median_of(histogram) == pytest.approx(exact, rel=1 / 32)
 
 
+def test_calls_that_take_no_time_have_a_median_of_zero():
+    assert median_of({0: 3}) == 0.0
+    assert median_of({0: 3, bucket_of(1.0): 2}) == 0.0
+
+
 def test_the_median_is_finer_than_a_bucket():
     draw = random.Random(2)
     for middle in (0.00101, 0.00104, 0.00107):
@@ -368,6 +449,17 @@ def test_few_values_have_the_same_spread_on_average(number):
     draw = random.Random(6)
     found = [spread([draw.gauss(1.0, 0.02) for _ in range(number)]) for _ in range(5_000)]
     assert sum(found) / len(found) == pytest.approx(0.02, rel=0.06)
+
+
+def test_calls_between_quartiles_drift_by_factors_between():
+    times = [0.001, 0.002, 0.004, 0.008]
+    middles = [middle_of(bucket_of(time)) for time in times]
+    # A quarter of the calls each, the middle ones halfway between two quartiles.
+    expected = dict.fromkeys((bucket_of(middles[0]), bucket_of(middles[3] / 4)), 10)
+    expected[bucket_of(middles[1] / 1.5)] = 20
+    given = dict.fromkeys(map(bucket_of, times), 10)
+    assert scaled([(given, (1.0, 2.0, 4.0))]) == expected
+    assert scaled([(given, (1.0, 1.0, 1.0))] * 2) == dict.fromkeys(given, 20)
 
 
 def test_outlying_agrees_with_random_runs():

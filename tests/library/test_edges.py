@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from smartswitch import Switcher
 from support import FakeTime, SlowerCallsSeen, dispatch
 
-from smartcollect import CallLog, HandlerName, Profile, collecting, merge
+from smartcollect import CallLog, HandlerName, HandlerStats, Profile, collecting, merge
 from smartcollect.profiles import Edge
 from smartcollect.profiles.packing import pack, unpack
 from smartcollect.recording.probe import _CALLERS
 from smartcollect.recording.settings import LogSettings
+from smartcollect.storage.histogram import bucket_of
 from smartcollect.storage.store import FOLD_AT
 
 # A call: its handler, its own work, whether it raises, and the calls that it makes.
@@ -362,6 +363,14 @@ def test_a_profile_of_called_handlers_and_others_packs_their_edges(api, log_of):
         dispatch(api, "outer")(3)
         profile = log.profile()
     assert profile.edges
+    assert unpack(pack(profile)).edges == profile.edges
+
+
+def test_packed_edges_do_not_repeat_the_names_of_called_handlers():
+    called = HandlerStats()
+    called.add([1.0], [bucket_of(1.0)], 0.0)
+    profile = Profile({A: called, B: called, C: HandlerStats()}, edges=(Edge(A, B, 1, 0.5),))
+    assert [pack(profile).count(f'"{name.handler}"') for name in (A, B, C)] == [1, 1, 1]
     assert unpack(pack(profile)).edges == profile.edges
 
 

@@ -96,6 +96,37 @@ def test_a_slower_machine_is_not_a_step():
     assert steps(handlers, 200) == []
 
 
+@pytest.mark.parametrize("waiting", [0.0, 0.1])
+def test_handlers_that_wait_do_not_drift_with_those_that_compute(waiting):
+    handlers = noisy(200)
+    for name, series in handlers.items():
+        if name in NAMES[:4]:
+            # Short calls of these have no reading.
+            series.computing[:] = [math.nan, *[waiting] * 199]
+        else:
+            series.times[100:] = [time * 1.4 for time in series.times[100:]]
+    assert steps(handlers, 200) == []
+
+
+def test_the_first_runs_are_corrected_for_drift():
+    handlers = noisy(40, spread=0.0)
+    for series in handlers.values():
+        series.times[0] *= 1.5
+    for trend in trends(handlers, [0.0] * 40, [""] * 40, NAMES):
+        assert trend.times == pytest.approx([trend.times[-1]] * 40)
+
+
+def test_drift_is_measured_from_the_last_runs():
+    """Most handlers change in the end, but never at the same time."""
+    handlers = noisy(200)
+    for number, name in enumerate(NAMES):
+        began = 40 + 15 * number
+        handlers[name].times[began:] = [time * 1.3 for time in handlers[name].times[began:]]
+    assert steps(handlers, 200) == [
+        (name, "steady_time", 40 + 15 * number) for number, name in enumerate(NAMES)
+    ]
+
+
 def many(present, factor=lambda number, run: 1.0, runs=300, handlers=120):
     """Return handlers that only some runs have, on a machine that is slow for many runs."""
     chance = random.Random(3)
