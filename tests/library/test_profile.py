@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -13,14 +14,15 @@ from support import FakeTime
 
 from smartcollect import HandlerName, HandlerStats, Profile, merge
 from smartcollect.clock import Clock
-from smartcollect.profiles import Revision, Run, schema
+from smartcollect.profiles import Phase, Revision, Run, Usage, Waiting, schema
 from smartcollect.profiles.parts import SLOWEST, SlowCall
 from smartcollect.profiles.revision import revision
-from smartcollect.storage.findings import Repeat
+from smartcollect.storage.findings import Edge, Raised, Repeat
 from smartcollect.storage.histogram import bucket_of
 from smartcollect.storage.ranking import EACH
-from smartcollect.storage.rows import Call
+from smartcollect.storage.rows import Call, Details
 from smartcollect.storage.store import Store
+from smartcollect.values.failure import Failure
 
 A, B, C = (HandlerName("api", name) for name in "abc")
 
@@ -84,6 +86,62 @@ def test_the_slowest_calls_of_all_and_of_each_handler_are_merged(parts):
     assert [one.elapsed for one in again.slowest][:1] == every[:1]
 
 
+def test_the_slowest_calls_of_a_handler_that_is_never_among_the_slowest_are_merged():
+    many = [(A, 100)] * SLOWEST
+    parts = [[*many, (B, 7), (B, 5), (B, 3)], [(B, 6), (B, 4), (B, 2), (B, 1)]]
+    merged = merge(Profile(slowest=slow_calls(calls)) for calls in parts)
+    assert [one.elapsed for one in merged.slowest if one.name == B] == [7, 6, 5, 4, 3]
+
+
+class SlowerSeen:
+    """Bounds of a log whose slowest calls overall took ten seconds, and those of A five."""
+
+    def of_all(self):
+        return 10.0
+
+    def of(self, name):
+        return 5.0 if name == A else 20.0
+
+
+@pytest.mark.parametrize("subscribed", [False, True])
+def test_calls_must_exceed_the_bounds_of_another_log_to_be_among_the_slowest(subscribed):
+    store = Store(max_history=10, top=5)
+    if subscribed:
+        store.subscribe(Keeping(store))
+    store.rank_after(SlowerSeen())
+    for name, elapsed in [(A, 4.0), (A, 6.0), (B, 6.0), (B, 11.0), (B, 9.0), (A, 5.0)]:
+        store.add(Call(name, 0.0, elapsed, (), {}, None, thread=0))
+    assert [(call.name, call.elapsed) for call in store.summary().slowest] == [(B, 11.0), (A, 6.0)]
+
+
+class Keeping:
+    """A subscriber that ignores calls, and keeps their tallies."""
+
+    def __init__(self, store):
+        self.minutes = store.new_minutes()
+
+    def put(self, calls): ...
+
+    def forget(self): ...
+
+
+def test_a_subscriber_does_not_change_the_summary_of_a_store():
+    found = []
+    for subscribed in (False, True):
+        store = Store(max_history=10, top=5, clock=FakeTime().clock)
+        if subscribed:
+            store.subscribe(Keeping(store))
+        failed = Details(1.0, failure=Failure("ValueError", "no", ()), caller=B)
+        store.add(Call(A, 0.0, 1.0, (), {}, None, 0, tuple(failed)))
+        store.note_repeats([Repeat(A, B, 10, 1, True)])
+        handlers, slowest, *findings = store.summary()
+        found.append(findings)
+        assert handlers[A].errors == 1
+        assert [call.elapsed for call in slowest] == [1.0]
+    assert found[0] == found[1]
+    assert all(found[0])
+
+
 def slow_calls(calls):
     ranked = sorted(calls, key=lambda one: -one[1])
     return tuple(SlowCall(name, float(elapsed), "1", "", "") for name, elapsed in ranked)
@@ -95,6 +153,26 @@ def test_a_profile_survives_json(calls):
     again = Profile.from_dict(json.loads(json.dumps(profile.to_dict(), allow_nan=False)))
     assert again.to_dict() == profile.to_dict()
     assert counts(again) == counts(profile)
+
+
+def test_a_profile_in_a_test_keeps_its_other_parts():
+    raised = Raised(A, "ValueError", "no", 1)
+    whole = replace(
+        profile_of([(A, 1.0)]),
+        raised=(raised,),
+        edges=(Edge(A, B, 1, 1.0),),
+        run=Run(1.0, ("pytest",), {}, {}),
+        incomplete=("interrupted",),
+        waiting=Waiting(1.0, 4.0),
+    )
+    found = whole.in_test("test_it", "call", "passed", 2.0)
+    assert found == replace(
+        whole,
+        slowest=(SlowCall(A, 1.0, "1", "", "test_it"),),
+        raised=(raised._replace(test="test_it"),),
+        repeats=(Repeat(A, B, 10, 1, True, "test_it"),),
+        tests={"test_it": {"call": Phase("passed", 2.0, {A: Usage(1, 0, 1.0)})}},
+    )
 
 
 def test_repeats_merge():

@@ -8,23 +8,28 @@ from hypothesis import strategies as st
 from smartcollect.names import HandlerName
 from smartcollect.storage.histogram import doubles
 from smartcollect.storage.ring import Columns, Ring
-from smartcollect.storage.rows import ELAPSED, START, Call
+from smartcollect.storage.rows import ELAPSED, START, Call, Details
 
 NAME = HandlerName("api", "a")
 
 
 @given(
     st.integers(0, 700),
-    st.lists(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 1.0]), min_size=1, max_size=300)),
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.5, 1.0]), min_size=1, max_size=300),
+            st.sampled_from([None, tuple(Details(0.1, task="main"))]),
+        )
+    ),
     st.integers(0, 20),
     st.integers(0, 700),
 )
 def test_a_ring_is_the_end_of_a_list(max_history, batches, n, smaller):
     ring, rows = Ring(max_history), []
-    for batch in batches:
+    for batch, details in batches:
         added = [
-            tuple(Call(NAME, float(len(rows) + number), elapsed, (number,), {}, number, thread=7))
-            for number, elapsed in enumerate(batch)
+            tuple(Call(NAME, float(len(rows) + index), elapsed, (index,), {}, index, 7, details))
+            for index, elapsed in enumerate(batch)
         ]
         columns = [list(column) for column in zip(*added, strict=True)]
         start, taken = doubles(columns[START]), doubles(columns[ELAPSED])

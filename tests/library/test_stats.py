@@ -38,11 +38,15 @@ def test_percentiles_are_within_two_percent_of_the_exact_ones(elapsed, share):
 
 @given(st.lists(times), st.lists(times))
 def test_merged_statistics_equal_statistics_of_all_calls(one, other):
-    merged = stats_of(one)
-    merged.merge(stats_of(other))
+    merged, added = stats_of(one), stats_of(other)
+    errors = merged.errors + added.errors
+    last = max((stats.last_call for stats in (merged, added) if stats.calls), default=None)
+    merged.merge(added)
     together = stats_of([*one, *other])
     assert merged.calls == together.calls
     assert merged.histogram == together.histogram
+    assert (merged.errors, merged.last_call) == (errors, last)
+    assert merged.self_time == pytest.approx(together.self_time)
     assert merged.total_time == pytest.approx(together.total_time)
     if one or other:
         assert merged.statistics()["max_time"] == max([*one, *other])
