@@ -33,10 +33,12 @@ def test_a_ring_is_the_end_of_a_list(max_history, batches, n, smaller):
         ]
         columns = [list(column) for column in zip(*added, strict=True)]
         start, taken = doubles(columns[START]), doubles(columns[ELAPSED])
-        ring.extend(Columns(columns, start, taken, max(batch), to_wall=0.0))
-        rows += added
+        ring.extend(Columns(columns, start, taken, max(batch), to_wall=-5.0))
+        rows += [(*row[:START], row[START] - 5.0, *row[START + 1 :]) for row in added]
         kept = rows[len(rows) - min(max_history, len(rows)) :]
         assert list(ring.rows()) == kept
+        starts = [row[START] for row in ring.rows(monotonic=True)]
+        assert starts == [row[START] + 5.0 for row in kept]
         assert list(ring.rows(0.5)) == [row for row in kept if row[ELAPSED] >= 0.5]
         slowest = heapq.nlargest(n, kept, key=lambda row: row[ELAPSED])
         assert heapq.nlargest(n, ring.rows(ring.bound(n)), key=lambda row: row[ELAPSED]) == slowest
