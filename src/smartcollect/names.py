@@ -110,14 +110,19 @@ def find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
     raise UnknownHandler(no_such(names, wanted))
 
 
-def did_you_mean(wanted: object, known: Iterable[str]) -> str:
+def did_you_mean(wanted: object, known: Iterable[str], cutoff: float = 0.5) -> str:
     """Return a question that suggests the name in ``known`` that is most similar, or ``""``.
+
+    Args:
+        wanted: the name that is not known.
+        known: the known names.
+        cutoff: how similar a name must be, from 0 to 1.
 
     Example:
         >>> did_you_mean("samplerate", ["enabled", "sample_rate"])
         "did you mean 'sample_rate'?"
     """
-    near = get_close_matches(str(wanted), known, 1, cutoff=0.5)
+    near = get_close_matches(str(wanted), known, 1, cutoff)
     return f"did you mean {near[0]!r}?" if near else ""
 
 

@@ -231,7 +231,8 @@ def _near(text: str, known: Sequence[str]) -> str:
     if text.startswith("@"):
         return ""
     classes = (name.rpartition(".")[0] for name in known if ":" in name)
-    hint = did_you_mean(text, {*known, *(name for name in classes if ":" in name)})
+    # All names of a package begin alike.
+    hint = did_you_mean(text, {*known, *(name for name in classes if ":" in name)}, cutoff=0.6)
     return f"; {hint}" if hint else ""
 
 
