@@ -107,7 +107,7 @@ def check(
     only while pytest runs.
     """
     from ..profiles.verdict import Expectations, judge
-    from ..reports.summary import Layout, compared, told
+    from ..reports.summary import Layout, compared, verdict_sections
 
     rules = given["compare_fail"]
     if rules and not compare:
@@ -125,7 +125,7 @@ def check(
     layout = Layout(compare=places, compare_fail=rules, options=_OPTIONS)
     say_sections(compared(verdict, layout))
     # Not wrapped to the terminal, so that scripts can search whole lines.
-    for section in told(profile, verdict):
+    for section in verdict_sections(profile, verdict):
         for line in section.lines:
             say(line, section.tone)
     if not verdict.failures:

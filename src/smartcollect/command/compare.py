@@ -57,7 +57,7 @@ def compare(
     show how much runs of the same code differ. NEW is the report of the run to compare.
     """
     from ..profiles.verdict import Expectations, judge
-    from ..reports.summary import Layout, compared, told
+    from ..reports.summary import Layout, compared, verdict_sections
 
     profile = profile_in(new)
     baseline = runs_in(old)
@@ -68,7 +68,7 @@ def compare(
     found = verdict.comparison
     assert found is not None
     layout = Layout(rows=rows, compare=old, compare_fail=fail, options=OPTIONS)
-    shown = [*compared(verdict, layout, verbose), *told(profile, verdict)]
+    shown = [*compared(verdict, layout, verbose), *verdict_sections(profile, verdict)]
 
     def page() -> str:
         from ..reports.html import html

@@ -17,7 +17,7 @@ from ..storage.times import Counted
 from ..text import MAX_TEXT
 from ..values.containment import NO_ROOM, is_foreign
 from ..values.parameters import LATE, receiver_text
-from ..values.references import UNTOLD, Reference, reference_to
+from ..values.references import UNKNOWN_REFERENCES, Reference, reference_to
 from ..values.snapshot import MAX_BITS, UNKNOWN
 from . import rare_calls
 from .nesting import (
@@ -96,22 +96,22 @@ def _started(code: CodeType, offset: int) -> None:
     args: tuple[Any, ...] = _UNKNOWN
     kwargs, parent, siblings = capture.nothing, None, None
     references: Sequence[Reference] = ()
-    told = False  # whether its arguments are compared with those of its siblings
+    compared = False  # whether its arguments are compared with those of its siblings
     try:
         if outer is not None:
             parent = outer if outer[STORE] is store else parent_of(outer, store)
             if parent is not None:
                 inner = parent[INNER] or inner_of(parent)
                 siblings = inner.siblings.get(probe)
-                told = siblings is None or siblings.same
-        if not told and probe.times.longest <= store.slow and parameters.rest is None:
+                compared = siblings is None or siblings.same
+        if not compared and probe.times.longest <= store.slow and parameters.rest is None:
             args = LATE
         elif not parameters.some:
             args = () if capture.simple else capture.small((), kwargs)[0]
         else:
             values = _frame(1).f_locals
             if parameters.read is None or parameters.rest is not None or not capture.simple:
-                args, kwargs, references = capture.bound(parameters, values, told)
+                args, kwargs, references = capture.bound(parameters, values, compared)
             else:
                 name = parameters.only
                 args = (values[name],) if name is not None else parameters.read(values)
@@ -120,7 +120,7 @@ def _started(code: CodeType, offset: int) -> None:
                     known = parameters.known
                     if known is None or known[0]() is not type(receiver):
                         known = parameters.know(receiver)
-                    if told:
+                    if compared:
                         references = (reference_to(receiver),)
                     args = (known[1] or receiver_text(receiver), *args[1:])
                 for value in args:
@@ -132,7 +132,7 @@ def _started(code: CodeType, offset: int) -> None:
                         or value is None
                         or kind is bool
                     ):
-                        args, kwargs, references = capture.bound(parameters, values, told)
+                        args, kwargs, references = capture.bound(parameters, values, compared)
                         break
                 else:
                     if _KEPT:
@@ -140,10 +140,10 @@ def _started(code: CodeType, offset: int) -> None:
         if siblings is None:
             if parent is not None:
                 siblings = inner.first(probe, parent[PROBE], args, kwargs, references)
-        elif told:
+        elif compared:
             siblings.meet(args, kwargs, capture.serialize, references)
         else:
-            references = UNTOLD
+            references = UNKNOWN_REFERENCES
     except Exception as failure:
         if not isinstance(failure, NO_ROOM) and is_foreign(failure):
             raise
@@ -293,13 +293,13 @@ def _returned(code: CodeType, offset: int, result: object) -> None:
 def _contained(note: Callable[..., None]) -> Callable[..., None]:
     """Return a callback that calls ``note`` with the observation and the frame of an event."""
 
-    def callback(code: CodeType, offset: int, *told: Any) -> None:
+    def callback(code: CodeType, offset: int, *event: Any) -> None:
         reference = observations.get(id(code))
         observation = None if reference is None else reference()
         if observation is None:
             return
         try:
-            note(observation, _frame(1), *told)
+            note(observation, _frame(1), *event)
         except Exception as failure:
             if not isinstance(failure, NO_ROOM) and is_foreign(failure):
                 raise

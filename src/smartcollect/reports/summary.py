@@ -141,7 +141,7 @@ def sections(
     return _filled(found)
 
 
-def told(profile: Profile, verdict: Verdict) -> list[Section]:
+def verdict_sections(profile: Profile, verdict: Verdict) -> list[Section]:
     """Return the sections about missing parts of the run, notes of the verdict, and failures."""
     return _filled([_missing(profile), *_judged(verdict)])
 

@@ -123,10 +123,10 @@ def _path_of(kind: type, bound: str, held: Mapping[str, Any]) -> str:
 def _is_of(kind: type, module: str) -> bool:
     """Return whether a module defines a class, also if its ``__module__`` names the package."""
     names = namespace_of(kind)
-    said = names.get("__module__")
-    if said == module or type(said) is not str:
-        return said == module
-    return module.startswith(f"{said}.") and any(
+    declared = names.get("__module__")
+    if declared == module or type(declared) is not str:
+        return declared == module
+    return module.startswith(f"{declared}.") and any(
         type(one) is FunctionType and _is_from(one, module) for one in list(names.values())
     )
 

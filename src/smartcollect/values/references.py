@@ -9,7 +9,7 @@ from .known import bases_of, is_made_in_python
 
 Reference = weakref.ref[Any] | None
 """A reference to an object; ``None`` if the object cannot be referenced."""
-UNTOLD: tuple[Reference, ...] = (None,)
+UNKNOWN_REFERENCES: tuple[Reference, ...] = (None,)
 """The references of arguments that will not be compared."""
 
 

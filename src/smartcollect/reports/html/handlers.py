@@ -29,12 +29,12 @@ class Neighbours(NamedTuple):
 
     Attributes:
         title: ``Called by`` or ``Calls``.
-        told: a cell for each of them, and a text about its calls.
+        entries: a cell for each of them, and a text about its calls.
         more: the number of handlers that are left out.
     """
 
     title: str
-    told: Sequence[tuple[Cell, str]]
+    entries: Sequence[tuple[Cell, str]]
     more: int
 
 
@@ -122,7 +122,7 @@ class HandlerPages:
             ("Called by", "parent", self._callers.get(name, [])),
             ("Calls", "child", self._callees.get(name, [])),
         ):
-            told = [
+            entries = [
                 (
                     self._labels.cell(getattr(one, key)),
                     f"{plural(one.calls, 'call')}, {duration(one.total_time)}",
@@ -130,10 +130,10 @@ class HandlerPages:
                 for one in edges[:_ROWS]
             ]
             outside = calls - sum(one.calls for one in edges) if key == "parent" else 0
-            if told and outside > 0:
-                told.append((Cell("other code"), plural(outside, "call")))
-            if told:
-                yield Neighbours(title, told, max(0, len(edges) - _ROWS))
+            if entries and outside > 0:
+                entries.append((Cell("other code"), plural(outside, "call")))
+            if entries:
+                yield Neighbours(title, entries, max(0, len(edges) - _ROWS))
 
     def _tables(self, name: HandlerName) -> Iterator[Table]:
         labels = self._labels
