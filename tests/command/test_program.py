@@ -137,6 +137,8 @@ def test_ctrl_c_is_quiet(tmp_path):
         [sys.executable, "-m", "smartcollect", "show", str(shard)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell that runs these tests in the background lets its children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # The pipe opens once the command reads it; the command then waits for data that never comes.
     with shard.open("w"):
