@@ -142,6 +142,7 @@ def test_no_memory_or_stack_for_the_recorder(api, watching, error):
     assert missed < at / STEP / 2
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_recursion_to_the_limit(api):
     @api
     def down(number):
@@ -191,6 +192,7 @@ def test_a_coroutine_that_is_closed_and_one_that_is_cancelled(api):
     ]
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("before", range(246, 258))
 def test_a_fold_at_the_recursion_limit(before):
     sw = Switcher("api").plug("collect")

@@ -289,6 +289,7 @@ def test_only_a_run_makes_a_database(timed, pytester, run):
     assert not (pytester.path / "runs.db").exists()
 
 
+@pytest.mark.new_process
 def test_workers_do_not_import_sqlalchemy(timed, pytester):
     pytester.makepyfile(
         test_imports="""
@@ -362,6 +363,7 @@ def test_a_database_damaged_during_the_run_fails_it(timed, pytester, run):
     )
 
 
+@pytest.mark.new_process
 def test_without_sqlalchemy(timed, pytester):
     pytester.makepyfile(sqlalchemy="raise ModuleNotFoundError('no sqlalchemy', name='sqlalchemy')")
     result = pytester.runpytest_subprocess(HISTORY)
