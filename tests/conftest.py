@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
+import forkserver
 import hypothesis
 import pytest
 from support import FakeTime
@@ -25,6 +27,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="plain,n0,n2",
         help="Of the tests in tests/pytest_plugin, run those that run pytest in these ways.",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    text = "new_process: run pytest in a process that has not imported anything."
+    config.addinivalue_line("markers", text)
+
+
+@pytest.fixture(scope="session")
+def fork_server():
+    """The server that starts pytest quickly, where there can be one."""
+    if not hasattr(os, "pidfd_open"):
+        yield None
+        return
+    with forkserver.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def quick_start(request, pytester, fork_server, monkeypatch):
+    """Let `pytester` fork the processes of pytest, except in tests marked ``new_process``."""
+    start = pytester.popen
+
+    def popen(command, stdout, stderr, **options):
+        forked = fork_server.popen(command, stdout=stdout, stderr=stderr)
+        return forked or start(command, stdout=stdout, stderr=stderr, **options)
+
+    if fork_server and not request.node.get_closest_marker("new_process"):
+        monkeypatch.setattr(pytester, "popen", popen)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ This needs Linux, and it can only be used where the options of the interpreter a
 
 from __future__ import annotations
 
-import gc
 import importlib
 import json
 import os
@@ -145,7 +144,6 @@ def _serve(address: str) -> list[str]:
         # The packages of extras may be missing.
         with suppress(ImportError):
             importlib.import_module(name)
-    gc.freeze()
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as ready:
         listener.bind(f"\0{address}")
@@ -209,7 +207,7 @@ def _fork_workers(address: str) -> None:
         os.close(child_stdin)
         os.close(child_stdout)
         super(gateway_io.Popen2IOMaster, self).__init__(
-            open(stdin, "wb"), open(stdout, "rb"), execmodel
+            os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb"), execmodel
         )
 
     gateway_io.Popen2IOMaster.__init__ = start

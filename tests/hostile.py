@@ -14,7 +14,7 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
-LARGE = 30_000_000
+LARGE = 10_000_000
 
 
 class Broken(Exception):
@@ -52,7 +52,7 @@ class ReprWaits:
 
 class ReprIsHuge:
     def __repr__(self) -> str:
-        return "x" * 50_000_000
+        return "x" * LARGE
 
 
 class Text(str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from _thread import get_ident
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from smartswitch import Switcher
 from smartcollect.clock import Clock
 from smartcollect.processor import ThreadTimes
 
+SOAK = int(os.environ.get("SMARTCOLLECT_SOAK", "1"))
+"""How many times longer than usual the tests that can find rare faults run."""
 VIA_GET = hasattr(Switcher, "get")
 """Whether this smartswitch has ``sw.get("name")``; 0.10 dispatches by ``sw("name")``."""
 needs_get = pytest.mark.skipif(not VIA_GET, reason="this smartswitch has no sw[...]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import sys
 from types import CodeType, FunctionType
@@ -33,15 +34,21 @@ def ticking(tick):
         Each function and its original code.
     """
     for module in (capture, deferred, events, nesting, probe, rare_calls, steps):
-        tree = Ticking().visit(ast.parse(inspect.getsource(module)))
-        compiled = compile(ast.fix_missing_locations(tree), module.__file__, "exec")
-        codes = {code.co_qualname: code for code in nested(compiled)}
+        codes = ticking_codes(module)
         vars(module)["_tick_"] = tick
         for owner in (module, *(one for one in vars(module).values() if isinstance(one, type))):
             for function in list(vars(owner).values()):
                 if isinstance(function, FunctionType) and function.__module__ == module.__name__:
                     yield function, function.__code__
                     function.__code__ = codes[function.__qualname__]
+
+
+@functools.cache
+def ticking_codes(module):
+    """Return the code of all functions of a module, with ticks, by qualified name."""
+    tree = Ticking().visit(ast.parse(inspect.getsource(module)))
+    compiled = compile(ast.fix_missing_locations(tree), module.__file__, "exec")
+    return {code.co_qualname: code for code in nested(compiled)}
 
 
 def nested(code):

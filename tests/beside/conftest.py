@@ -9,7 +9,7 @@ __all__ = ["long_lines", "no_other_plugin", "run", "suite"]
 
 
 @pytest.fixture(autouse=True)
-def no_other_plugin(pytester, monkeypatch):
+def no_other_plugin(quick_start, monkeypatch):
     """Disable plugins that use the markers of other plugins, or that are slow."""
     left_out = "-p no:hypothesispytest -p no:flaky -p no:pytest-retry"
     monkeypatch.setenv("PYTEST_ADDOPTS", left_out)

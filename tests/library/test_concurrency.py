@@ -14,13 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from smartswitch import Switcher
-from support import dispatch
+from support import SOAK, dispatch
 
 from smartcollect import CallLog, collecting
 from smartcollect.storage.rows import WIDTH
 
 # Multiplies the number of calls, for longer runs.
-SOAK = int(os.environ.get("SMARTCOLLECT_SOAK", "1"))
 THREADS = 8
 CALLS = 2_000 * SOAK
 PATIENCE = 60.0 * SOAK  # seconds; a deadlock fails the test instead of hanging it

@@ -30,7 +30,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from support import VIA_GET, dispatch, needs_get
+from support import SOAK, VIA_GET, dispatch, needs_get
 
 from smartcollect import collecting
 from smartcollect.plugin import CollectPlugin
@@ -1148,7 +1148,7 @@ class CollectedSuite(Suite):
     collects = True
 
 
-RUNS = settings(max_examples=100, stateful_step_count=30, derandomize=True)
+RUNS = settings(max_examples=40 * SOAK, stateful_step_count=30, derandomize=True)
 
 
 def test_a_bare_copy_is_separate():

@@ -12,13 +12,11 @@ from contextlib import suppress
 
 import pytest
 from smartswitch import Switcher
-from support import dispatch
+from support import SOAK, dispatch
 
 from smartcollect import collecting
 from smartcollect.storage.tally import MAX_HANDLERS
 from smartcollect.storage.times import Times
-
-SOAK = int(os.environ.get("SMARTCOLLECT_SOAK", "1"))
 
 FLOODS = {
     "calls": (

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import forkserver
 import pytest
 
 SUITE = {
@@ -64,36 +62,8 @@ SUITE = {
 }
 
 
-def pytest_configure(config):
-    text = "new_process: run pytest in a process that has not imported anything."
-    config.addinivalue_line("markers", text)
-
-
-@pytest.fixture(scope="session")
-def fork_server():
-    """The server that starts pytest quickly, where there can be one."""
-    if not hasattr(os, "pidfd_open"):
-        yield None
-        return
-    with forkserver.serving() as server:
-        yield server
-
-
 @pytest.fixture(autouse=True)
-def quick_start(request, pytester, fork_server, monkeypatch):
-    """Let `pytester` fork the processes of pytest, except in tests marked ``new_process``."""
-    start = pytester.popen
-
-    def popen(command, stdout, stderr, **options):
-        forked = fork_server.popen(command, stdout=stdout, stderr=stderr)
-        return forked or start(command, stdout=stdout, stderr=stderr, **options)
-
-    if fork_server and not request.node.get_closest_marker("new_process"):
-        monkeypatch.setattr(pytester, "popen", popen)
-
-
-@pytest.fixture(autouse=True)
-def no_other_plugin(pytester, monkeypatch):
+def no_other_plugin(quick_start, monkeypatch):
     """Disable the plugin of hypothesis in inner runs, because it makes them three times as slow."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
 

@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 
 import pytest
 from smartswitch import Switcher
+from support import SOAK
 
 pytest.importorskip("sqlalchemy")
 from sqlalchemy import func, select
@@ -21,7 +22,6 @@ from smartcollect.database import engine, schema
 from smartcollect.database.engine import Database
 
 FOREVER = "1000min"
-SOAK = int(os.environ.get("SMARTCOLLECT_SOAK", "1"))
 FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
@@ -158,6 +158,7 @@ PROGRAM = """
 import os, signal, sys, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # about forks with threads
 from smartswitch import Switcher
+from support import SOAK
 import smartcollect
 
 url, every = sys.argv[1:3]
