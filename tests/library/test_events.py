@@ -417,6 +417,20 @@ def test_a_returned_coroutine_or_generator_is_not_wrapped(watch_both):
             log.clear()
 
 
+@pytest.mark.parametrize("end", ["close", "throw"])
+@pytest.mark.parametrize("make", [lambda: numbers(3), lambda: leaf(3), lambda: items(3)])
+def test_what_is_returned_and_ended_before_its_first_step_does_not_count(make, end):
+    with collecting(switcher_of(bridge, numbers, leaf, items)) as log:
+        made = bridge(make())
+        name, values = (end, []) if end == "close" else (end, [LookupError("thrown")])
+        with contextlib.suppress(LookupError, StopIteration):
+            if isinstance(made, types.AsyncGeneratorType):
+                getattr(made, f"a{name}")(*values).send(None)
+            else:
+                getattr(made, name)(*values)
+        assert log.stats() == {}
+
+
 async def collect(made):
     return [one async for one in made]
 

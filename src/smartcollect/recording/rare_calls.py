@@ -142,7 +142,7 @@ def _first_step(code: CodeType, frame: FrameType, entries: Sequence[Frame]) -> N
     steps = unfinished.get(id(frame))
     if steps is not None and (steps.begun or steps.is_gone or steps.code is not code):
         # The entry belongs to a generator that is gone, whose frame had the same address.
-        steps.give_up()
+        steps.end()
         steps = None
     calls = [
         DeferredCall(entry, probe, None, place(probe.store, frame))
@@ -173,7 +173,8 @@ def resumed(
 ) -> None:
     """Handle a coroutine or generator that is resumed, with ``thrown`` if that was thrown in."""
     steps = _steps(observation.code, frame)
-    if steps is not None:
+    # What is thrown in before the first step ends it without running any of its code.
+    if steps is not None and (steps.begun or thrown is None):
         steps.resume(thrown)
 
 
@@ -321,7 +322,7 @@ def follow(
         owner.followed[id(made_code)] = observation
     steps = unfinished.get(id(inside))
     if steps is not None and (steps.code is not made_code or (steps.begun and not has_begun(made))):
-        steps.give_up()
+        steps.end()
         steps = None
     if steps is None:
         steps = unfinished[id(inside)] = Steps(made_code, id(inside))

@@ -114,7 +114,7 @@ class Steps:
         # Its remaining code, such as a `finally`, runs after this.
         self.vanished = True
         if not self.begun:
-            self.give_up()
+            self.end()
 
     def resume(self, thrown: BaseException | None = None) -> None:
         """Note that it begins or continues."""
@@ -159,21 +159,16 @@ class Steps:
         self._stop()
 
     def end(self, result: object = None, error: BaseException | None = None) -> None:
-        """Note that it ended, and store its calls."""
+        """Note that it ended or is gone, and store its calls, unless it never ran."""
         self._forget()
+        if not self.begun:
+            return
         self._leave_stack()
         self._stop()
         if error is not None and self._is_left(error):
             error = None
         for call in reversed(self.calls):
             call.end(result, error)
-
-    def give_up(self) -> None:
-        """Note that it is gone: store its calls, unless it never ran."""
-        if self.begun:
-            self.end()
-        else:
-            self._forget()
 
     def _forget(self) -> None:
         # Another frame may have the same ``id`` by now.
@@ -224,7 +219,7 @@ def find_vanished() -> None:
         return
     _look_for_lost()
     for steps in [steps for steps in list(unfinished.values()) if steps.is_gone]:
-        steps.give_up()
+        steps.end()
 
 
 def _look_for_lost() -> None:
