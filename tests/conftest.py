@@ -30,8 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    text = "new_process: run pytest in a process that has not imported anything."
-    config.addinivalue_line("markers", text)
+    for text in (
+        "new_process: run pytest in a process that has not imported anything.",
+        "once: depends neither on Python nor on versions of packages; one environment runs it.",
+    ):
+        config.addinivalue_line("markers", text)
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from _pytest.config import default_plugins
+from support import unmeasured
 
 _IMPORTED = (
     "alembic.command",
@@ -123,7 +124,7 @@ class ForkServer:
 @contextmanager
 def serving() -> Iterator[ForkServer]:
     """Start the server, and end it after the block."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    env = unmeasured()
     address = f"smartcollect-tests-{os.getpid()}"
     command = [sys.executable, __file__, address]
     with subprocess.Popen(

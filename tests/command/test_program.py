@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent.parent
 needs_click = pytest.mark.skipif(
     find_spec("click") is None, reason="click comes with the extra command"

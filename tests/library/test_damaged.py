@@ -19,6 +19,8 @@ from smartcollect.reports.markdown import markdown
 from smartcollect.reports.summary import Layout, sections
 from smartcollect.units import moment
 
+pytestmark = pytest.mark.once
+
 
 def written():
     sw = Switcher("api")

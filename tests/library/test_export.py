@@ -19,6 +19,8 @@ from smartswitch import Switcher
 from smartcollect.reports import formats
 from smartcollect.reports.strict_json import json_text, strict
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def log():

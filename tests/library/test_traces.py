@@ -24,6 +24,8 @@ from smartcollect.reports.traces.slices import CallSlice, pack, unpack
 from smartcollect.reports.traces.timeline import Timeline, Window, lay_out
 from smartcollect.storage.buffer import Buffer
 
+pytestmark = pytest.mark.once
+
 NAME = HandlerName("shop", "find")
 
 

@@ -14,6 +14,8 @@ from smartcollect.reports.terminal import lines
 from smartcollect.reports.widths import padded, shortened, shortened_inside, width, wrapped
 from smartcollect.text import one_line, printable
 
+pytestmark = pytest.mark.once
+
 FAMILY = "👨\u200d👩\u200d👧"
 WIDE = [
     "用户",

@@ -21,6 +21,8 @@ import smartcollect
 from smartcollect.database import engine, schema
 from smartcollect.database.engine import Database
 
+pytestmark = pytest.mark.once
+
 FOREVER = "1000min"
 FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -158,7 +160,6 @@ PROGRAM = """
 import os, signal, sys, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # about forks with threads
 from smartswitch import Switcher
-from support import SOAK
 import smartcollect
 
 url, every = sys.argv[1:3]
