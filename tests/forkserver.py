@@ -25,7 +25,6 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from _pytest.config import default_plugins
-from support import unmeasured
 
 _IMPORTED = (
     "alembic.command",
@@ -45,6 +44,11 @@ _IMPORTED = (
 _OF_THE_INTERPRETER = ("PYTHON", "LANG", "LC_")
 """Prefixes of environment variables that Python reads when it starts."""
 _APPLIED_LATER = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
+
+
+def unmeasured() -> dict[str, str]:
+    """Return the environment without what makes coverage measure new processes."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
 def _start_options(env: Mapping[str, str]) -> dict[str, str]:
@@ -145,6 +149,7 @@ def _serve(address: str) -> list[str]:
         # The packages of extras may be missing.
         with suppress(ImportError):
             importlib.import_module(name)
+    assert "smartcollect" not in sys.modules
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as ready:
         listener.bind(f"\0{address}")

@@ -25,11 +25,6 @@ plain = pytest.mark.parametrize("run", ["plain"], indirect=True)
 """Run pytest in one way only, where the workers of xdist make no difference."""
 
 
-def unmeasured() -> dict[str, str]:
-    """Return the environment without what makes coverage measure new processes."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-
-
 def dispatch(sw: Any, selector: str) -> Callable[..., Any]:
     """Return the handler for ``selector``."""
     return sw[selector] if VIA_GET else sw(selector)

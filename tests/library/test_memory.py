@@ -11,8 +11,9 @@ import weakref
 from contextlib import suppress
 
 import pytest
+from forkserver import unmeasured
 from smartswitch import Switcher
-from support import SOAK, dispatch, unmeasured
+from support import SOAK, dispatch
 
 from smartcollect import collecting
 from smartcollect.storage.tally import MAX_HANDLERS
