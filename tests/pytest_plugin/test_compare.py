@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -229,7 +230,42 @@ def test_several_files(kept, run):
     kept(others=6, machine=2.0)
     result = run(*files, "--smartcollect-compare-fail=10%", "-q")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["compared with 3 runs: kept/0.json, *: no regression"])
+    line = "everything is slower, this run took 2.?? times as long (8 handlers)"
+    result.stdout.fnmatch_lines([f"compared with 3 runs: kept/0.json, *: {line}"])
+
+
+@plain
+@pytest.mark.parametrize("action", ["compute", "wait"])
+def test_a_slow_function_is_no_drift_of_its_callers(pytester, run, action, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # as in `timed`
+    pytester.makeini("[pytest]\npythonpath = .\nsmartcollect_watch = app")
+    pytester.makepyfile(
+        timing=TIMING.replace(
+            "def compute(", "def wait(seconds): Time.now += seconds\n\n    def compute("
+        ),
+        conftest="import timing",
+        test_app="""
+        import app
+        import pytest
+
+        @pytest.mark.parametrize("number", range(10))
+        def test_it(number):
+            app.view()
+        """,
+    )
+    calls = ["view", "page", "user", "load", "query"]
+    for seconds, options in ((0.002, ["--smartcollect-report=base.json"]), (0.02, FAIL)):
+        functions = [f"def {one}(): {other}()" for one, other in itertools.pairwise(calls)]
+        last = f"def query(): timing.{action}({seconds})"
+        pytester.makepyfile(app="\n".join(["import timing", *functions, last]))
+        result = run(*options)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            "not corrected for the drift of the machine: measuring it takes 5 handlers that *",
+            "regression: query: steady_time went from 1.98 ms to 19.8 ms: *",
+        ]
+    )
 
 
 @pytest.mark.parametrize(("rule", "fails"), [("20%", 0), ("drift:20%", 1)])

@@ -94,8 +94,14 @@ class Growth:
     def _now(self, name: HandlerName, field: str) -> float:
         """Return a statistic in the new run, as measured: not corrected for drift."""
         if field == BEST:
-            return fmean(level.now(name) for level in self._quartiles) * self._level.factor(name)
+            return fmean(level.measured(name) for level in self._quartiles)
         return _value(self._new[name], field)
+
+    def _now_undrifted(self, name: HandlerName, field: str) -> float:
+        """Return a time in the new run, corrected for drift."""
+        if field == BEST:
+            return fmean(level.now(name) for level in self._quartiles)
+        return self._now(name, field) / self._level.factor(name)
 
     def _spread_of_all(self) -> float:
         """Return the median spread of all handlers."""
@@ -128,7 +134,7 @@ class Growth:
         change = Change(name, shown, before, after, ratio(before, after), None, None, False, "")
         if STATISTICS[field].kind is not Kind.TIME:
             return change
-        grown = ratio(before, after / self._level.factor(name))
+        grown = ratio(before, self._now_undrifted(name, shown))
         is_known = len(values) >= _RUNS and self._has_enough_calls(name)
         known = max(spread(values), self._pooled) if is_known else None
         return change._replace(ratio=grown, spread=known)

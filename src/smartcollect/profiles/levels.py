@@ -89,7 +89,11 @@ class Level:
 
     def now(self, name: HandlerName) -> float:
         """Return the time in the new run, corrected for drift."""
-        return self._time(name, self._new) / self.factor(name)
+        return self.measured(name) / self.factor(name)
+
+    def measured(self, name: HandlerName) -> float:
+        """Return the time in the new run, not corrected for drift."""
+        return self._time(name, self._new)
 
     def computes(self, name: HandlerName) -> bool:
         """Return whether the handler spends most of its time on a processor."""
@@ -129,9 +133,20 @@ class Level:
             [
                 Ratio(self._time(name, run) / time, self._computing[name])
                 for name, time in before.items()
-                if time >= STEADY_FROM and self.has(run, name) and run[name].calls >= FEWEST
+                if time >= STEADY_FROM
+                and self.has(run, name)
+                and run[name].calls >= FEWEST
+                and all(_works_itself(one[name]) for one in (run, *self.having(name)))
             ]
         )
+
+
+def _works_itself(stats: HandlerStats) -> bool:
+    """Tell whether a handler takes at least as much time itself as the handlers it calls.
+
+    The others grow with the handlers they call: one slow function would pass for the drift of all.
+    """
+    return stats.self_time >= stats.total_time / 2
 
 
 def ratio(before: float, after: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from ..names import HandlerName, short_names
+from ..names import HandlerName, Names, short_names
 from ..profiles.comparison import Comparison
 from ..profiles.growth import Change
 from ..profiles.parts import SLOWEST
@@ -19,7 +19,7 @@ from ..text import one_line, plural, short_path
 from ..units import duration, probability
 from ..values.arguments import without_objects
 from .columns import STATISTIC_COLUMNS
-from .headlines import Names, bar, headlines, percent, shares
+from .headlines import bar, headlines, percent, shares
 from .tables import statistics_row
 
 _TIMES = [head for name, head in STATISTIC_COLUMNS.items() if STATISTICS[name].kind is Kind.TIME]
@@ -319,6 +319,8 @@ def _comparison(verdict: Verdict, layout: Layout, names: Names, whole: bool) -> 
     failed = found.slower_by([rule for rule in layout.compare_fail if rule.field == DRIFT])
     without = f"not judged without {layout.options['compare_fail']}"
     outcome = "no regression" if layout.compare_fail else ""
+    if found.slower_by(layout.compare_fail) is not None:
+        outcome = f"everything is slower, {found.drift}"
     if not found.changes:
         outcome = _NOT_COMPARED
     return Section(
