@@ -185,7 +185,7 @@ class Capture:
             return None
         if self._functions is not None:
             # A module belongs to no single test, whichever test imports it first.
-            self._register(name for name, _ in self._functions.new_functions())
+            self._register(self._functions.new_names())
         summary = self._taken()
         if summary is None and not self._unreported:
             return None

@@ -92,6 +92,35 @@ def test_the_functions_of_a_package(blog, run):
     assert ("blog.database", "Connection.execute") in names
 
 
+@plain
+def test_a_handler_has_one_name_if_a_pattern_matches_its_function_too(pytester, run):
+    pytester.makepyfile(
+        shop="""
+        from smartswitch import Switcher
+
+        orders = Switcher("orders")
+
+        class Orders:
+            @orders
+            def place(self): ...
+
+            @orders
+            def cancel(self): ...
+
+        def helper(): ...
+        """,
+        test_shop="import shop\ndef test_place(): shop.Orders().place()",
+    )
+    result = run("--smartcollect-watch=shop", "--smartcollect-report=report.json")
+    result.stdout.fnmatch_lines(["never called: cancel, helper"])
+    assert calls(result) == {"place": 1}
+    document = json.loads((pytester.path / "report.json").read_text("utf-8"))
+    assert document["uncalled"] == [
+        {"handler": "cancel", "switcher": "orders"},
+        {"handler": "helper", "switcher": "shop"},
+    ]
+
+
 def test_repeated_calls_of_functions(blog, run):
     result = run("--smartcollect-watch=blog", "--smartcollect-repeat-threshold=10")
     assert result.ret == 1

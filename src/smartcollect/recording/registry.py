@@ -20,6 +20,7 @@ from types import FunctionType
 from typing import Any, Protocol
 
 from ..forks import at_fork
+from ..names import HandlerName
 from ..storage.store import Store
 from . import events, observation, stand_in, tool
 from .hot_path import layer
@@ -134,6 +135,16 @@ class Watched:
     def function(self) -> Any:
         """The watched function; ``None`` for any other callable, and once it is gone."""
         return None if self._function is None else self._function()
+
+    def name_in(self, store: Store) -> HandlerName:
+        """Return the name under which a log counts direct calls.
+
+        Args:
+            store: the store of the log, which watches at least one handle.
+        """
+        handles = [handle for one in self.handles if (handle := one()) is not None]
+        probes = [probe for one in sorted(handles, key=_is_secondary) for probe in one.probes]
+        return next(probe.name for probe in probes if probe.store is store)
 
     def update(self) -> None:
         """Install the recording of the current probes of all handles."""

@@ -112,10 +112,15 @@ class Watch:
             if fitting and not fitting[-1].excludes and id(function) not in self._handles:
                 self._watch(recorder, HandlerName(module, name), function)
 
-    def new_functions(self) -> list[tuple[HandlerName, FunctionType]]:
-        """Return the functions that are watched since the last call of this method."""
+    def new_names(self) -> list[HandlerName]:
+        """Return the names of functions that are watched since the last call of this method.
+
+        A function that is also registered with a switcher has its name there.
+        """
         new, self._new = self._new, []
-        return [(one.name, function) for one in new if (function := one.function()) is not None]
+        return [
+            one.handle.watched.name_in(one.probe.store) for one in new if one.function() is not None
+        ]
 
     def unimported(self) -> list[str]:
         """Return the modules that patterns cover but that were not imported."""
