@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from .checks import whole_number
@@ -100,8 +100,9 @@ class Assertions:
             raise AssertionError(f"{name.shown} was never called{self._called()}")
         if times is not None and stats.calls != times:
             calls = [call for call in self._calls() if call.name == name]
+            detail = _shown(calls) if stats.calls else self._called()
             raise AssertionError(
-                f"{name.shown} was called {_times(stats.calls)}, not {_times(times)}{_shown(calls)}"
+                f"{name.shown} was called {_times(stats.calls)}, not {_times(times)}{detail}"
             )
 
     def assert_not_called(self, handler: str) -> None:
@@ -201,11 +202,21 @@ class Assertions:
         return f"; called: {', '.join(names[:SHOWN])}" if names else "; no other handler was called"
 
 
-def over_budget(broken: Iterable[budgets.Violation], calls: Iterable[Call]) -> str:
-    """Return one line for each broken budget, and a table of the calls of those handlers."""
+def over_budget(
+    broken: Iterable[budgets.Violation],
+    calls: Iterable[Call],
+    source: Callable[[budgets.Violation], str] = lambda _: "",
+) -> str:
+    """Return one line for each broken budget, and a table of the calls of those handlers.
+
+    Args:
+        broken: the broken budgets.
+        calls: calls of any handlers.
+        source: a function that returns the place where a budget is set, or ``""``.
+    """
     broken = list(broken)
     names = {violation.name for violation in broken} - {None}
-    lines = "\n".join(map(str, broken))
+    lines = "\n".join(f"{one}{f' ({set_in})' if (set_in := source(one)) else ''}" for one in broken)
     if not names:
         return lines
     offending = [call for call in calls if call.name in names]

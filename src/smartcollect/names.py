@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from .text import printable
 
@@ -65,6 +65,10 @@ class HandlerName(NamedTuple):
         return any(fnmatchcase(one, pattern) for one in (self.handler, self.full, self.path))
 
 
+Names: TypeAlias = Mapping[HandlerName, str]
+"""The text that stands for each handler."""
+
+
 def short_names(names: Iterable[HandlerName]) -> dict[HandlerName, str]:
     """Return a short name for each handler: its selector if that is unique, or its full name."""
     names = list(names)
@@ -107,6 +111,9 @@ def find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
         raise AmbiguousHandler(f"{wanted!r} matches {listed}; use one of these full names")
     if fitting:
         return fitting[0]
+    alike = sorted(name.handler for name in names if name.like(wanted))
+    if alike:
+        raise UnknownHandler(f"{wanted!r} is a pattern; pass one name, such as {alike[0]!r}")
     raise UnknownHandler(no_such(names, wanted))
 
 

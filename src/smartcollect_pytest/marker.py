@@ -9,7 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from smartcollect import HandlerName, HandlerStats
-    from smartcollect.profiles.budgets import Budget
+    from smartcollect.profiles.budgets import Budget, Violation
     from smartcollect.storage.rows import Call
 
 NAME = "collect_budget"
@@ -77,4 +77,8 @@ def failure(
 
     marked = [one for rank in ranks for one in rank]
     broken = unreached(marked, handlers) + over([*ranks, each_test], handlers)
-    return over_budget(broken, calls) if broken else None
+
+    def source(one: Violation) -> str:
+        return "" if one.budget in marked else "smartcollect_test_budgets"
+
+    return over_budget(broken, calls, source) if broken else None

@@ -32,7 +32,7 @@ CALLS = {"users.get": [0.001] * 4, "users.list": [0.5], "users.delete": []}
             "--budget 'user.get calls<=4'",
             ["unused budget: user.get was never called; .* did you mean 'users.get'?"],
         ),
-        ("--fail-uncalled", ["never called: shop.users.delete"]),
+        ("--fail-uncalled", ["never called: users.delete"]),
         ("--fail-uncalled --allow-uncalled 'users.d*'", []),
         ("--repeat-threshold 13", []),
         (

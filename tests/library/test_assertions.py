@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from smartswitch import Switcher
 
@@ -116,8 +118,10 @@ def test_called(api):
     api.collect.assert_called("idle", times=0)
     with failing("work was called 2 times, not once\n"):
         api.collect.assert_called("work", times=1)
-    with failing("idle was called 0 times, not once\n"):
+    with failing("idle was called 0 times, not once; called: work"):
         api.collect.assert_called("idle", times=1)
+    with failing(re.escape("'wor*' is a pattern; pass one name, such as 'work'")):
+        api.collect.assert_called("wor*")
 
 
 @pytest.mark.parametrize(

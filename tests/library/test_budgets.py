@@ -119,6 +119,13 @@ def test_a_run_over_budget_fails_with_the_largest_excess_first(handlers):
     )
 
 
+def test_failures_tell_handlers_of_the_same_name_apart(handlers):
+    (first, stats), *_ = handlers.items()
+    both = {first: stats, HandlerName("other", first.handler): stats}
+    verdict = judge(Profile(both), Expectations(budgets=(parse("other.a calls<=0"),)))
+    assert verdict.failures == ("over budget: other.a: calls is 1, the budget is 0",)
+
+
 def test_an_unused_budget_of_tests_is_a_note(handlers):
     unused = parse("aidle calls<=5")
     verdict = judge(Profile(handlers), Expectations(test_budgets=(parse("a calls<=5"), unused)))

@@ -53,6 +53,11 @@ def test_at_most_five_lines_the_most_important_first():
     ]
 
 
+def test_the_causes_add_up_to_the_failures():
+    first, *_ = first_lines(profile(), "slow calls<=0 max_time<=1ms", "quick calls<=0")
+    assert first == "3 failures: over budget: quick, slow (2)"
+
+
 def test_an_unremarkable_run_has_one_line():
     assert first_lines(profile()) == ["3 calls to 2 handlers in 0 tests; 1.00 s, 75 % in slow"]
 

@@ -229,7 +229,7 @@ def test_budgets_of_each_test(suite, run):
     result.stdout.fnmatch_lines(
         [
             "*test_index*",
-            "users.show: calls is 12, the budget is 11",
+            "users.show: calls is 12, the budget is 11 (smartcollect_test_budgets)",
             "FAILED test_two.py::test_index*",
         ]
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ..names import HandlerName, did_you_mean, no_such
+from ..names import HandlerName, Names, did_you_mean, no_such
 from ..storage.fields import LIMITED, STATISTICS
 from ..storage.statistics import HandlerStats
 from ..text import printable
@@ -59,12 +59,21 @@ class Violation(NamedTuple):
         return self.value / self.limit if self.limit else math.inf
 
     def __str__(self) -> str:
+        return self.line({})
+
+    def line(self, names: Names) -> str:
+        """Return the violation as text.
+
+        Args:
+            names: the names to use for handlers; the selector where there is none.
+        """
         if self.name is None:
             hint = f"; {self.hint}" if self.hint else ""
             line = f"{self.budget.pattern} was never called; the budget is {self.budget}{hint}"
             return printable(line)
         value, limit = map(STATISTICS[self.field].text, (self.value, self.limit))
-        return f"{self.name.shown}: {self.field} is {value}, the budget is {limit}"
+        name = printable(names.get(self.name, self.name.handler))
+        return f"{name}: {self.field} is {value}, the budget is {limit}"
 
 
 def budget(pattern: str, limits: Mapping[str, Any]) -> Budget:

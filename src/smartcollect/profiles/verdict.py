@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..names import no_such
+from ..names import Names, no_such, short_names
 from ..storage.fields import STATISTICS
 from ..storage.findings import Repeat
 from .budgets import Budget, Violation, over, unreached
@@ -131,13 +131,14 @@ def judge(
         ()
     """
     handlers = profile.handlers
+    names = short_names(handlers)
     over_budget = sorted(over([expectations.budgets], handlers), key=_worst_first)
-    failures = [f"over budget: {one}" for one in over_budget]
+    failures = [f"over budget: {one.line(names)}" for one in over_budget]
     missed = [
         *missed,
         *(f"unused budget: {one}" for one in unreached(expectations.budgets, handlers)),
     ]
-    missed += _uncalled(profile, expectations)
+    missed += _uncalled(profile, expectations, names)
     if not missed and not handlers and expectations.need_handlers(bool(baseline)):
         missed = [NOTHING]
     notes = [f"unused test budget: {one}" for one in unreached(expectations.test_budgets, handlers)]
@@ -150,7 +151,7 @@ def judge(
         failures += missed
         notes += unknown
     repeated = list(_repeated(profile, expectations))
-    failures += (_repeats(one, expectations.repeat_threshold) for one in repeated)
+    failures += (_repeats(one, expectations.repeat_threshold, names) for one in repeated)
     verdict = Verdict(
         over_budget=tuple(over_budget),
         repeated=tuple(repeated),
@@ -160,7 +161,7 @@ def judge(
     if not isinstance(baseline, Profile) and not baseline:
         return verdict.failing(*failures).noting(*notes)
     comparison = compare(baseline, profile, expectations.compare_fail, expectations.compare_min)
-    failures += map(_regression, comparison.regressions)
+    failures += (_regression(change, names) for change in comparison.regressions)
     of_all = [rule for rule in expectations.compare_fail if rule.field == DRIFT]
     broken = comparison.slower_by(of_all)
     if broken is not None:
@@ -174,24 +175,24 @@ def _worst_first(one: Violation) -> tuple[float, tuple[str, ...], str]:
     return -one.excess, one.name or (), one.field
 
 
-def _regression(change: Change) -> str:
+def _regression(change: Change, names: Names) -> str:
     before, after = map(STATISTICS[change.field].text, (change.before, change.after))
     return (
-        f"regression: {change.name.handler}: {change.field} went from {before} to {after}: "
+        f"regression: {names[change.name]}: {change.field} went from {before} to {after}: "
         f"{change.why}"
     )
 
 
-def _uncalled(profile: Profile, expectations: Expectations) -> Iterator[str]:
+def _uncalled(profile: Profile, expectations: Expectations, names: Names) -> Iterator[str]:
     if not expectations.fail_uncalled:
         return
-    names = [
-        name.full
+    uncalled = [
+        names[name]
         for name in profile.uncalled()
         if not any(name.like(pattern) for pattern in expectations.allow_uncalled)
     ]
-    if names:
-        yield f"never called: {', '.join(names)}"
+    if uncalled:
+        yield f"never called: {', '.join(uncalled)}"
 
 
 def _unknown(profile: Profile, expectations: Expectations) -> Iterator[str]:
@@ -221,9 +222,10 @@ def _repeated(profile: Profile, expectations: Expectations) -> Iterator[Repeat]:
         yield one
 
 
-def _repeats(one: Repeat, threshold: int) -> str:
+def _repeats(one: Repeat, threshold: int, names: Names) -> str:
+    parent, child = (names.get(name, name.full) for name in (one.parent, one.child))
     place = f" ({one.test})" if one.test else ""
     return (
-        f"repeated: one call to {one.parent.handler} made {one.times:,} calls to "
-        f"{one.child.handler}; {threshold:,} or more fail{place}"
+        f"repeated: one call to {parent} made {one.times:,} calls to {child}; "
+        f"{threshold:,} or more fail{place}"
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ..names import HandlerName
+from ..names import HandlerName, Names
 from ..profiles.profile import Profile
 from ..profiles.verdict import Verdict
 from ..text import plural
@@ -16,8 +17,6 @@ BUSY = 0.05
 _NAMED = 3
 _BAR = 5
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-
-Names = Mapping[HandlerName, str]
 
 
 class Headline(NamedTuple):
@@ -74,7 +73,8 @@ def _failures(verdict: Verdict, names: Names) -> str:
 
 
 def _few(names: Names, found: Iterable[HandlerName]) -> str:
-    listed = list(dict.fromkeys(names.get(one, one.full) for one in found))
+    times = Counter(names.get(one, one.full) for one in found)
+    listed = [f"{name} ({number:,})" if number > 1 else name for name, number in times.items()]
     more = f" and {len(listed) - _NAMED:,} more" if len(listed) > _NAMED else ""
     return ", ".join(listed[:_NAMED]) + more
 
