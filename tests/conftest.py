@@ -25,16 +25,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--ways",
         default="plain,n0,n2",
-        help="Of the tests in tests/pytest_plugin, run those that run pytest in these ways.",
+        help="Of the tests that run pytest in several ways, run these. Those in "
+        "tests/pytest_plugin that run it in one way belong to plain.",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers that say where a test has to run."""
     for text in (
         "new_process: run pytest in a process that has not imported anything.",
         "once: depends neither on Python nor on versions of packages; one environment runs it.",
+        "twice: depends on how calls are recorded, which differs between 3.11 and later Pythons.",
     ):
         config.addinivalue_line("markers", text)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ways = {"", *config.getoption("--ways").split(",")}
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
+    for item in items:
+        (kept if _way(item) in ways else dropped).append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+def _way(item: pytest.Item) -> str:
+    """Return how a test runs pytest, or ``""`` for tests that are always run."""
+    callspec = getattr(item, "callspec", None)
+    run: str | None = None if callspec is None else callspec.params.get("run")
+    if "pytest_plugin" in item.path.parts:
+        return run or "plain"
+    return run or "" if "beside" in item.path.parts else ""
 
 
 @pytest.fixture(scope="session")

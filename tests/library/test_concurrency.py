@@ -19,6 +19,8 @@ from support import SOAK, dispatch
 from smartcollect import CallLog, collecting
 from smartcollect.storage.rows import WIDTH
 
+pytestmark = pytest.mark.twice
+
 # Multiplies the number of calls, for longer runs.
 THREADS = 8
 CALLS = 2_000 * SOAK

@@ -17,6 +17,7 @@ from contextvars import Context
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import pytest
 import smartswitch
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -34,6 +35,8 @@ from support import SOAK, VIA_GET, dispatch, needs_get
 
 from smartcollect import collecting
 from smartcollect.plugin import CollectPlugin
+
+pytestmark = pytest.mark.twice
 
 
 def bare_copy() -> ModuleType:

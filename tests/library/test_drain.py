@@ -16,6 +16,8 @@ from smartcollect import Batch, CallLog, collecting, merge
 from smartcollect.names import HandlerName
 from smartcollect.storage.rows import Call
 
+pytestmark = pytest.mark.twice
+
 
 def test_a_drain_takes_calls_and_statistics_but_keeps_handlers(sw):
     process, other, _ = sw.handlers

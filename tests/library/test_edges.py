@@ -24,6 +24,8 @@ from smartcollect.recording.settings import LogSettings
 from smartcollect.storage.histogram import bucket_of
 from smartcollect.storage.store import FOLD_AT
 
+pytestmark = pytest.mark.twice
+
 # A call: its handler, its own work, whether it raises, and the calls that it makes.
 CALL = st.recursive(
     st.tuples(st.sampled_from("abde"), st.integers(0, 3), st.booleans(), st.just(())),

@@ -17,7 +17,7 @@ from support import dispatch
 
 import smartcollect
 
-pytestmark = pytest.mark.usefixtures("no_collection")
+pytestmark = [pytest.mark.twice, pytest.mark.usefixtures("no_collection")]
 
 SMALL = 40_000  # maximum characters of a few calls in any output
 PATIENCE = 60.0  # seconds; generous enough for any machine

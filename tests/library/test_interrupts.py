@@ -15,6 +15,8 @@ from ticks import EVENTS, ticking
 from smartcollect import collecting
 from smartcollect.recording import nesting
 
+pytestmark = pytest.mark.twice
+
 # Opcodes, or calls.
 STEP, ENOUGH = (1, 30) if EVENTS else (7, 100)
 FILES = ("standin", "recorder", "snapshot", "store", "ring", "stats", "nesting", "<smartcollect>")

@@ -19,6 +19,8 @@ from smartcollect import collecting
 from smartcollect.storage.tally import MAX_HANDLERS
 from smartcollect.storage.times import Times
 
+pytestmark = pytest.mark.twice
+
 FLOODS = {
     "calls": (
         """

@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.twice
+
 KNOWN = "assert 'collect' in smartswitch.Switcher.registered_plugins()\n"
 THREAD = """
 import threading, smartcollect

@@ -21,6 +21,8 @@ from smartcollect.sinks import worker as workers
 from smartcollect.sinks.worker import worker
 from smartcollect.storage.store import FOLD_AT
 
+pytestmark = pytest.mark.twice
+
 FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 FOREVER = "1000min"  # no write is due by itself
 

@@ -18,6 +18,8 @@ from smartcollect import CallLog, HandlerName, collecting
 from smartcollect.recording.settings import LogSettings
 from smartcollect.sources import switchers
 
+pytestmark = pytest.mark.twice
+
 EVENTS = sys.version_info >= (3, 12)
 USUAL = 600
 """After this many similar calls, the next is expected to be similar too."""

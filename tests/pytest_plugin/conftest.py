@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 SUITE = {
@@ -83,23 +81,6 @@ def suite(pytester):
 
 
 WAYS = {"plain": (), "n0": ("-n0",), "n2": ("-n2",)}
-
-
-def pytest_collection_modifyitems(config, items):
-    """Keep only the tests of the plugin that run pytest in one of the ways of ``--ways``."""
-    ways = config.getoption("--ways").split(",")
-    kept, dropped = [], []
-    for item in items:
-        here = Path(__file__).parent in item.path.parents
-        (dropped if here and _way(item) not in ways else kept).append(item)
-    if dropped:
-        config.hook.pytest_deselected(items=dropped)
-        items[:] = kept
-
-
-def _way(item):
-    callspec = getattr(item, "callspec", None)
-    return "plain" if callspec is None else callspec.params.get("run", "plain")
 
 
 @pytest.fixture(params=WAYS)
