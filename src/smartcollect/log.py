@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 from .assertions import Assertions
 from .checks import true_false_or_none, whole_number
 from .clock import SYSTEM, Clock
-from .names import HandlerName, find, short_names
+from .names import AmbiguousHandler, HandlerName, find, short_names
 from .profiles.parts import SLOWEST
 from .profiles.profile import Profile
 from .recording.recorder import Recorder
@@ -106,8 +106,7 @@ class CallLog(Assertions):
         Args:
             last: return only this many of the newest calls.
             first: return only this many of the oldest calls. Pass either ``last`` or ``first``.
-            handler: return only calls of this handler, given by selector or full name. A name
-                that fits no handler returns an empty list.
+            handler: return only calls of this handler, given by selector or full name.
             errors: ``True`` to return only calls that raised, ``False`` to return only calls that
                 did not.
 
@@ -118,6 +117,7 @@ class CallLog(Assertions):
             ``message`` and ``traceback``, all text.
 
         Raises:
+            KeyError: ``handler`` fits no registered handler. The error suggests a similar name.
             TypeError: ``last`` or ``first`` is not an integer, or ``errors`` not a ``bool``.
             ValueError: ``last`` or ``first`` is negative, or both are passed.
 
@@ -162,6 +162,7 @@ class CallLog(Assertions):
             earlier ones come first.
 
         Raises:
+            KeyError: ``handler`` fits no registered handler.
             TypeError: ``n`` is not an integer.
             ValueError: ``n`` is negative.
 
@@ -188,11 +189,12 @@ class CallLog(Assertions):
             earlier ones come first.
 
         Raises:
+            KeyError: ``handler`` fits no registered handler.
             TypeError: ``n`` is not an integer.
             ValueError: ``n`` is negative.
 
         Example:
-            >>> CallLog().fastest(3, handler="users.get")
+            >>> CallLog().fastest(3)
             []
         """
         return self._ranked(n, handler, slowest=False)
@@ -216,6 +218,7 @@ class CallLog(Assertions):
             One dict per call, as `history` returns them.
 
         Raises:
+            KeyError: ``handler`` fits no registered handler.
             TypeError: ``threshold`` is neither a number nor text.
             ValueError: ``threshold`` is not a duration, negative or infinite.
 
@@ -241,6 +244,9 @@ class CallLog(Assertions):
 
         Returns:
             One dict per call, as `history` returns them, with ``exception`` instead of ``result``.
+
+        Raises:
+            KeyError: ``handler`` fits no registered handler.
 
         Example:
             >>> from contextlib import suppress
@@ -634,6 +640,9 @@ class CallLog(Assertions):
     def _selected(self, handler: str | None, select: Select, rows: Iterable[Row]) -> list[Entry]:
         """Filter ``rows`` by ``handler``, pass them through ``select``, and return entries."""
         wanted = [row for row in rows if handler is None or row[NAME].fits(handler)]
+        if handler is not None and not wanted:
+            with suppress(AmbiguousHandler):  # several handlers fit, and none was called
+                self._find(handler)
         return list(self._entries(select(wanted)))
 
 

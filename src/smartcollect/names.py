@@ -103,7 +103,7 @@ def find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
         TypeError: ``wanted`` is not text.
     """
     if not isinstance(wanted, str):
-        raise TypeError(f"handler must be text, not {wanted!r}")
+        raise TypeError(f"handler must be a string, not {wanted!r}")
     names = list(names)
     fitting = [name for name in names if name.fits(wanted)]
     if len(fitting) > 1:

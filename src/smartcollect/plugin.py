@@ -97,7 +97,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
         settings = changed(DEFAULTS, {**given, **(self._parse_flags(flags) if flags else {})})
         for parameter, text in {"name": name, "description": description}.items():
             if not (isinstance(text, str) and text) and (parameter == "name" or text is not None):
-                raise TypeError(f"{parameter} must be text and not empty, not {text!r}")
+                raise TypeError(f"{parameter} must be a string that is not empty, not {text!r}")
         if method_config is not None and not isinstance(method_config, Mapping):
             raise TypeError(
                 f"method_config must be a dict of handlers to their settings, not {method_config!r}"
@@ -156,7 +156,7 @@ class CollectPlugin(CallLog, WatchingPlugin):
 
     def _parse_flags(self, flags: str) -> dict[str, bool]:
         if not isinstance(flags, str):
-            raise TypeError(f"flags must be text such as {_FLAGS!r}, not {flags!r}")
+            raise TypeError(f"flags must be a string such as {_FLAGS!r}, not {flags!r}")
         # The method of smartswitch takes any text after the colon as part of the name.
         parsed = {}
         for flag in filter(None, map(str.strip, flags.split(","))):

@@ -154,7 +154,7 @@ def test_repr(sw):
 
 
 def test_statistics_of_a_handler_that_is_not_a_name(sw):
-    with pytest.raises(TypeError, match="handler must be text, not <built-in function print>"):
+    with pytest.raises(TypeError, match="handler must be a string, not <built-in function print>"):
         sw.collect.stats(print)
 
 
@@ -169,6 +169,27 @@ def test_statistics_of_a_handler_that_is_not_a_name(sw):
 def test_statistics_of_an_unknown_handler(sw, name, hint):
     with pytest.raises(KeyError, match=hint):
         sw.collect.stats(name)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        lambda log: log.history(handler="proces"),
+        lambda log: log.errors("api.proces"),
+        lambda log: log.slowest(handler="proces"),
+        lambda log: log.fastest(handler="proces"),
+        lambda log: log.slower_than("1s", "proces"),
+    ],
+)
+def test_queries_for_an_unknown_handler(sw, query):
+    with pytest.raises(KeyError, match="did you mean '(api.)?process'"):
+        query(sw.collect)
+
+
+def test_queries_for_handlers_that_were_not_called(sw):
+    assert sw.collect.history(handler="process") == sw.collect.errors("api.process") == []
+    with collecting(sw) as log:
+        assert log.slower_than(0, handler="process") == []
 
 
 def test_statistics_without_registered_handlers():

@@ -465,9 +465,9 @@ def test_a_deleted_switcher_closes_the_subscriptions_of_its_plugin():
         (
             {"calls": ["slow"]},
             TypeError,
-            r"calls must be text, not \['slow'\]; choose from 'all', 'slow'",
+            r"calls must be a string, not \['slow'\]; choose from 'all', 'slow'",
         ),
-        ({"calls": None}, TypeError, "calls must be text, not None"),
+        ({"calls": None}, TypeError, "calls must be a string, not None"),
     ],
 )
 def test_bad_arguments_are_refused(sw, arguments, error, message):

@@ -210,7 +210,7 @@ def test_errors_must_be_a_bool(api, persist, url):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"url": 5}, TypeError, "url must be text, not 5"),
+        ({"url": 5}, TypeError, "url must be a string, not 5"),
         ({"url": "calls.db"}, ValueError, "url: 'calls.db' is not the URL of a database"),
         ({"url": "mysql://host/base"}, ValueError, "'mysql://host/base' is not supported"),
         ({"url": "sqlite://"}, ValueError, "does not name a file"),
@@ -230,7 +230,7 @@ def test_errors_must_be_a_bool(api, persist, url):
         (
             {"calls": ["slow"]},
             TypeError,
-            r"calls must be text, not \['slow'\]; choose from 'all', 'slow'",
+            r"calls must be a string, not \['slow'\]; choose from 'all', 'slow'",
         ),
         ({"keep": "a month"}, ValueError, "keep: 'a month' is not a duration"),
         ({"keep": 0}, ValueError, "keep=0 would keep nothing"),

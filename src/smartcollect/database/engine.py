@@ -160,7 +160,7 @@ class Database:
 
 def _checked(url: str | URL) -> URL:
     if not isinstance(url, (str, URL)):
-        raise TypeError(f"url must be text, not {url!r}; use {_FORMS}")
+        raise TypeError(f"url must be a string, not {url!r}; use {_FORMS}")
     try:
         made = make_url(url)
     except (ArgumentError, ValueError):

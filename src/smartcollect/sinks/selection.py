@@ -46,7 +46,7 @@ class Selection(NamedTuple):
         }
         accepted = ", ".join(map(repr, known))
         if not isinstance(calls, str):
-            raise TypeError(f"calls must be text, not {calls!r}; choose from {accepted}")
+            raise TypeError(f"calls must be a string, not {calls!r}; choose from {accepted}")
         if calls not in known:
             raise ValueError(f"unknown calls {calls!r}; choose from {accepted}")
         return known[calls]
