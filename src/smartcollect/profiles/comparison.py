@@ -60,6 +60,11 @@ class Comparison:
         return tuple(change for change in self.changes if change.regression)
 
     @property
+    def names(self) -> set[HandlerName]:
+        """All handlers of the runs that are compared."""
+        return {*(change.name for change in self.changes), *self.added, *self.removed}
+
+    @property
     def has_spread(self) -> bool:
         """True if there are enough earlier runs to measure their spread."""
         return any(change.spread is not None for change in self.changes)

@@ -97,6 +97,11 @@ class Verdict:
     partial: str = ""
     unjudged: int = 0
 
+    def names(self, profile: Profile) -> Names:
+        """Return the short names of all handlers of a run, and of those it is compared with."""
+        compared = self.comparison.names if self.comparison else ()
+        return short_names({*profile.handlers, *compared})
+
     def failing(self, *failures: str) -> Verdict:
         """Return a copy of the verdict with more failures."""
         return replace(self, failures=(*self.failures, *failures))
@@ -131,44 +136,58 @@ def judge(
         ()
     """
     handlers = profile.handlers
-    names = short_names(handlers)
+    verdict = Verdict()
+    if isinstance(baseline, Profile) or baseline:
+        rules, minimum = expectations.compare_fail, expectations.compare_min
+        verdict = Verdict(comparison=compare(baseline, profile, rules, minimum))
+    names = verdict.names(profile)
     over_budget = sorted(over([expectations.budgets], handlers), key=_worst_first)
-    failures = [f"over budget: {one.line(names)}" for one in over_budget]
     missed = [
         *missed,
         *(f"unused budget: {one}" for one in unreached(expectations.budgets, handlers)),
+        *_uncalled(profile, expectations, names),
     ]
-    missed += _uncalled(profile, expectations, names)
     if not missed and not handlers and expectations.need_handlers(bool(baseline)):
         missed = [NOTHING]
-    notes = [f"unused test budget: {one}" for one in unreached(expectations.test_budgets, handlers)]
+    unused = [
+        f"unused test budget: {one}" for one in unreached(expectations.test_budgets, handlers)
+    ]
     unknown = list(_unknown(profile, expectations))
     # In a partial run, the tests that did not run may call what is missing.
     why = partial() if missed or unknown else ""
-    if why:
-        notes += [f"not judged, since {why}: {one}" for one in missed]
-    else:
-        failures += missed
-        notes += unknown
     repeated = list(_repeated(profile, expectations))
-    failures += (_repeats(one, expectations.repeat_threshold, names) for one in repeated)
-    verdict = Verdict(
+    verdict = replace(
+        verdict,
         over_budget=tuple(over_budget),
         repeated=tuple(repeated),
         partial=why if missed else "",
         unjudged=len(missed) if why else 0,
     )
-    if not isinstance(baseline, Profile) and not baseline:
-        return verdict.failing(*failures).noting(*notes)
-    comparison = compare(baseline, profile, expectations.compare_fail, expectations.compare_min)
-    failures += (_regression(change, names) for change in comparison.regressions)
+    verdict = verdict.failing(
+        *(f"over budget: {one.line(names)}" for one in over_budget),
+        *(() if why else missed),
+        *(_repeats(one, expectations.repeat_threshold, names) for one in repeated),
+    ).noting(
+        *(f"unused test budget: {one}" for one in unused),
+        *([f"not judged, since {why}: {one}" for one in missed] if why else unknown),
+    )
+    return verdict if verdict.comparison is None else _with_growth(verdict, expectations, names)
+
+
+def _with_growth(verdict: Verdict, expectations: Expectations, names: Names) -> Verdict:
+    """Add the failures and notes of the comparison."""
+    comparison = verdict.comparison
+    assert comparison is not None
+    verdict = verdict.failing(*(_regression(one, names) for one in comparison.regressions))
     of_all = [rule for rule in expectations.compare_fail if rule.field == DRIFT]
     broken = comparison.slower_by(of_all)
     if broken is not None:
-        failures.append(f"everything is slower: {comparison.drift}; {broken.percent:g} % allowed")
-    elif of_all and not comparison.drift.is_known:
-        notes.append(f"{of_all[0]} is not judged: {comparison.drift}")
-    return replace(verdict, comparison=comparison).failing(*failures).noting(*notes)
+        return verdict.failing(
+            f"everything is slower: {comparison.drift}; {broken.percent:g} % allowed"
+        )
+    if of_all and not comparison.drift.is_known:
+        return verdict.noting(f"{of_all[0]} is not judged: {comparison.drift}")
+    return verdict
 
 
 def _worst_first(one: Violation) -> tuple[float, tuple[str, ...], str]:

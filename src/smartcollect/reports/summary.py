@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from ..names import HandlerName, Names, short_names
+from ..names import HandlerName, Names
 from ..profiles.comparison import Comparison
 from ..profiles.growth import Change
 from ..profiles.parts import SLOWEST
@@ -125,7 +125,9 @@ def sections(
     if profile is None:
         notes = Section(lines=verdict.notes, tone="warning", essential=True)
         return [notes if verdict.notes else nothing]
-    names = short_names({*profile.handlers, *_compared(verdict)})
+    names = verdict.names(profile)
+    if profile.incomplete:
+        nothing = Section()  # the first lines say why
     found = [
         *_head(profile, verdict, names),
         _handlers(profile, verdict, layout, names, whole) if profile.handlers else nothing,
@@ -175,7 +177,7 @@ def compared(verdict: Verdict, layout: Layout, whole: bool = False) -> list[Sect
         layout: the settings of the summary.
         whole: whether to cut and leave out nothing.
     """
-    return _filled([_comparison(verdict, layout, short_names(_compared(verdict)), whole)])
+    return _filled([_comparison(verdict, layout, verdict.names(Profile()), whole)])
 
 
 def _head(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Section]:
@@ -389,13 +391,6 @@ def _coverage(profile: Profile, names: Names, whole: bool) -> Section:
         ],
         tone="warning",
     )
-
-
-def _compared(verdict: Verdict) -> set[HandlerName]:
-    found = verdict.comparison
-    if found is None:
-        return set()
-    return {*(change.name for change in found.changes), *found.added, *found.removed}
 
 
 def _cut(items: Sequence[_Item], whole: bool, most: int = SHOWN) -> tuple[Sequence[_Item], int]:
