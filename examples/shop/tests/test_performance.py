@@ -4,7 +4,6 @@ from shop.api import api
 
 
 def test_an_order_asks_for_each_product_once(db, ada, tea, cup, collect):
-    collect.clear()
     api["orders.place"](db, ada, {tea: 1, cup: 1})
     collect.assert_called("products.get", times=2)
     collect.assert_no_errors()
@@ -17,7 +16,6 @@ def test_a_user_is_found_fast(users, ada, collect):
 
 
 def test_history_stays_in_its_budget(db, busy, collect):
-    collect.clear()
     api["orders.history"](db, busy)
     collect.assert_budget("orders.*", calls=12, errors=0)
     collect.assert_budget("products.get", calls=24, max_time="1s")

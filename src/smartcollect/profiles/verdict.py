@@ -149,9 +149,7 @@ def judge(
     ]
     if not missed and not handlers and expectations.need_handlers(bool(baseline)):
         missed = [NOTHING]
-    unused = [
-        f"unused test budget: {one}" for one in unreached(expectations.test_budgets, handlers)
-    ]
+    unused = unreached(expectations.test_budgets, handlers)
     unknown = list(_unknown(profile, expectations))
     # In a partial run, the tests that did not run may call what is missing.
     why = partial() if missed or unknown else ""
