@@ -94,7 +94,7 @@ class Statistics(TypedDict):
         self_time: seconds of all calls without the time in other recorded handlers.
         avg_time: seconds of the mean call.
         steady_time: seconds of the median call without waiting for a processor; for calls below
-            half a millisecond, the plain median.
+            half a millisecond, and where it is not known, the plain median.
         min_time: seconds of the shortest call.
         p50_time: seconds of the median call, within 2 %.
         p95_time: the 95th percentile in seconds, within 2 %.
@@ -116,8 +116,8 @@ class Statistics(TypedDict):
         float,
         Statistic(
             _TIME,
-            "median time without waiting for a processor; the plain median for calls below half "
-            "a millisecond",
+            "median time without waiting for a processor; the plain median where that is not known, "
+            "as for calls below half a millisecond",
             "steady",
         ),
     ]
