@@ -116,8 +116,8 @@ class Statistics(TypedDict):
         float,
         Statistic(
             _TIME,
-            "median time without waiting for a processor; the plain median where that is not known, "
-            "as for calls below half a millisecond",
+            "median time without waiting for a processor; the plain median where that is not "
+            "known, as for calls below half a millisecond",
             "steady",
         ),
     ]
