@@ -51,7 +51,7 @@ class Drift(NamedTuple):
             return f"this run took {' and '.join(known)}"
         kind = "compute" if self.computers >= self.waiters else "wait"
         most = max(self.computers, self.waiters)
-        return f"measuring it takes {_ENOUGH} handlers that {kind}, this run has {most}"
+        return f"measuring it takes {_ENOUGH} handlers that mostly {kind}, and this run has {most}"
 
     @property
     def is_known(self) -> bool:
