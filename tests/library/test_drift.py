@@ -155,7 +155,8 @@ def few(number, factor=1.0):
 def test_four_handlers_are_too_few_for_drift():
     found = compare(few(4), few(4, 1.5), [RULE])
     assert found.drift == (1, 1, 4, 0)
-    assert str(found.drift) == "measuring it takes 5 handlers that mostly compute, and this run has 4"
+    told = "measuring it takes 5 handlers that mostly compute, and this run has 4"
+    assert str(found.drift) == told
     assert len(found.regressions) == 4
     assert compare(few(5), few(5, 1.5), [RULE]).regressions == ()
 
