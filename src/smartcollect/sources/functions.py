@@ -119,7 +119,9 @@ class Watch:
         """
         new, self._new = self._new, []
         return [
-            one.handle.watched.name_in(one.probe.store) for one in new if one.function() is not None
+            one.handle.watched.name_in(one.probe.store)
+            for one in new
+            if self._handles.get(id(one.function())) is one
         ]
 
     def unimported(self) -> list[str]:
