@@ -498,6 +498,21 @@ def adder(step):
     return add
 
 
+def test_a_plugged_switcher_of_static_methods_is_garbage_once_it_is_gone():
+    api = Switcher("api")
+
+    class Orders:
+        @api
+        @staticmethod
+        def place():
+            return 1
+
+    api.plug("collect")
+    assert Orders.place() == 1
+    assert api.collect.stats("place")["calls"] == 1
+    # The fixture `clean` checks that nothing is watched afterwards.
+
+
 def test_closures_count_separately():
     one, two, three = adder(1), adder(2), adder(3)
     first, second = Switcher("first"), Switcher("second")

@@ -107,7 +107,10 @@ class Probe:
         self.reads = False
         self.observed: Callable[[], Observed | None] = lambda: None
         self._credit = 0.0
-        # Weak, so that the probe does not keep a watched function alive.
+        # Weak, so that the probe does not keep a watched function alive. A static method, which
+        # takes no weak reference, would keep the switcher that it is registered with alive.
+        if type(subject) is staticmethod:
+            subject = subject.__func__
         own = type(subject) is FunctionType
         self.subject: Callable[[], Any] = weakref.ref(subject) if own else lambda: subject
 
