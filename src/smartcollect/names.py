@@ -10,9 +10,10 @@ from typing import NamedTuple, TypeAlias
 
 from .text import printable
 
+_WATCH = 'smartcollect_watch or in collecting("package")'
 NO_HANDLERS = (
     "no handlers are registered; register functions with smartswitch, or name the functions to "
-    'watch in smartcollect_watch or in collecting("package")'
+    f"watch in {_WATCH}"
 )
 _SHOWN = 10
 
@@ -156,4 +157,8 @@ def hint(names: Iterable[HandlerName], wanted: str, state: str = "registered") -
     known = sorted({name.handler for name in names} | {name.full for name in names})
     shown = sorted(name.shown for name in names)
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return did_you_mean(wanted, known) or f"{state}: {', '.join(shown[:_SHOWN])}{more}"
+    near = did_you_mean(wanted, known)
+    if near:
+        return near
+    watch = f"; name other functions to watch in {_WATCH}" if state == "registered" else ""
+    return f"{state}: {', '.join(shown[:_SHOWN])}{more}{watch}"

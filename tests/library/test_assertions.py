@@ -158,7 +158,7 @@ def test_budget(api):
     api.collect.assert_budget("work", calls=3, max_time="2s", errors=0)
     api.collect.assert_budget("w*", total_time=6)
     with failing(
-        "work: calls is 3, the budget is 2\nwork: max_time is 2.00 s, the budget is 1.00 s"
+        "work: max_time is 2.00 s, the budget is 1.00 s\nwork: calls is 3, the budget is 2"
     ):
         api.collect.assert_budget("work", calls=2, max_time=1)
 

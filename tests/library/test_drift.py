@@ -210,11 +210,60 @@ def test_both_runs_are_compared_by_the_same_statistic():
     assert fields["short"] == "p50_time"
 
 
-def test_the_share_of_computing_of_earlier_runs_counts():
-    old = run(other=stats(0.004, ran=0.0))
-    found = compare(old, run(1.4, other=stats(0.004, ran=1.0))).changes
+@pytest.mark.parametrize(
+    ("then", "now", "ratio"),
+    [
+        # Drift changes the share that is measured, so that of the earlier run counts.
+        (1.0, 0.6, 1 / 1.4),
+        (0.0, 0.4, 1.0),
+        # The code changed.
+        (0.0, 1.0, 1 / 1.4),
+        (1.0, 0.0, 1.0),
+    ],
+)
+def test_the_share_of_computing_that_counts(then, now, ratio):
+    old = run(other=stats(0.004, ran=then))
+    found = compare(old, run(1.4, other=stats(0.004, ran=now))).changes
     (change,) = (one for one in found if one.name.handler == "other")
-    assert change.ratio == pytest.approx(1, rel=0.01)
+    assert change.ratio == pytest.approx(ratio, rel=0.02)
+    assert change.after == pytest.approx(change.before * ratio, rel=0.02)
+
+
+def chain(machine=1.0, slower=1.0):
+    """Return a run of a function that does all the work, and of seven that call each other."""
+    run_ = Profile(run=HERE._replace(created=float(next(MADE))))
+    seconds = 0.01 * machine * slower
+    handlers = {HandlerName("api", "leaf"): stats(seconds)}
+    for number in range(7):
+        caller = stats(seconds)
+        caller.self_time = 0.0
+        handlers[HandlerName("api", f"caller{number}")] = caller
+    return replace(run_, handlers=handlers)
+
+
+@pytest.mark.parametrize("machine", [0.6, 1.4, 1.9])
+def test_functions_that_call_each_other_show_a_drift_that_a_machine_may_cause(machine):
+    found = compare(chain(), chain(machine), [RULE])
+    assert found.drift.computing == pytest.approx(machine, rel=0.03)
+    assert not found.regressions
+    assert (found.slower_by([RULE]) is None) == (machine < 1)
+
+
+@pytest.mark.parametrize("slower", [2.2, 10.0])
+def test_functions_that_call_a_slow_function_show_no_drift(slower):
+    found = compare(chain(), chain(slower=slower), [RULE])
+    assert not found.drift.is_known
+    assert len(found.regressions) == 8
+
+
+def test_handlers_that_work_themselves_tell_a_slow_function_from_drift():
+    others = {f"h{number}": stats(0.003) for number in range(6)}
+    names = {HandlerName("api", name): one for name, one in others.items()}
+    old, new = chain(), chain(slower=1.5)
+    old, new = (replace(one, handlers={**one.handlers, **names}) for one in (old, new))
+    found = compare(old, new, [RULE])
+    assert found.drift.computing == pytest.approx(1.0, rel=0.02)
+    assert len(found.regressions) == 8
 
 
 # -- the spread of several runs ------------------------------------------------------------------

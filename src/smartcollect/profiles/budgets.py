@@ -122,7 +122,7 @@ def parse_budget(text: str) -> Budget:
 def over(
     ranks: Iterable[Iterable[Budget]], handlers: Mapping[HandlerName, HandlerStats]
 ) -> list[Violation]:
-    """Return the statistics that are over their budgets.
+    """Return the statistics that are over their budgets, the worst first.
 
     Args:
         ranks: groups of budgets in order of precedence, such as those of markers before those of
@@ -145,7 +145,11 @@ def over(
             if values[field] > limit:
                 found.append(Violation(name, field, limit, one, values[field]))
         decided.update((name, field) for name, field, _ in here)
-    return found
+    return sorted(found, key=_worst_first)
+
+
+def _worst_first(one: Violation) -> tuple[float, tuple[str, ...], str]:
+    return -one.excess, one.name or (), one.field
 
 
 def unreached(

@@ -244,8 +244,8 @@ def _too_few(change: Change) -> bool:
 
 
 def _more(change: Change) -> float:
-    """Return the growth of a time in seconds, corrected for drift."""
-    return (change.ratio - 1) * change.before if change.before else change.after
+    """Return the growth of a time in seconds."""
+    return change.after - change.before
 
 
 def _signed(ratio: float, limit: float = math.inf) -> str:

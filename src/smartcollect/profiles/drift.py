@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from statistics import median
 from typing import NamedTuple
 
 _ENOUGH = 5
 COMPUTES, _WAITS = 0.5, 0.25
 _LEAST = 0.01
+_CREDIBLE = 2.0
+"""The largest drift that handlers which call each other can show."""
 
 
 class Ratio(NamedTuple):
@@ -17,10 +19,12 @@ class Ratio(NamedTuple):
     Attributes:
         ratio: the time in the later run divided by the time in the earlier run.
         computing: the share of the handler's time spent on a processor, from 0 to 1.
+        works_itself: whether most of the time is its own, and not that of handlers it calls.
     """
 
     ratio: float
     computing: float
+    works_itself: bool = True
 
 
 class Drift(NamedTuple):
@@ -67,6 +71,10 @@ class Drift(NamedTuple):
     def of(cls, ratios: Collection[Ratio], enough: int = _ENOUGH) -> Drift:
         """Return the drift between two runs: the median ratio of the handlers' times.
 
+        Handlers that work themselves count. The others become slower with the handlers they call,
+        so one slow function would pass for the drift of all. Only if there are too few handlers
+        that work themselves, all count, and only a factor that a busy machine may cause.
+
         A factor stays 1.0 if it has fewer than ``enough`` handlers. Otherwise a change in the code
         of a few handlers would pass for drift.
 
@@ -78,21 +86,46 @@ class Drift(NamedTuple):
             >>> Drift.of([Ratio(1.1, 1.0)] * 5).computing
             1.1
         """
-        computers = [one for one in ratios if one.computing >= COMPUTES]
-        waiters = [one for one in ratios if one.computing < _WAITS]
-        computing = waiting = 1.0
-        # A handler may do both: first correct its ratio for the other part.
-        if len(computers) >= enough:
-            computing = median((one.ratio - 1 + one.computing) / one.computing for one in computers)
-        if len(waiters) >= enough:
-            waiting = median(
-                (one.ratio - one.computing * computing) / (1 - one.computing) for one in waiters
-            )
-        return cls(max(computing, _LEAST), max(waiting, _LEAST), len(computers), len(waiters))
+        computing, computers = _factor(
+            [one for one in ratios if one.computing >= COMPUTES],
+            # A handler may do both: first correct its ratio for the other part.
+            lambda one: (one.ratio - 1 + one.computing) / one.computing,
+            enough,
+        )
+        waiting, waiters = _factor(
+            [one for one in ratios if one.computing < _WAITS],
+            lambda one: (one.ratio - one.computing * computing) / (1 - one.computing),
+            enough,
+        )
+        return cls(computing, waiting, computers, waiters)
 
     def factor(self, computing: float) -> float:
         """Return the factor for a handler that spends the share ``computing`` on a processor."""
         return computing * self.computing + (1 - computing) * self.waiting
+
+    def factor_of(self, computing: float) -> float:
+        """Return the factor for a handler with the share ``computing`` in the drifted run."""
+        return 1 / (computing / self.computing + (1 - computing) / self.waiting)
+
+
+def _factor(
+    ratios: Sequence[Ratio], grown: Callable[[Ratio], float], enough: int
+) -> tuple[float, int]:
+    """Return the drift of handlers of one kind, and how many it was measured on.
+
+    Args:
+        ratios: the handlers.
+        grown: a function that returns the growth of the part that is of this kind.
+        enough: the number of handlers that it takes.
+    """
+    alone = [one for one in ratios if one.works_itself]
+    if len(alone) >= enough:
+        return max(median(map(grown, alone)), _LEAST), len(alone)
+    if len(ratios) >= enough:
+        factor = max(median(map(grown, ratios)), _LEAST)
+        if 1 / _CREDIBLE <= factor <= _CREDIBLE:
+            return factor, len(ratios)
+    return 1.0, len(alone)
 
 
 NONE = Drift(1.0, 1.0, 0, 0)

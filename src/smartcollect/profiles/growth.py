@@ -38,11 +38,11 @@ class Change(NamedTuple):
     Attributes:
         name: the handler.
         field: the statistic.
-        before, after: the values, times in seconds. ``before`` is the median of the earlier runs.
-            For ``steady_time`` each run counts with the mean of the quartiles of its calls, which
+        before, after: the values. Times are in seconds and corrected for drift: as if the new run
+            had been as fast as the earlier ones. ``before`` is the median of the earlier runs. For
+            ``steady_time`` each run counts with the mean of the quartiles of its calls, which
             varies less than the median.
-        ratio: ``after`` divided by ``before``, corrected for drift; infinite if only ``before`` is
-            0.
+        ratio: ``after`` divided by ``before``; infinite if only ``before`` is 0.
         p: the probability that unchanged code looks at least this much slower, by the rank test on
             the calls or by the size of the growth, whichever is larger. The latter is corrected
             for the number of handlers. ``None`` for counts and for too few calls.
@@ -92,16 +92,11 @@ class Growth:
         return [_value(run[name], field) for run in self._level.having(name)]
 
     def _now(self, name: HandlerName, field: str) -> float:
-        """Return a statistic in the new run, as measured: not corrected for drift."""
-        if field == BEST:
-            return fmean(level.measured(name) for level in self._quartiles)
-        return _value(self._new[name], field)
-
-    def _now_undrifted(self, name: HandlerName, field: str) -> float:
-        """Return a time in the new run, corrected for drift."""
+        """Return a statistic in the new run, corrected for drift."""
         if field == BEST:
             return fmean(level.now(name) for level in self._quartiles)
-        return self._now(name, field) / self._level.factor(name)
+        value = _value(self._new[name], field)
+        return value / self._level.factor(name) if STATISTICS[field].kind is Kind.TIME else value
 
     def _spread_of_all(self) -> float:
         """Return the median spread of all handlers."""
@@ -134,10 +129,9 @@ class Growth:
         change = Change(name, shown, before, after, ratio(before, after), None, None, False, "")
         if STATISTICS[field].kind is not Kind.TIME:
             return change
-        grown = ratio(before, self._now_undrifted(name, shown))
         is_known = len(values) >= _RUNS and self._has_enough_calls(name)
         known = max(spread(values), self._pooled) if is_known else None
-        return change._replace(ratio=grown, spread=known)
+        return change._replace(spread=known)
 
     def _has_enough_calls(self, name: HandlerName) -> bool:
         return min(self.calls(name)) >= FEWEST

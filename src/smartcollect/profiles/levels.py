@@ -80,8 +80,14 @@ class Level:
             name: the handler.
             run: the index of an earlier run; ``None`` for the new run.
         """
-        drift = self.drift if run is None else self.drifts[run]
-        return drift.factor(self._computing[name])
+        usual = self._computing[name]
+        if run is not None:
+            return self.drifts[run].factor(usual)
+        now = self._new[name].computing
+        if now is not None and (now >= COMPUTES) != (usual >= COMPUTES):
+            # The code changed: it waits where it computed before, or the other way round.
+            return self.drift.factor_of(now)
+        return self.drift.factor(usual)
 
     def then(self, name: HandlerName) -> list[float]:
         """Return the time in each earlier run that has the handler, corrected for drift."""
@@ -89,11 +95,7 @@ class Level:
 
     def now(self, name: HandlerName) -> float:
         """Return the time in the new run, corrected for drift."""
-        return self.measured(name) / self.factor(name)
-
-    def measured(self, name: HandlerName) -> float:
-        """Return the time in the new run, not corrected for drift."""
-        return self._time(name, self._new)
+        return self._time(name, self._new) / self.factor(name)
 
     def computes(self, name: HandlerName) -> bool:
         """Return whether the handler spends most of its time on a processor."""
@@ -131,21 +133,19 @@ class Level:
     def _drift(self, before: Mapping[HandlerName, float], run: Handlers) -> Drift:
         return Drift.of(
             [
-                Ratio(self._time(name, run) / time, self._computing[name])
+                Ratio(
+                    self._time(name, run) / time,
+                    self._computing[name],
+                    all(_works_itself(one[name]) for one in (run, *self.having(name))),
+                )
                 for name, time in before.items()
-                if time >= STEADY_FROM
-                and self.has(run, name)
-                and run[name].calls >= FEWEST
-                and all(_works_itself(one[name]) for one in (run, *self.having(name)))
+                if time >= STEADY_FROM and self.has(run, name) and run[name].calls >= FEWEST
             ]
         )
 
 
 def _works_itself(stats: HandlerStats) -> bool:
-    """Tell whether a handler takes at least as much time itself as the handlers it calls.
-
-    The others grow with the handlers they call: one slow function would pass for the drift of all.
-    """
+    """Tell whether a handler takes at least as much time itself as the handlers it calls."""
     return stats.self_time >= stats.total_time / 2
 
 

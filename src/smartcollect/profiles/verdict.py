@@ -141,7 +141,7 @@ def judge(
         rules, minimum = expectations.compare_fail, expectations.compare_min
         verdict = Verdict(comparison=compare(baseline, profile, rules, minimum))
     names = verdict.names(profile)
-    over_budget = sorted(over([expectations.budgets], handlers), key=_worst_first)
+    over_budget = over([expectations.budgets], handlers)
     missed = [
         *missed,
         *(f"unused budget: {one}" for one in unreached(expectations.budgets, handlers)),
@@ -186,10 +186,6 @@ def _with_growth(verdict: Verdict, expectations: Expectations, names: Names) -> 
     if of_all and not comparison.drift.is_known:
         return verdict.noting(f"{of_all[0]} is not judged: {comparison.drift}")
     return verdict
-
-
-def _worst_first(one: Violation) -> tuple[float, tuple[str, ...], str]:
-    return -one.excess, one.name or (), one.field
 
 
 def _regression(change: Change, names: Names) -> str:
