@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import forkserver
@@ -63,7 +62,7 @@ def _way(item: pytest.Item) -> str:
 @pytest.fixture(scope="session")
 def fork_server():
     """The server that starts pytest quickly, where there can be one."""
-    if not hasattr(os, "pidfd_open"):
+    if not forkserver.is_possible():
         yield None
         return
     with forkserver.serving() as server:

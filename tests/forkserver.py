@@ -51,6 +51,15 @@ def unmeasured() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
+def is_possible() -> bool:
+    """Tell whether this system has what the server needs."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
 def _start_options(env: Mapping[str, str]) -> dict[str, str]:
     """Return the variables in ``env`` that have to be the same as those of the server."""
     return {
@@ -198,7 +207,7 @@ def _prepared(request: bytes, fds: Sequence[int]) -> list[str]:
     os.environ.clear()
     os.environ.update(env)
     sys.dont_write_bytecode = bool(env.get("PYTHONDONTWRITEBYTECODE"))
-    sys.path[:1] = filter(None, ["", *env.get("PYTHONPATH", "").split(os.pathsep)])
+    sys.path[:1] = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
     return list(arguments)
 
 
