@@ -31,9 +31,11 @@ def sw():
 
 @pytest.fixture
 def no_collection():
-    """Disable the garbage collector for a test that recurses to the limit.
+    """Disable the garbage collector for a test in which it would do harm.
 
-    What Python calls when it collects an object would fail there, with or without recording.
+    What Python calls when it collects an object fails at the limit of recursion, with or without
+    recording. It is also visible to tracers and profilers: objects of earlier tests may be
+    collected.
     """
     gc.disable()
     yield

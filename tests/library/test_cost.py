@@ -13,6 +13,8 @@ from ticks import EVENTS, ticking
 from smartcollect import collecting
 from smartcollect.storage.store import FOLD_AT
 
+pytestmark = pytest.mark.usefixtures("no_collection")
+
 
 def instructions(function: Callable[[], Any]) -> int:
     """Return the number of bytecode instructions of ``function``, including all Python callees."""

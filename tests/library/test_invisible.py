@@ -273,6 +273,7 @@ def test_marks_of_another_decorator_stay_apart():
 
 
 @events
+@pytest.mark.usefixtures("no_collection")
 def test_cprofile_sees_the_function_s_own_time():
     def work(seconds):
         end = time.perf_counter() + seconds
@@ -289,6 +290,7 @@ def test_cprofile_sees_the_function_s_own_time():
 
 
 @events
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("tool", ["settrace", "setprofile"])
 def test_tracers_see_the_same_events(tool):
     def inner(number):
