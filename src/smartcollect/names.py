@@ -112,7 +112,8 @@ def find(names: Iterable[HandlerName], wanted: str) -> HandlerName:
         raise AmbiguousHandler(f"{wanted!r} matches {listed}; use one of these full names")
     if fitting:
         return fitting[0]
-    alike = sorted(name.handler for name in names if name.like(wanted))
+    short = short_names(names)
+    alike = sorted(short[name] for name in names if name.like(wanted))
     if alike:
         raise UnknownHandler(f"{wanted!r} is a pattern; pass one name, such as {alike[0]!r}")
     raise UnknownHandler(no_such(names, wanted))
@@ -155,7 +156,7 @@ def hint(names: Iterable[HandlerName], wanted: str, state: str = "registered") -
     if not names:
         return f"no handlers are {state}"
     known = sorted({name.handler for name in names} | {name.full for name in names})
-    shown = sorted(name.shown for name in names)
+    shown = sorted(map(printable, short_names(names).values()))
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     near = did_you_mean(wanted, known)
     if near:

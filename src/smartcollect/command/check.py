@@ -123,7 +123,7 @@ def check(
     if missing and not allow_incomplete:
         verdict = verdict.failing("the report is incomplete; --allow-incomplete accepts it")
     layout = Layout(compare=places, compare_fail=rules, options=_OPTIONS)
-    say_sections(compared(verdict, layout))
+    say_sections(compared(profile, verdict, layout))
     # Not wrapped to the terminal, so that scripts can search whole lines.
     for section in verdict_sections(profile, verdict):
         for line in section.lines:

@@ -68,7 +68,7 @@ def compare(
     found = verdict.comparison
     assert found is not None
     layout = Layout(rows=rows, compare=old, compare_fail=fail, options=OPTIONS)
-    shown = [*compared(verdict, layout, verbose), *verdict_sections(profile, verdict)]
+    shown = [*compared(profile, verdict, layout, verbose), *verdict_sections(profile, verdict)]
 
     def page() -> str:
         from ..reports.html import html

@@ -24,7 +24,7 @@ class Ratio(NamedTuple):
 
     ratio: float
     computing: float
-    works_itself: bool = True
+    works_itself: bool
 
 
 class Drift(NamedTuple):
@@ -36,23 +36,30 @@ class Drift(NamedTuple):
     handlers to be known.
 
     Attributes:
-        computing, waiting: the factors; 1.0 if unknown.
+        computing, waiting: the factors that are removed from times; 1.0 if unknown, or if a machine
+            does not cause such a factor.
         computers, waiters: the number of handlers that each factor was measured on.
+        measured_computing, measured_waiting: the factors as measured; 1.0 if unknown.
     """
 
     computing: float
     waiting: float
     computers: int
     waiters: int
+    measured_computing: float = 1.0
+    measured_waiting: float = 1.0
 
     def __str__(self) -> str:
         known = []
         if self.computers >= _ENOUGH:
-            known.append(f"{self.computing:.2f} times as long ({self.computers} handlers)")
+            factor = self.measured_computing
+            known.append(f"{factor:.2f} times as long ({self.computers} handlers)")
         if self.waiters >= _ENOUGH:
-            known.append(f"{self.waiting:.2f} times as long to wait ({self.waiters} handlers)")
+            factor = self.measured_waiting
+            known.append(f"{factor:.2f} times as long to wait ({self.waiters} handlers)")
         if known:
-            return f"this run took {' and '.join(known)}"
+            beyond = "" if self.is_removed else ", more than a machine causes"
+            return f"this run took {' and '.join(known)}{beyond}"
         kind = "compute" if self.computers >= self.waiters else "wait"
         most = max(self.computers, self.waiters)
         return f"measuring it takes {_ENOUGH} handlers that mostly {kind}, and this run has {most}"
@@ -64,16 +71,24 @@ class Drift(NamedTuple):
 
     @property
     def largest(self) -> float:
-        """The larger of the two factors."""
-        return max(self.computing, self.waiting)
+        """The larger of the two factors, as measured."""
+        return max(self.measured_computing, self.measured_waiting)
+
+    @property
+    def is_removed(self) -> bool:
+        """True if at least one factor is known, and each known factor is removed from times."""
+        measured = self.measured_computing, self.measured_waiting
+        return self.is_known and measured == (self.computing, self.waiting)
 
     @classmethod
-    def of(cls, ratios: Collection[Ratio], enough: int = _ENOUGH) -> Drift:
+    def of(
+        cls, ratios: Collection[Ratio], enough: int = _ENOUGH, like: Drift | None = None
+    ) -> Drift:
         """Return the drift between two runs: the median ratio of the handlers' times.
 
         Handlers that work themselves count. The others become slower with the handlers they call,
         so one slow function would pass for the drift of all. Only if there are too few handlers
-        that work themselves, all count, and only a factor that a busy machine may cause.
+        that work themselves, all count, but only a factor that a busy machine may cause is removed.
 
         A factor stays 1.0 if it has fewer than ``enough`` handlers. Otherwise a change in the code
         of a few handlers would pass for drift.
@@ -81,23 +96,29 @@ class Drift(NamedTuple):
         Args:
             ratios: the growth of each handler.
             enough: the number of handlers that each factor needs.
+            like: the drift of the same runs at another quantile, to remove what it removes.
 
         Example:
-            >>> Drift.of([Ratio(1.1, 1.0)] * 5).computing
+            >>> Drift.of([Ratio(1.1, 1.0, True)] * 5).computing
             1.1
         """
-        computing, computers = _factor(
+        computing, computers, removes = _factor(
             [one for one in ratios if one.computing >= COMPUTES],
             # A handler may do both: first correct its ratio for the other part.
             lambda one: (one.ratio - 1 + one.computing) / one.computing,
             enough,
         )
-        waiting, waiters = _factor(
+        if like is not None:
+            removes = like.computing == like.measured_computing
+        removed = computing if removes else 1.0
+        waiting, waiters, removes = _factor(
             [one for one in ratios if one.computing < _WAITS],
-            lambda one: (one.ratio - one.computing * computing) / (1 - one.computing),
+            lambda one: (one.ratio - one.computing * removed) / (1 - one.computing),
             enough,
         )
-        return cls(computing, waiting, computers, waiters)
+        if like is not None:
+            removes = like.waiting == like.measured_waiting
+        return cls(removed, waiting if removes else 1.0, computers, waiters, computing, waiting)
 
     def factor(self, computing: float) -> float:
         """Return the factor for a handler that spends the share ``computing`` on a processor."""
@@ -110,8 +131,8 @@ class Drift(NamedTuple):
 
 def _factor(
     ratios: Sequence[Ratio], grown: Callable[[Ratio], float], enough: int
-) -> tuple[float, int]:
-    """Return the drift of handlers of one kind, and how many it was measured on.
+) -> tuple[float, int, bool]:
+    """Return the drift of handlers of one kind, their number, and whether a machine may cause it.
 
     Args:
         ratios: the handlers.
@@ -120,12 +141,11 @@ def _factor(
     """
     alone = [one for one in ratios if one.works_itself]
     if len(alone) >= enough:
-        return max(median(map(grown, alone)), _LEAST), len(alone)
-    if len(ratios) >= enough:
-        factor = max(median(map(grown, ratios)), _LEAST)
-        if 1 / _CREDIBLE <= factor <= _CREDIBLE:
-            return factor, len(ratios)
-    return 1.0, len(alone)
+        return max(median(map(grown, alone)), _LEAST), len(alone), True
+    if len(ratios) < enough:
+        return 1.0, len(ratios), True
+    factor = max(median(map(grown, ratios)), _LEAST)
+    return factor, len(ratios), 1 / _CREDIBLE <= factor <= _CREDIBLE
 
 
 NONE = Drift(1.0, 1.0, 0, 0)

@@ -76,8 +76,10 @@ class Growth:
 
     def __init__(self, runs: Sequence[Handlers], new: Handlers) -> None:
         self._runs, self._new = runs, new
-        self._quartiles = [Level(runs, new, share) for share in QUARTILES]
-        self._level = self._quartiles[1]
+        self._level = middle = Level(runs, new, 0.5)
+        self._quartiles = [
+            middle if share == 0.5 else Level(runs, new, share, middle) for share in QUARTILES
+        ]
         self.drift = self._level.drift
         self._pooled = self._spread_of_all()
 

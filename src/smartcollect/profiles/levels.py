@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import median
 from typing import TypeAlias
@@ -29,6 +29,7 @@ class Level:
         runs: the called handlers of each earlier run.
         new: the called handlers of the new run.
         share: the quantile, from 0 to 1; 0.5 for the median.
+        middle: the level of the median, if this is another one. It decides which drift is removed.
 
     Attributes:
         drifts: the drift of each earlier run.
@@ -36,7 +37,13 @@ class Level:
         before: the median time in the earlier runs by handler, corrected for drift.
     """
 
-    def __init__(self, runs: Sequence[Handlers], new: Handlers, share: float) -> None:
+    def __init__(
+        self,
+        runs: Sequence[Handlers],
+        new: Handlers,
+        share: float,
+        middle: Level | None = None,
+    ) -> None:
         self._runs, self._new, self._share = runs, new, share
         # A cache: quantiles are slow to compute and used many times.
         self._times: dict[tuple[HandlerName, int], float] = {}
@@ -49,9 +56,18 @@ class Level:
         self._computing = {name: self._share_of_computing(name) for name in names}
         # The reference that each earlier run drifts from.
         usual = {name: median(self._time(name, run) for run in self.having(name)) for name in names}
-        self.drifts = [self._drift(usual, run) if len(runs) > 1 else NONE for run in runs]
+        self._alone: set[HandlerName] = (
+            {name for name in names if all(map(_works_itself, self._of(name)))}
+            if middle is None
+            else middle._alone
+        )
+        like = [None] * len(runs) if middle is None else middle.drifts
+        self.drifts: list[Drift] = [
+            self._drift(usual, run, one) if len(runs) > 1 else NONE
+            for run, one in zip(runs, like, strict=True)
+        ]
         self.before = {name: median(self.then(name)) for name in names}
-        self.drift = self._drift(self.before, new)
+        self.drift: Drift = self._drift(self.before, new, None if middle is None else middle.drift)
 
     def field(self, name: HandlerName) -> str:
         """Return the statistic to compare: ``steady_time`` if it is known, or else ``p50_time``."""
@@ -80,14 +96,14 @@ class Level:
             name: the handler.
             run: the index of an earlier run; ``None`` for the new run.
         """
-        usual = self._computing[name]
         if run is not None:
-            return self.drifts[run].factor(usual)
-        now = self._new[name].computing
-        if now is not None and (now >= COMPUTES) != (usual >= COMPUTES):
-            # The code changed: it waits where it computed before, or the other way round.
+            return self.drifts[run].factor(self._computing[name])
+        # The code may wait more or less than before. Without steady times, waiting for a processor
+        # would pass for that.
+        now = self._new[name].computing if name in self._steady else None
+        if now is not None:
             return self.drift.factor_of(now)
-        return self.drift.factor(usual)
+        return self.drift.factor(self._computing[name])
 
     def then(self, name: HandlerName) -> list[float]:
         """Return the time in each earlier run that has the handler, corrected for drift."""
@@ -130,17 +146,26 @@ class Level:
             self._times[key] = quantile(times, self._share)
         return self._times[key]
 
-    def _drift(self, before: Mapping[HandlerName, float], run: Handlers) -> Drift:
+    def _of(self, name: HandlerName) -> Iterator[HandlerStats]:
+        """Yield the statistics of a handler in all runs that are compared."""
+        yield from (run[name] for run in self.having(name))
+        if name in self._new:
+            yield self._new[name]
+
+    def _drift(
+        self, before: Mapping[HandlerName, float], run: Handlers, like: Drift | None
+    ) -> Drift:
         return Drift.of(
             [
                 Ratio(
                     self._time(name, run) / time,
                     self._computing[name],
-                    all(_works_itself(one[name]) for one in (run, *self.having(name))),
+                    name in self._alone,
                 )
                 for name, time in before.items()
                 if time >= STEADY_FROM and self.has(run, name) and run[name].calls >= FEWEST
-            ]
+            ],
+            like=like,
         )
 
 

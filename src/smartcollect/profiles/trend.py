@@ -188,7 +188,8 @@ def _drifts(handlers: Mapping[HandlerName, Series], runs: int) -> list[Drift]:
     found = []
     for measured in by_run:
         known = [
-            Ratio(time / reference.usual, reference.computing)
+            # A database does not tell which handlers work themselves.
+            Ratio(time / reference.usual, reference.computing, False)
             for reference, time in measured
             if reference.usual
         ]

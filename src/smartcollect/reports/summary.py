@@ -169,15 +169,18 @@ def _filled(sections: Iterable[Section]) -> list[Section]:
     ]
 
 
-def compared(verdict: Verdict, layout: Layout, whole: bool = False) -> list[Section]:
+def compared(
+    profile: Profile, verdict: Verdict, layout: Layout, whole: bool = False
+) -> list[Section]:
     """Return the section about the comparison, if there is a comparison.
 
     Args:
+        profile: the profile of the run.
         verdict: the verdict on the run.
         layout: the settings of the summary.
         whole: whether to cut and leave out nothing.
     """
-    return _filled([_comparison(verdict, layout, verdict.names(Profile()), whole)])
+    return _filled([_comparison(verdict, layout, verdict.names(profile), whole)])
 
 
 def _head(profile: Profile, verdict: Verdict, names: Names) -> Iterator[Section]:
@@ -359,10 +362,8 @@ def _needs_reason(change: Change) -> bool:
 
 def _drifted(found: Comparison, layout: Layout) -> Iterator[str]:
     """Yield the lines about the drift of the machine."""
-    if not found.drift.is_known:
-        yield f"not corrected for the drift of the machine: {found.drift}"
-        return
-    yield f"corrected for the drift of the machine: {found.drift}"
+    corrected = "corrected" if found.drift.is_removed else "not corrected"
+    yield f"{corrected} for the drift of the machine: {found.drift}"
     broken = found.slower_by(layout.compare_fail)
     if broken is not None:
         hint = "" if broken.field == DRIFT else f"; {DRIFT}:{broken.percent:g}% fails such a run"

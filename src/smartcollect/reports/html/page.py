@@ -199,7 +199,7 @@ class Page:
             return
         if not found.changes:
             yield "No handler was called in both the baseline and this run."
-        corrected = "Corrected" if found.drift.is_known else "Not corrected"
+        corrected = "Corrected" if found.drift.is_removed else "Not corrected"
         yield f"{corrected} for the drift of the machine: {found.drift}."
         for what, names in (("New since then", found.added), ("No longer called", found.removed)):
             if names:
