@@ -117,8 +117,12 @@ def test_a_comparison_as_json(written, smartcollect):
     assert list(found) == ["changes", "drift", "judged"]
     assert found["judged"] == 1
     assert found["drift"] == {
-        **{"computing": 1.0, "waiting": 1.0, "computers": 1, "waiters": 0},
-        **{"measured_computing": 1.0, "measured_waiting": 1.0},
+        "computing": 1.0,
+        "waiting": 1.0,
+        "computers": 1,
+        "waiters": 0,
+        "measured_computing": 1.0,
+        "measured_waiting": 1.0,
     }
     assert found["changes"] == [
         {
