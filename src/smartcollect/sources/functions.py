@@ -58,7 +58,8 @@ class Watch:
         self._modules: dict[str, tuple[int, ...]] = {}
         # Names of modules that no pattern covers, which are most modules.
         self._others: set[str] = set()
-        self._new: list[_Watched] = []
+        # The functions that `new_names` has not returned yet, as in `_handles`.
+        self._new: set[int] = set()
 
     def change(self, texts: Sequence[str]) -> None:
         """Replace the patterns, and watch the functions that the new patterns take."""
@@ -117,12 +118,9 @@ class Watch:
 
         A function that is also registered with a switcher has its name there.
         """
-        new, self._new = self._new, []
-        return [
-            one.handle.watched.name_in(one.probe.store)
-            for one in new
-            if self._handles.get(id(one.function())) is one
-        ]
+        new, self._new = self._new, set()
+        watched = [one for key in new if (one := self._handles.get(key)) is not None]
+        return [one.handle.watched.name_in(one.probe.store) for one in watched]
 
     def unimported(self) -> list[str]:
         """Return the modules that patterns cover but that were not imported."""
@@ -184,7 +182,7 @@ class Watch:
         one = _Watched(handle, probe, name, weakref.ref(function, forget))
         self._handles[id(function)] = one
         handle.watch(probe)
-        self._new.append(one)
+        self._new.add(id(function))
 
     def leave(self) -> None:
         """Stop watching."""
@@ -248,6 +246,7 @@ def _forget(watch: weakref.ref[Watch], key: int, _: object) -> None:
     found = watch()
     if found is not None:
         found._handles.pop(key, None)
+        found._new.discard(key)
 
 
 def _on_disk(package: str) -> Iterator[str]:
