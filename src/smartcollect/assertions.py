@@ -216,7 +216,10 @@ def over_budget(
     """
     broken = list(broken)
     names = {violation.name for violation in broken} - {None}
-    lines = "\n".join(f"{one}{f' ({set_in})' if (set_in := source(one)) else ''}" for one in broken)
+    places = [source(one) for one in broken]
+    lines = "\n".join(
+        f"{one} ({place})" if place else str(one) for one, place in zip(broken, places, strict=True)
+    )
     if not names:
         return lines
     offending = [call for call in calls if call.name in names]
