@@ -76,10 +76,9 @@ class Growth:
 
     def __init__(self, runs: Sequence[Handlers], new: Handlers) -> None:
         self._runs, self._new = runs, new
-        self._level = middle = Level(runs, new, 0.5)
-        self._quartiles = [
-            middle if share == 0.5 else Level(runs, new, share, middle) for share in QUARTILES
-        ]
+        low, half, high = QUARTILES
+        self._level = middle = Level(runs, new, half)
+        self._quartiles = [Level(runs, new, low, middle), middle, Level(runs, new, high, middle)]
         self.drift = self._level.drift
         self._pooled = self._spread_of_all()
 
@@ -128,12 +127,10 @@ class Growth:
         shown = self._level.field(name) if field == BEST else field
         values = self._then(name, shown)
         before, after = median(values), self._now(name, shown)
-        change = Change(name, shown, before, after, ratio(before, after), None, None, False, "")
-        if STATISTICS[field].kind is not Kind.TIME:
-            return change
-        is_known = len(values) >= _RUNS and self._has_enough_calls(name)
+        is_time = STATISTICS[field].kind is Kind.TIME
+        is_known = is_time and len(values) >= _RUNS and self._has_enough_calls(name)
         known = max(spread(values), self._pooled) if is_known else None
-        return change._replace(spread=known)
+        return Change(name, shown, before, after, ratio(before, after), None, known, False, "")
 
     def _has_enough_calls(self, name: HandlerName) -> bool:
         return min(self.calls(name)) >= FEWEST

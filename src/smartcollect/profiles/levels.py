@@ -47,20 +47,24 @@ class Level:
         self._runs, self._new, self._share = runs, new, share
         # A cache: quantiles are slow to compute and used many times.
         self._times: dict[tuple[HandlerName, int], float] = {}
-        self._known = {
-            id(run): {name for name, stats in run.items() if stats.is_steady}
-            for run in (*runs, new)
-        }
         names: set[HandlerName] = set().union(*runs)
-        self._steady = {name for name in names if self._is_steady(name)}
-        self._computing = {name: self._share_of_computing(name) for name in names}
+        if middle is None:
+            self._known: dict[int, set[HandlerName]] = {
+                id(run): {name for name, stats in run.items() if stats.is_steady}
+                for run in (*runs, new)
+            }
+            self._steady: set[HandlerName] = {name for name in names if self._is_steady(name)}
+            self._computing: dict[HandlerName, float] = {
+                name: self._share_of_computing(name) for name in names
+            }
+            self._alone: set[HandlerName] = {
+                name for name in names if all(map(_works_itself, self._of(name)))
+            }
+        else:
+            self._known, self._steady = middle._known, middle._steady
+            self._computing, self._alone = middle._computing, middle._alone
         # The reference that each earlier run drifts from.
         usual = {name: median(self._time(name, run) for run in self.having(name)) for name in names}
-        self._alone: set[HandlerName] = (
-            {name for name in names if all(map(_works_itself, self._of(name)))}
-            if middle is None
-            else middle._alone
-        )
         like = [None] * len(runs) if middle is None else middle.drifts
         self.drifts: list[Drift] = [
             self._drift(usual, run, one) if len(runs) > 1 else NONE
