@@ -16,6 +16,7 @@ from ..storage.rows import Call, Details, Place, Row
 from ..storage.store import Store
 from ..storage.times import Counted, Times
 from ..values.capture import ValueCapture
+from ..values.functions import function_in
 from .call_sites import call_site
 from .deferred import DeferredCall
 from .drivers import driver
@@ -109,8 +110,7 @@ class Probe:
         self._credit = 0.0
         # Weak, so that the probe does not keep a watched function alive. A static method, which
         # takes no weak reference, would keep the switcher that it is registered with alive.
-        if type(subject) is staticmethod:
-            subject = subject.__func__
+        subject = function_in(subject)
         own = type(subject) is FunctionType
         self.subject: Callable[[], Any] = weakref.ref(subject) if own else lambda: subject
 

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from ..forks import at_fork
 from ..names import HandlerName
 from ..storage.store import Store
+from ..values.functions import function_in
 from . import events, observation, stand_in, tool
 from .hot_path import layer
 from .layers import bound_for
@@ -142,19 +143,20 @@ class Watched:
         Args:
             store: the store of the log, which watches at least one handle.
         """
-        handles = [handle for one in self.handles if (handle := one()) is not None]
-        probes = [probe for one in sorted(handles, key=_is_secondary) for probe in one.probes]
-        return next(probe.name for probe in probes if probe.store is store)
+        return _first(self._alive())[store].name
+
+    def _alive(self) -> list[Handle]:
+        return [handle for one in self.handles if (handle := one()) is not None]
 
     def update(self) -> None:
         """Install the recording of the current probes of all handles."""
-        handles = [handle for one in self.handles if (handle := one()) is not None]
+        handles = self._alive()
         self.handles = [weakref.ref(handle) for handle in handles]
-        first: _Probes = {}
-        for handle in sorted(handles, key=_is_secondary):
+        first = _first(handles)
+        for handle in filter(_is_secondary, handles):
             for probe in handle.probes:
-                known = first.setdefault(probe.store, probe)
-                if handle.secondary and known is not probe:
+                known = first[probe.store]
+                if known is not probe:
                     # Another handle of the log already names the function.
                     probe.store.rename(probe.name, known.name)
         entered = False
@@ -180,12 +182,21 @@ class Watched:
         self._leave()
 
 
+def _first(handles: Sequence[Handle]) -> _Probes:
+    """Return the probe in each log that records direct calls, and so names the function."""
+    first: _Probes = {}
+    for handle in sorted(handles, key=_is_secondary):
+        for probe in handle.probes:
+            first.setdefault(probe.store, probe)
+    return first
+
+
 def _is_secondary(handle: Handle) -> bool:
     return handle.secondary
 
 
 def _watched_for(original: Callable[..., Any]) -> Watched:
-    function = original.__func__ if type(original) is staticmethod else original
+    function = function_in(original)
     watched = _watched.get(id(function))
     own = function if type(function) is FunctionType else None
     if watched is None or watched.function is not own:

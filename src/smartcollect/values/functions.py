@@ -31,6 +31,11 @@ def original_code(code: CodeType) -> CodeType:
     return code
 
 
+def function_in(original: Any) -> Any:
+    """Return the function of a static method, and everything else as it is."""
+    return original.__func__ if type(original) is staticmethod else original
+
+
 def codes_of(function: Any) -> Iterator[tuple[CodeType, int]]:
     """Yield each code that names parameters of ``function``, and the number of bound ones.
 
